@@ -1,0 +1,1 @@
+"""Checkpoint files: configuration and weights, no arithmetic."""

@@ -1,0 +1,1 @@
+"""The network as functions of arrays: no text, no files."""
