@@ -1,3 +1,34 @@
 """DistilBERT as scikit-learn estimators, on a NumPy forward pass, without PyTorch."""
 
+from skdistilbert.checkpoint import DistilBertConfig
+from skdistilbert.estimators import DistilBertClassifier, DistilBertEmbedder
+from skdistilbert.exceptions import CheckpointError, TruncationWarning
+from skdistilbert.models import (
+    DistilBertForMaskedLM,
+    DistilBertForQuestionAnswering,
+    DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
+    DistilBertModel,
+    load_model,
+)
+from skdistilbert.tasks import embed, predict
+from skdistilbert.tokenization import WordPieceTokenizer
+
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "CheckpointError",
+    "DistilBertClassifier",
+    "DistilBertConfig",
+    "DistilBertEmbedder",
+    "DistilBertForMaskedLM",
+    "DistilBertForQuestionAnswering",
+    "DistilBertForSequenceClassification",
+    "DistilBertForTokenClassification",
+    "DistilBertModel",
+    "TruncationWarning",
+    "WordPieceTokenizer",
+    "embed",
+    "load_model",
+    "predict",
+]

@@ -3,3 +3,7 @@
 
 class CheckpointError(ValueError):
     """A checkpoint that can't be loaded; the message names the file, the field and the remedy."""
+
+
+class TruncationWarning(UserWarning):
+    """Texts were longer than the model takes, and were cut."""

@@ -1,0 +1,85 @@
+"""What both estimators share: a frozen pretrained encoder that gives features of texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import BaseEstimator
+
+from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.tasks import embed
+from skdistilbert.tasks.embedding import check_pooling
+from skdistilbert.tasks.encoding import check_max_length
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from sklearn.utils import Tags
+
+    from skdistilbert.nn.pooling import Pooling
+
+
+class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators; loads the encoder when it is needed and never pickles it.
+
+    A fitted estimator holds the checkpoint's path and the fingerprint of its weights.
+    """
+
+    model: str | os.PathLike[str]
+    pooling: Pooling
+    max_length: int | None
+    n_threads: int | None
+    fingerprint_: str
+
+    def _load_encoder(self) -> PretrainedEncoder:
+        encoder: PretrainedEncoder | None = self.__dict__.get("_encoder")
+        if encoder is None:
+            encoder = self._encoder = load_pretrained_encoder(self.model)
+            self._check_fingerprint(encoder)
+        return encoder
+
+    def _check_fingerprint(self, encoder: PretrainedEncoder) -> None:
+        fitted_on = getattr(self, "fingerprint_", encoder.fingerprint)
+        if fitted_on != encoder.fingerprint:
+            raise CheckpointError(
+                f"{self.model}: these are not the weights that this {type(self).__name__} was "
+                f"fitted with (fingerprint {encoder.fingerprint[:12]}, expected "
+                f"{fitted_on[:12]}). Restore them, or fit again."
+            )
+
+    def _fit_encoder(self) -> PretrainedEncoder:
+        """Load the encoder that the parameters name now, and check them against it."""
+        self.__dict__.pop("_encoder", None)
+        self.__dict__.pop("fingerprint_", None)
+        check_pooling(self.pooling)
+        encoder = self._load_encoder()
+        check_max_length(self.max_length, encoder.model.config)
+        self.fingerprint_ = encoder.fingerprint
+        return encoder
+
+    def _features(self, texts: list[str]) -> NDArray[np.float32]:
+        """Pooled features of texts: (n_texts, dim)."""
+        encoder = self._load_encoder()
+        return embed(
+            encoder.model,
+            encoder.tokenizer,
+            texts,
+            self.pooling,
+            self.max_length,
+            n_threads=self.n_threads,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__().copy()
+        state.pop("_encoder", None)
+        return state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags

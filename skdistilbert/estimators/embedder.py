@@ -1,0 +1,157 @@
+"""Texts to features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.preprocessing import normalize
+from sklearn.utils.validation import check_is_fitted
+
+from skdistilbert.estimators.base import PretrainedTextEstimator
+from skdistilbert.estimators.text_input import check_texts
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from sklearn.utils import Tags
+
+    from skdistilbert.nn.pooling import Pooling
+
+
+class DistilBertEmbedder(  # type: ignore[misc]
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, PretrainedTextEstimator
+):
+    """Turn texts into features with a frozen DistilBERT encoder.
+
+    Parameters
+    ----------
+    model : str or path-like
+        Directory of a Hugging Face checkpoint: ``config.json``, ``vocab.txt``,
+        ``model.safetensors``; ``model_type`` ``distilbert`` or ``bert``.
+    pooling : {"mean", "cls", "max"}, default="mean"
+        How the states of a text's tokens become one vector: their mean, the state of [CLS], or
+        the maximum of each feature. [CLS] and [SEP] count among the tokens.
+    max_length : int, default=None
+        Cut texts to so many tokens, with a warning that counts them; None: to the model's
+        ``max_position_embeddings``.
+    normalize : bool, default=False
+        Scale each vector to unit length, so that dot products are cosines.
+    n_threads : int, default=None
+        Threads to compute on; None: as many as BLAS may use, which ``threadpool_limits``,
+        joblib's workers and ``OMP_NUM_THREADS`` decide.
+
+    Attributes
+    ----------
+    fingerprint_ : str
+        Hash of the weights and configuration it was fitted with.
+
+    See Also
+    --------
+    DistilBertClassifier : Texts to labels.
+    skdistilbert.embed : The function beneath.
+
+    Notes
+    -----
+    The weights are no part of a pickle: it holds the path and the fingerprint.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdistilbert import DistilBertEmbedder
+    >>> texts = ["where is my order", "cancel my order", "i forgot my password", "password reset"]
+    >>> pipeline = make_pipeline(DistilBertEmbedder("distilbert-tiny"), LogisticRegression())
+    >>> pipeline.fit(texts, ["order", "order", "account", "account"]).predict(texts[:1])
+    array(['order'], dtype='<U7')
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        pooling: Pooling = "mean",
+        max_length: int | None = None,
+        normalize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.model = model
+        self.pooling = pooling
+        self.max_length = max_length
+        self.normalize = normalize
+        self.n_threads = n_threads
+
+    def fit(self, X: Iterable[str], y: object = None) -> Self:  # noqa: ARG002
+        """Load the model and check the parameters and texts; nothing is learnt.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        CheckpointError
+            If the model can't be loaded.
+        ValueError, TypeError
+            If a parameter or a text is not valid.
+        """
+        check_texts(X)
+        encoder = self._fit_encoder()
+        self._n_features_out = encoder.model.config.dim
+        return self
+
+    def transform(self, X: Iterable[str]) -> NDArray[np.float32]:
+        """Features of texts.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        ndarray of shape (n_texts, dim)
+            Float32.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        CheckpointError
+            If the weights are not those it was fitted with.
+        ValueError, TypeError
+            If a text is not valid.
+        """
+        check_is_fitted(self)
+        features = self._features(check_texts(X))
+        return normalize(features, copy=False) if self.normalize else features
+
+    def fit_transform(self, X: Iterable[str], y: object = None, **params: Any) -> Any:  # noqa: ANN401
+        """Fit, then give the features of the same texts.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : ignored
+        **params : dict
+            Ignored, as `fit` takes none.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, dim)
+            Float32.
+        """
+        texts = check_texts(X)  # a generator can be read once only
+        return self.fit(texts, y, **params).transform(texts)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags

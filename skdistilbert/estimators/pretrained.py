@@ -1,0 +1,48 @@
+"""The pretrained part of an estimator: one copy a process, however many estimators use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.models import DistilBertModel
+from skdistilbert.tokenization import WordPieceTokenizer
+
+if TYPE_CHECKING:
+    import os
+
+
+class PretrainedEncoder:
+    """Encoder, tokenizer and fingerprint of a checkpoint directory."""
+
+    def __init__(self, directory: Path) -> None:
+        checkpoint = read_checkpoint(directory, encoder_only=True)
+        self.model = DistilBertModel.from_checkpoint(checkpoint)
+        self.tokenizer = WordPieceTokenizer.from_pretrained(directory)
+        self.fingerprint: str = checkpoint.fingerprint
+
+
+# Keyed by the directory and its files' sizes and times, so that a changed file is read anew.
+_loaded: WeakValueDictionary[tuple[object, ...], PretrainedEncoder] = WeakValueDictionary()
+_loading = Lock()
+
+
+def load_pretrained_encoder(path: str | os.PathLike[str]) -> PretrainedEncoder:
+    """Give the encoder in a directory, shared with all who use it now, freed when none does."""
+    directory = Path(path).absolute()
+    key = (directory, *_file_states(directory))
+    with _loading:
+        encoder = _loaded.get(key)
+        if encoder is None:
+            encoder = _loaded[key] = PretrainedEncoder(directory)
+    return encoder
+
+
+def _file_states(directory: Path) -> list[tuple[str, int, int]]:
+    if not directory.is_dir():
+        return []
+    states = ((file.name, file.stat()) for file in sorted(directory.iterdir()))
+    return [(name, state.st_size, state.st_mtime_ns) for name, state in states]

@@ -1,0 +1,209 @@
+"""The encoder without a task head, and what all models share."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.models.inputs import check_padded, check_ragged
+from skdistilbert.models.outputs import BaseModelOutput
+from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
+from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.weights import Encoder
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from skdistilbert.checkpoint import Checkpoint
+    from skdistilbert.nn.pooling import Pooling
+
+    FloatArray = NDArray[np.float32]
+
+
+class EncodedPadded(NamedTuple):
+    """Output of the encoder on a padded batch, and which positions count."""
+
+    states: BaseModelOutput
+    visible: NDArray[np.bool_]  # (batch, seq_len)
+
+
+class DistilBertModel:
+    """DistilBERT's encoder (Sanh et al., 2019): token ids to hidden states.
+
+    Computes in float32 on packed batches: hidden positions cost nothing.
+
+    Parameters
+    ----------
+    config : DistilBertConfig
+        Sizes and options of the network.
+    weights : mapping of str to float32 ndarray
+        Tensors named as in a Hugging Face DistilBERT file, without the prefix ``distilbert.``.
+
+    See Also
+    --------
+    load_model : Picks the class that fits a checkpoint.
+
+    Examples
+    --------
+    >>> from skdistilbert import DistilBertModel
+    >>> model = DistilBertModel.from_pretrained("distilbert-tiny")
+    >>> input_ids, attention_mask = [[2, 10, 11, 3], [2, 12, 3, 0]], [[1, 1, 1, 1], [1, 1, 1, 0]]
+    >>> model(input_ids, attention_mask).last_hidden_state.shape
+    (2, 4, 32)
+    """
+
+    head: ClassVar[str | None] = None
+
+    def __init__(self, config: DistilBertConfig, weights: Mapping[str, FloatArray]) -> None:
+        self.config = config
+        self.weights = weights
+
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike[str]) -> Self:
+        """Load a checkpoint: a directory with ``config.json`` and ``model.safetensors``.
+
+        Raises
+        ------
+        CheckpointError
+            If a file or tensor is missing, unexpected or malformed, or the checkpoint was made
+            for another task.
+        """
+        checkpoint = read_checkpoint(path, encoder_only=cls.head is None)
+        if cls.head is not None and checkpoint.head != cls.head:
+            raise CheckpointError(
+                f"{path}: {cls.__name__} needs a checkpoint with the head {cls.head!r}; this one "
+                f"has {checkpoint.head or 'none'} (architectures: "
+                f"{', '.join(checkpoint.config.architectures) or 'not stated'})."
+            )
+        return cls.from_checkpoint(checkpoint)
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+        """Build the model on a checkpoint that has been read."""
+        return cls(checkpoint.config, checkpoint.weights)
+
+    def __repr__(self) -> str:
+        config = self.config
+        return (
+            f"{type(self).__name__}(n_layers={config.n_layers}, dim={config.dim}, "
+            f"n_heads={config.n_heads}, vocab_size={config.vocab_size})"
+        )
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The weights as the network takes them."""
+        config = self.config
+        return Encoder.from_tensors(
+            self.weights,
+            n_layers=config.n_layers,
+            n_heads=config.n_heads,
+            activation=config.activation,
+            layer_norm_eps=config.layer_norm_eps,
+        )
+
+    def __call__(
+        self,
+        input_ids: ArrayLike,
+        attention_mask: ArrayLike | None = None,
+        *,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> Any:  # noqa: ANN401 - each head returns its own named tuple
+        """Run the network on a padded batch.
+
+        Parameters
+        ----------
+        input_ids : integer array-like of shape (batch, seq_len)
+        attention_mask : array-like of shape (batch, seq_len), default: all ones
+            Zero where a token is not to be seen, wherever that is.
+        output_hidden_states, output_attentions : bool, default=False
+            Also return those of every layer.
+
+        Returns
+        -------
+        BaseModelOutput, or the output named after the head
+            Float32 arrays in transformers' axis order, zero at hidden positions.
+
+        Raises
+        ------
+        ValueError
+            If shapes differ, an id is outside the vocabulary, a row is hidden as a whole, or
+            ``seq_len`` exceeds the model's positions.
+        """
+        encoded = self._encode_padded(
+            input_ids, attention_mask, output_hidden_states, output_attentions
+        )
+        return self._with_head(encoded)
+
+    def _with_head(self, encoded: EncodedPadded) -> Any:  # noqa: ANN401
+        return encoded.states
+
+    def _encode_padded(
+        self,
+        input_ids: ArrayLike,
+        attention_mask: ArrayLike | None,
+        output_hidden_states: bool,
+        output_attentions: bool,
+    ) -> EncodedPadded:
+        ids, visible = check_padded(input_ids, attention_mask, self.config)
+        texts, seq_len = Ragged.from_padded(ids, visible), ids.shape[1]
+        if not (output_hidden_states or output_attentions):
+            last = padded_hidden_states(self.encoder, texts, seq_len)
+            return EncodedPadded(BaseModelOutput(last), visible)
+        hidden_states, attentions = padded_states(self.encoder, texts, seq_len)
+        states = BaseModelOutput(
+            hidden_states[-1],
+            tuple(hidden_states) if output_hidden_states else None,
+            tuple(attentions) if output_attentions else None,
+        )
+        return EncodedPadded(states, visible)
+
+    def hidden_states(
+        self, input_ids: Sequence[Sequence[int]], *, n_threads: int | None = None
+    ) -> FloatArray:
+        """Last hidden states of texts of uneven lengths, zero after each text's end.
+
+        Parameters
+        ----------
+        input_ids : list of lists of int
+            Token ids, a list a text.
+        n_threads : int, default: as many as BLAS may use
+
+        Returns
+        -------
+        ndarray of shape (n_texts, longest, dim)
+        """
+        texts = check_ragged(input_ids, self.config)
+        seq_len = int(texts.lengths.max(initial=0))
+        return padded_hidden_states(self.encoder, texts, seq_len, n_threads)
+
+    def pooled(
+        self,
+        input_ids: Sequence[Sequence[int]],
+        pooling: Pooling,
+        *,
+        n_threads: int | None = None,
+    ) -> FloatArray:
+        """One vector a text: its last hidden states, pooled.
+
+        Parameters
+        ----------
+        input_ids : list of lists of int
+            Token ids, a list a text.
+        pooling : {"cls", "mean", "max"}
+            The first token's state; the mean, or the maximum of each feature, of all tokens'.
+        n_threads : int, default: as many as BLAS may use
+
+        Returns
+        -------
+        ndarray of shape (n_texts, dim)
+        """
+        return pooled_features(
+            self.encoder, check_ragged(input_ids, self.config), pooling, n_threads
+        )

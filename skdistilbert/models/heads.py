@@ -1,0 +1,160 @@
+"""DistilBERT with each of its four task heads."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from skdistilbert.models.base import DistilBertModel, EncodedPadded
+from skdistilbert.models.outputs import (
+    MaskedLMOutput,
+    QuestionAnsweringModelOutput,
+    SequenceClassifierOutput,
+    TokenClassifierOutput,
+)
+from skdistilbert.nn.functional import linear
+from skdistilbert.nn.heads import MaskedLMHead, SequenceClassificationHead
+from skdistilbert.nn.weights import Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float32]
+
+
+class DistilBertForSequenceClassification(DistilBertModel):
+    """DistilBERT with a classification head on the first token.
+
+    Parameters
+    ----------
+    config, weights
+        As for `DistilBertModel`; with the tensors ``pre_classifier`` and ``classifier``.
+
+    Examples
+    --------
+    >>> from skdistilbert import DistilBertForSequenceClassification
+    >>> model = DistilBertForSequenceClassification.from_pretrained(
+    ...     "distilbert-tiny-sequence-classification"
+    ... )
+    >>> model([[2, 10, 11, 3]]).logits.shape
+    (1, 3)
+    """
+
+    head: ClassVar[str | None] = "sequence_classification"
+
+    @cached_property
+    def _head(self) -> SequenceClassificationHead:
+        return SequenceClassificationHead.from_tensors(self.weights)
+
+    def _with_head(self, encoded: EncodedPadded) -> SequenceClassifierOutput:
+        last_hidden_state, hidden_states, attentions = encoded.states
+        first = np.ascontiguousarray(last_hidden_state[:, 0].T)  # (dim, batch)
+        return SequenceClassifierOutput(self._logits(first), hidden_states, attentions)
+
+    def logits(
+        self, input_ids: Sequence[Sequence[int]], *, n_threads: int | None = None
+    ) -> FloatArray:
+        """Logits of texts given as lists of token ids: (n_texts, num_labels)."""
+        first = self.pooled(input_ids, "cls", n_threads=n_threads)
+        return self._logits(np.ascontiguousarray(first.T))
+
+    def _logits(self, first: FloatArray) -> FloatArray:
+        return np.ascontiguousarray(self._head.logits(first).T)
+
+
+class DistilBertForTokenClassification(DistilBertModel):
+    """DistilBERT with a classification head on every token.
+
+    Parameters
+    ----------
+    config, weights
+        As for `DistilBertModel`; with the tensor ``classifier``.
+
+    Examples
+    --------
+    >>> from skdistilbert import DistilBertForTokenClassification
+    >>> model = DistilBertForTokenClassification.from_pretrained(
+    ...     "distilbert-tiny-token-classification"
+    ... )
+    >>> model([[2, 10, 11, 3]]).logits.shape
+    (1, 4, 5)
+    """
+
+    head: ClassVar[str | None] = "token_classification"
+
+    def _with_head(self, encoded: EncodedPadded) -> TokenClassifierOutput:
+        _, hidden_states, attentions = encoded.states
+        classifier = Linear.from_tensors(self.weights, "classifier")
+        logits = _at_visible(encoded, lambda hidden: linear(hidden, classifier))
+        return TokenClassifierOutput(logits, hidden_states, attentions)
+
+
+class DistilBertForQuestionAnswering(DistilBertModel):
+    """DistilBERT with a head that scores each token as start and as end of the answer.
+
+    Parameters
+    ----------
+    config, weights
+        As for `DistilBertModel`; with the tensor ``qa_outputs``.
+
+    Examples
+    --------
+    >>> from skdistilbert import DistilBertForQuestionAnswering
+    >>> model = DistilBertForQuestionAnswering.from_pretrained(
+    ...     "distilbert-tiny-question-answering"
+    ... )
+    >>> model([[2, 10, 11, 3]]).start_logits.shape
+    (1, 4)
+    """
+
+    head: ClassVar[str | None] = "question_answering"
+
+    def _with_head(self, encoded: EncodedPadded) -> QuestionAnsweringModelOutput:
+        _, hidden_states, attentions = encoded.states
+        qa_outputs = Linear.from_tensors(self.weights, "qa_outputs")
+        logits = _at_visible(encoded, lambda hidden: linear(hidden, qa_outputs))
+        start_logits, end_logits = np.ascontiguousarray(np.moveaxis(logits, -1, 0))
+        return QuestionAnsweringModelOutput(start_logits, end_logits, hidden_states, attentions)
+
+
+class DistilBertForMaskedLM(DistilBertModel):
+    """DistilBERT with the head that guesses masked tokens.
+
+    Parameters
+    ----------
+    config, weights
+        As for `DistilBertModel`; with the tensors ``vocab_transform``, ``vocab_layer_norm`` and
+        ``vocab_projector``, whose weight is usually that of the word embeddings.
+
+    Examples
+    --------
+    >>> from skdistilbert import DistilBertForMaskedLM
+    >>> model = DistilBertForMaskedLM.from_pretrained("distilbert-tiny-masked-lm")
+    >>> model([[2, 10, 4, 3]]).logits.shape
+    (1, 4, 1124)
+    """
+
+    head: ClassVar[str | None] = "masked_lm"
+
+    @cached_property
+    def _head(self) -> MaskedLMHead:
+        config = self.config
+        return MaskedLMHead.from_tensors(self.weights, config.activation, config.layer_norm_eps)
+
+    def _with_head(self, encoded: EncodedPadded) -> MaskedLMOutput:
+        _, hidden_states, attentions = encoded.states
+        logits = _at_visible(encoded, self._head.logits)
+        return MaskedLMOutput(logits, hidden_states, attentions)
+
+
+def _at_visible(encoded: EncodedPadded, head: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """Apply a head to the visible tokens: (batch, seq_len, n_outputs), zero elsewhere."""
+    hidden = encoded.states.last_hidden_state[encoded.visible].T  # (dim, n_tokens)
+    packed = head(np.ascontiguousarray(hidden))  # (n_outputs, n_tokens)
+    logits = np.zeros((*encoded.visible.shape, len(packed)), packed.dtype)
+    logits[encoded.visible] = packed.T
+    return logits

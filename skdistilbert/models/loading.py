@@ -1,0 +1,57 @@
+"""Loading whatever model a checkpoint holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.models.base import DistilBertModel
+from skdistilbert.models.heads import (
+    DistilBertForMaskedLM,
+    DistilBertForQuestionAnswering,
+    DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
+)
+
+if TYPE_CHECKING:
+    import os
+
+MODELS: dict[str | None, type[DistilBertModel]] = {
+    model.head: model
+    for model in (
+        DistilBertModel,
+        DistilBertForSequenceClassification,
+        DistilBertForTokenClassification,
+        DistilBertForQuestionAnswering,
+        DistilBertForMaskedLM,
+    )
+}
+
+
+def load_model(path: str | os.PathLike[str]) -> DistilBertModel:
+    """Load a checkpoint as the model that its ``architectures`` name.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Directory with ``config.json`` and ``model.safetensors`` (or its shards and index), of
+        ``model_type`` ``distilbert`` or ``bert``.
+
+    Returns
+    -------
+    DistilBertModel
+        Or the subclass with the checkpoint's task head.
+
+    Raises
+    ------
+    CheckpointError
+        If a file or tensor is missing, unexpected or malformed; it says which.
+
+    Examples
+    --------
+    >>> from skdistilbert import load_model
+    >>> load_model("distilbert-tiny")
+    DistilBertModel(n_layers=5, dim=32, n_heads=4, vocab_size=1124)
+    """
+    checkpoint = read_checkpoint(path)
+    return MODELS[checkpoint.head].from_checkpoint(checkpoint)

@@ -1,0 +1,99 @@
+"""Running the encoder over any number of texts: packed batches, shared out among threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens
+from skdistilbert.nn.pooling import Pooling, pool
+from skdistilbert.nn.threads import effective_n_threads, for_each
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from skdistilbert.nn.packing import PackedBatch, Ragged
+    from skdistilbert.nn.weights import Array, Encoder
+
+# Larger batches gain nothing in BLAS, and their hidden states leave the cache.
+MAX_TOKENS = 512
+# Below so many multiplications a second thread costs more than it brings.
+MIN_WORK_A_THREAD = 10_000_000
+
+
+def for_each_batch(
+    encoder: Encoder,
+    texts: Ragged,
+    function: Callable[[PackedBatch], None],
+    n_threads: int | None = None,
+) -> None:
+    """Call `function` on packed batches of all texts, on `n_threads` threads."""
+    n_tokens = int(texts.lengths.sum())
+    work = n_tokens * encoder.multiplications_a_token
+    n_threads = max(1, min(effective_n_threads(n_threads), work // MIN_WORK_A_THREAD))
+    max_tokens = min(MAX_TOKENS, -(-n_tokens // n_threads))
+    for_each(function, texts.batches(max_tokens), n_threads)
+
+
+def pooled_features(
+    encoder: Encoder, texts: Ragged, pooling: Pooling, n_threads: int | None = None
+) -> Array:
+    """Pooled last hidden states, in the order of the texts: (n_texts, dim)."""
+    features = np.zeros((len(texts.lengths), encoder.dim), encoder.dtype)
+
+    def fill(batch: PackedBatch) -> None:
+        if pooling == "cls":
+            features[batch.text_indices] = encode_first_tokens(encoder, batch).T
+        else:
+            features[batch.text_indices] = pool(encode(encoder, batch), batch, pooling)
+
+    for_each_batch(encoder, texts, fill, n_threads)
+    return features
+
+
+def padded_hidden_states(
+    encoder: Encoder, texts: Ragged, seq_len: int, n_threads: int | None = None
+) -> Array:
+    """Last hidden states at their positions, zeros elsewhere: (n_texts, seq_len, dim)."""
+    hidden_states = np.zeros((len(texts.lengths), seq_len, encoder.dim), encoder.dtype)
+
+    def fill(batch: PackedBatch) -> None:
+        hidden_states[batch.token_texts, batch.position_ids] = encode(encoder, batch).T
+
+    for_each_batch(encoder, texts, fill, n_threads)
+    return hidden_states
+
+
+def padded_states(
+    encoder: Encoder, texts: Ragged, seq_len: int
+) -> tuple[list[Array], list[Array]]:
+    """Hidden states and attentions of every layer, padded with zeros.
+
+    Returns
+    -------
+    hidden_states : list of n_layers + 1 arrays (n_texts, seq_len, dim)
+    attentions : list of n_layers arrays (n_texts, n_heads, seq_len, seq_len)
+    """
+    n_texts, n_layers = len(texts.lengths), len(encoder.layers)
+    hidden_states = list(np.zeros((n_layers + 1, n_texts, seq_len, encoder.dim), encoder.dtype))
+    square = (n_layers, n_texts, encoder.n_heads, seq_len, seq_len)
+    attentions = list(np.zeros(square, encoder.dtype))
+
+    def fill(batch: PackedBatch) -> None:
+        trace = Trace()
+        encode(encoder, batch, trace)
+        for padded, packed in zip(hidden_states, trace.hidden_states, strict=True):
+            padded[batch.token_texts, batch.position_ids] = packed.T
+        for padded, groups in zip(attentions, trace.attentions, strict=True):
+            _scatter_attentions(padded, groups, batch)
+
+    for_each_batch(encoder, texts, fill)
+    return hidden_states, attentions
+
+
+def _scatter_attentions(padded: Array, groups: list[Array], batch: PackedBatch) -> None:
+    positions = np.split(batch.position_ids, batch.starts[1:])
+    probabilities = (of_text for group in groups for of_text in group)  # (heads, len, len) each
+    for text, columns, values in zip(batch.text_indices, positions, probabilities, strict=True):
+        padded[text][:, columns[:, None], columns] = values

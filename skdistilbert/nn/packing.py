@@ -1,0 +1,136 @@
+"""Packing: the tokens of many texts side by side, without padding.
+
+Every linear layer sees one matrix with a column a token. Only attention looks at each text by
+itself, and there texts of equal length are handled together, which is why they stand together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    IntArray = NDArray[np.integer]
+    BoolArray = NDArray[np.bool_]
+
+
+class Group(NamedTuple):
+    """Texts of equal length, in neighbouring columns of a packed batch."""
+
+    start: int
+    n_texts: int
+    length: int
+    # Added to the scores of each key, (n_texts, 1, length, 1): -inf where it must not be seen.
+    key_bias: NDArray[np.float32] | None = None
+
+    @property
+    def columns(self) -> slice:
+        """The columns of all its tokens."""
+        return slice(self.start, self.start + self.n_texts * self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBatch:
+    """Some texts of a `Ragged` one after the other, longest first."""
+
+    text_indices: IntArray  # (n_texts,): which texts of the caller's these are
+    lengths: IntArray  # (n_texts,): in tokens, descending
+    input_ids: IntArray  # (n_tokens,)
+    position_ids: IntArray  # (n_tokens,)
+    is_key: BoolArray | None = None  # (n_tokens,): False for tokens that others must not see
+
+    @property
+    def starts(self) -> IntArray:
+        """The column of each text's first token."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    @property
+    def token_texts(self) -> IntArray:
+        """The index of each token's text: (n_tokens,)."""
+        return np.repeat(self.text_indices, self.lengths)
+
+    @property
+    def groups(self) -> list[Group]:
+        """The runs of texts of equal length."""
+        groups, start = [], 0
+        for length, run in groupby(self.lengths.tolist()):
+            group = Group(start, sum(1 for _ in run), length)
+            groups.append(group._replace(key_bias=self._key_bias(group)))
+            start = group.columns.stop
+        return groups
+
+    def _key_bias(self, group: Group) -> NDArray[np.float32] | None:
+        if self.is_key is None:
+            return None
+        bias = np.where(self.is_key[group.columns], np.float32(0), np.float32(-np.inf))
+        return bias.reshape(group.n_texts, 1, group.length, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Token ids of texts of uneven lengths, in the caller's order."""
+
+    input_ids: IntArray  # (n_tokens,)
+    position_ids: IntArray  # (n_tokens,)
+    lengths: IntArray  # (n_texts,)
+    is_key: BoolArray | None = None  # (n_tokens,): False for tokens that others must not see
+
+    @classmethod
+    def from_lists(cls, input_ids: Sequence[Sequence[int]]) -> Ragged:
+        """Pack lists of ids, one a text; positions count from 0 in each."""
+        lengths = np.fromiter(map(len, input_ids), np.intp, len(input_ids))
+        n_tokens = int(lengths.sum())
+        flat = np.fromiter(chain.from_iterable(input_ids), np.intp, n_tokens)
+        starts = np.cumsum(lengths) - lengths
+        return cls(flat, np.arange(n_tokens) - np.repeat(starts, lengths), lengths)
+
+    @classmethod
+    def from_padded(cls, input_ids: IntArray, attention_mask: IntArray) -> Ragged:
+        """Drop what the mask hides, wherever it stands; both are (n_texts, seq_len).
+
+        A hidden first token stays, unseen by the others: transformers' classification head
+        reads its state even then, as when texts are padded on the left.
+        """
+        visible = attention_mask != 0
+        keep = visible.copy()
+        keep[:, 0] = True
+        is_key = None if visible[:, 0].all() else visible[keep]
+        lengths = np.count_nonzero(keep, axis=1)
+        return cls(input_ids[keep], np.nonzero(keep)[1], lengths, is_key)
+
+    def batches(self, max_tokens: int) -> Iterator[PackedBatch]:
+        """Split into batches of at most `max_tokens` tokens (or one text), longest texts first.
+
+        Texts without a token are in no batch.
+        """
+        starts = np.cumsum(self.lengths) - self.lengths
+        order = np.argsort(-self.lengths, kind="stable")
+        order = order[self.lengths[order] > 0]
+        for texts in _runs_of_at_most(max_tokens, order, self.lengths):
+            lengths = self.lengths[texts]
+            first_columns = np.cumsum(lengths) - lengths
+            tokens = np.arange(lengths.sum()) + np.repeat(starts[texts] - first_columns, lengths)
+            yield PackedBatch(
+                texts,
+                lengths,
+                self.input_ids[tokens],
+                self.position_ids[tokens],
+                None if self.is_key is None else self.is_key[tokens],
+            )
+
+
+def _runs_of_at_most(max_tokens: int, order: IntArray, lengths: IntArray) -> Iterator[IntArray]:
+    ends = np.cumsum(lengths[order])
+    first = 0
+    while first < len(order):
+        before = ends[first - 1] if first else 0
+        last = max(int(np.searchsorted(ends, before + max_tokens, side="right")), first + 1)
+        yield order[first:last]
+        first = last

@@ -1,0 +1,125 @@
+"""Threads: how many there may be, and how batches are shared out among them.
+
+Several batches run in Python threads of our own with BLAS held to one thread each, as NumPy
+releases the interpreter lock and the element-wise work then runs in parallel too. A single batch
+uses the threads of BLAS.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import joblib
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Item = TypeVar("Item")
+
+
+class _BlasLimit:
+    """The one process-wide limit on BLAS threads, shared by all who ask at the same time.
+
+    The first to enter remembers what was allowed before and the last to leave restores it, so
+    that overlapping calls from several threads can't restore each other's limit.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_holders = 0
+        self._before: list[int] = []
+
+    def allowed(self) -> int:
+        """How many threads BLAS may use now, as the caller or the environment has set it."""
+        with self._lock:
+            counts = self._before or [library.num_threads for library in _blas_libraries()]
+        return min(counts, default=joblib.cpu_count())
+
+    @contextmanager
+    def hold(self, n_threads: int) -> Iterator[None]:
+        """Keep BLAS to a number of threads; where calls overlap, to the smallest asked for."""
+        self._enter(n_threads)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _enter(self, n_threads: int) -> None:
+        with self._lock:
+            if self._n_holders == 0:
+                self._before = [library.num_threads for library in _blas_libraries()]
+            self._n_holders += 1
+            for library in _blas_libraries():
+                if library.num_threads != n_threads and (
+                    self._n_holders == 1 or n_threads < library.num_threads
+                ):
+                    library.set_num_threads(n_threads)
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._n_holders -= 1
+            if self._n_holders == 0:
+                for library, before in zip(_blas_libraries(), self._before, strict=True):
+                    library.set_num_threads(before)
+                self._before = []
+
+
+_blas_limit = _BlasLimit()
+
+
+@cache
+def _blas_libraries() -> tuple[Any, ...]:
+    # Looking through the loaded libraries takes milliseconds, setting a limit microseconds.
+    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def effective_n_threads(n_threads: int | None) -> int:
+    """Give the number of threads to use: the one asked for, or what BLAS may use right now."""
+    return _blas_limit.allowed() if n_threads is None else n_threads
+
+
+def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads: int) -> None:
+    """Call `function` on every item, in as many threads as there are items and threads.
+
+    The first error ends the work in every thread and is raised, with all limits restored.
+    """
+    pending = deque(items)
+    n_workers = max(1, min(n_threads, len(pending)))
+    with _blas_limit.hold(1 if n_workers > 1 else n_threads):
+        if n_workers == 1:
+            _work_off(function, pending)
+        else:
+            _share_out(function, pending, n_workers)
+
+
+def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers: int) -> None:
+    # Leaving the pool waits for its threads: none works on after an error or Ctrl-C.
+    with ThreadPoolExecutor(n_workers - 1) as pool:
+        helpers = [pool.submit(_work_off, function, pending) for _ in range(n_workers - 1)]
+        try:
+            _work_off(function, pending)
+            for helper in helpers:
+                helper.result()
+        finally:
+            pending.clear()
+
+
+def _work_off(function: Callable[[Item], None], pending: deque[Item]) -> None:
+    try:
+        # Overflow in the squares of the activation ends in its correct limit.
+        with np.errstate(over="ignore", under="ignore"):
+            while pending:
+                try:
+                    item = pending.popleft()
+                except IndexError:  # another thread was faster
+                    break
+                function(item)
+    finally:
+        pending.clear()

@@ -1,0 +1,55 @@
+"""Texts to token ids that fit the model, in pieces that bound the memory."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from skdistilbert.exceptions import TruncationWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.tokenization import WordPieceTokenizer
+
+# Enough texts to sort by length and share out well; few enough that their ids cost nothing.
+TEXTS_AT_A_TIME = 4096
+
+
+def check_max_length(max_length: int | None, config: DistilBertConfig) -> int:
+    """Give the number of tokens to cut texts to: `max_length`, or all the model has."""
+    longest = config.max_position_embeddings
+    if max_length is None:
+        return longest
+    if not 2 <= max_length <= longest:
+        raise ValueError(
+            f"max_length must be between 2, for [CLS] and [SEP], and {longest}, the model's "
+            f"max_position_embeddings; got {max_length}."
+        )
+    return max_length
+
+
+def encode_in_pieces(
+    tokenizer: WordPieceTokenizer, texts: Sequence[str], max_length: int
+) -> Iterator[tuple[slice, list[list[int]]]]:
+    """Yield which texts, and their token ids; warn once, at the end, if any had to be cut.
+
+    Raises
+    ------
+    TypeError
+        If a text is no string; the message gives its row.
+    """
+    n_truncated = 0
+    for start in range(0, len(texts), TEXTS_AT_A_TIME):
+        rows = slice(start, start + TEXTS_AT_A_TIME)
+        encoded = tokenizer.encode_ragged(texts[rows], max_length=max_length)
+        n_truncated += encoded.n_truncated
+        yield rows, encoded.input_ids
+    if n_truncated:
+        warnings.warn(
+            f"{n_truncated} of {len(texts)} texts have more than max_length={max_length} tokens; "
+            "what stands after that was not read.",
+            TruncationWarning,
+            stacklevel=2,
+        )
