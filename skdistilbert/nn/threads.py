@@ -27,8 +27,10 @@ Item = TypeVar("Item")
 class _BlasLimit:
     """The one process-wide limit on BLAS threads, shared by all who ask at the same time.
 
-    The first to enter remembers what was allowed before and the last to leave restores it, so
-    that overlapping calls from several threads can't restore each other's limit.
+    threadpoolctl lets a single Python thread, the first that asked, change the limit of a BLAS
+    with its own thread pool, as long as that thread lives; what others ask for is passed over.
+    So every holder restores, on leaving, what was allowed before the first one came: whoever may
+    change the limit does, at the latest when it leaves itself.
     """
 
     def __init__(self) -> None:
@@ -39,39 +41,37 @@ class _BlasLimit:
     def allowed(self) -> int:
         """How many threads BLAS may use now, as the caller or the environment has set it."""
         with self._lock:
-            counts = self._before or [library.num_threads for library in _blas_libraries()]
+            counts = self._before if self._n_holders else _blas_thread_counts()
         return min(counts, default=joblib.cpu_count())
 
     @contextmanager
-    def hold(self, n_threads: int) -> Iterator[None]:
-        """Keep BLAS to a number of threads; where calls overlap, to the smallest asked for."""
-        self._enter(n_threads)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    def _enter(self, n_threads: int) -> None:
+    def hold(self, n_threads: int) -> Iterator[int]:
+        """Keep BLAS to a number of threads; yields the number it really is kept to."""
         with self._lock:
             if self._n_holders == 0:
-                self._before = [library.num_threads for library in _blas_libraries()]
+                self._before = _blas_thread_counts()
             self._n_holders += 1
-            for library in _blas_libraries():
-                if library.num_threads != n_threads and (
-                    self._n_holders == 1 or n_threads < library.num_threads
-                ):
-                    library.set_num_threads(n_threads)
-
-    def _leave(self) -> None:
-        with self._lock:
-            self._n_holders -= 1
-            if self._n_holders == 0:
-                for library, before in zip(_blas_libraries(), self._before, strict=True):
-                    library.set_num_threads(before)
-                self._before = []
+            _set_blas_threads([n_threads] * len(self._before))
+            held = max(_blas_thread_counts(), default=n_threads)
+        try:
+            yield held
+        finally:
+            with self._lock:
+                self._n_holders -= 1
+                _set_blas_threads(self._before)
 
 
 _blas_limit = _BlasLimit()
+
+
+def _blas_thread_counts() -> list[int]:
+    return [library.num_threads for library in _blas_libraries()]
+
+
+def _set_blas_threads(counts: list[int]) -> None:
+    for library, count in zip(_blas_libraries(), counts, strict=True):
+        if library.num_threads != count:
+            library.set_num_threads(count)
 
 
 @cache
@@ -92,8 +92,8 @@ def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads:
     """
     pending = deque(items)
     n_workers = max(1, min(n_threads, len(pending)))
-    with _blas_limit.hold(1 if n_workers > 1 else n_threads):
-        if n_workers == 1:
+    with _blas_limit.hold(1 if n_workers > 1 else n_threads) as n_blas_threads:
+        if n_workers == 1 or n_blas_threads > 1:
             _work_off(function, pending)
         else:
             _share_out(function, pending, n_workers)

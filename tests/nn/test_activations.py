@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import log_ndtr, ndtr
+
+from skdistilbert.nn.activations import BLOCK_SIZE, GELU_COEFFICIENTS, gelu, relu
+from tests.nn.reference import gelu as exact_gelu
+
+
+def test_gelu_is_exact_to_float32_rounding() -> None:
+    x = np.linspace(-12, 12, 1_000_001, dtype=np.float32)
+    np.testing.assert_allclose(gelu(x.copy()), exact_gelu(x.astype(np.float64)), atol=7e-7)
+
+
+def test_gelu_far_out() -> None:
+    x = np.array([-3e38, -1e19, -1e6, -50, 0, 50, 1e6, 1e19, 3e38], np.float32)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(gelu(x.copy()), np.maximum(x, 0))
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1])
+def test_gelu_in_blocks(size: int) -> None:
+    x = np.random.default_rng(0).normal(size=size).astype(np.float32)
+    np.testing.assert_allclose(gelu(x.copy()), exact_gelu(x), atol=1e-6)
+
+
+def test_gelu_coefficients_are_a_minimax_fit() -> None:
+    """Refit P in x * (1 + tanh(x * P(x^2))) / 2 by Lawson's reweighted least squares."""
+    x = np.linspace(1e-6, 5.6, 6001)
+    wanted = (log_ndtr(x) - log_ndtr(-x)) / (2 * x)
+    sensitivity = 2 * x * x * ndtr(x) * ndtr(-x)  # error of gelu by error of P
+    basis = np.polynomial.chebyshev.chebvander(2 * (x / 5.6) ** 2 - 1, 6)
+    weights = np.full(len(x), 1 / len(x))
+    for _ in range(100):
+        scale = np.sqrt(weights) * sensitivity
+        fitted = np.linalg.lstsq(basis * scale[:, None], wanted * scale)[0]
+        errors = np.abs(sensitivity * (basis @ fitted - wanted))
+        weights *= errors + 1e-15
+        weights /= weights.sum()
+    ours = np.polynomial.Polynomial(GELU_COEFFICIENTS)(x * x)
+    our_error = np.abs(sensitivity * (ours - wanted)).max()
+    assert our_error < 1.1 * errors.max() < 1e-7
+
+
+def test_relu() -> None:
+    x = np.array([-1, 0, 2], np.float32)
+    assert relu(x) is x
+    np.testing.assert_array_equal(x, [0, 0, 2])

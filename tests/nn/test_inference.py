@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from skdistilbert.nn import inference
+from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
+from skdistilbert.nn.packing import Ragged
+from tests.nn.reference import hidden_states, random_encoder
+
+if TYPE_CHECKING:
+    from skdistilbert.nn.pooling import Pooling
+
+RNG = np.random.default_rng(1)
+TEXTS = [RNG.integers(0, 50, length).tolist() for length in (3, 40, 1, 3, 17, 17, 8, 40, 2)]
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
+def test_pooled_features(pooling: Pooling) -> None:
+    encoder, tensors = random_encoder()
+    features = pooled_features(encoder, Ragged.from_lists(TEXTS), pooling)
+    for got, text in zip(features, TEXTS, strict=True):
+        states = hidden_states(tensors, text)[-1]
+        expected = {"cls": states[0], "mean": states.mean(0), "max": states.max(0)}[pooling]
+        np.testing.assert_allclose(got, expected, atol=5e-6)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 4])
+@pytest.mark.parametrize("max_tokens", [1, 60, 1000])
+def test_batches_order_and_threads_do_not_matter(
+    n_threads: int, max_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, _ = random_encoder()
+    expected = pooled_features(encoder, Ragged.from_lists(TEXTS), "mean")
+    monkeypatch.setattr(inference, "MAX_TOKENS", max_tokens)
+    monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
+    got = pooled_features(encoder, Ragged.from_lists(TEXTS[::-1]), "mean", n_threads)
+    np.testing.assert_allclose(got[::-1], expected, atol=1e-5)
+
+
+def test_masks_are_honoured_wherever_their_zeros_stand() -> None:
+    encoder, tensors = random_encoder()
+    ids = RNG.integers(0, 50, (4, 9))
+    mask = np.array([[1] * 9, [1] * 4 + [0] * 5, [0] * 3 + [1] * 6, [1, 0, 1, 1, 0, 0, 1, 0, 1]])
+    texts = Ragged.from_padded(ids, mask)
+    got = padded_hidden_states(encoder, texts, 9)
+    layers, attentions = padded_states(encoder, texts, 9)
+    np.testing.assert_allclose(layers[-1], got, atol=1e-5)
+    for row in range(4):
+        (visible,) = np.nonzero(mask[row])
+        expected = hidden_states(tensors, ids[row, visible], positions=visible)
+        np.testing.assert_allclose(got[row, visible], expected[-1], atol=1e-5)
+        for layer, state in zip(layers, expected, strict=True):
+            np.testing.assert_allclose(layer[row, visible], state, atol=1e-5)
+        hidden = mask[row] == 0
+        hidden[0] = False  # the first token is computed even when hidden
+        assert not got[row, hidden].any()
+        for attention in attentions:
+            assert not attention[row][:, :, mask[row] == 0].any()
+            np.testing.assert_allclose(attention[row][:, visible].sum(-1), 1, atol=1e-6)
