@@ -1,0 +1,131 @@
+"""What tensors are called: in files of several makers, and here.
+
+Here they have the names of transformers' DistilBERT, without its prefix ``distilbert.``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from skdistilbert.checkpoint.config import DistilBertConfig
+
+Head = Literal[
+    "sequence_classification", "token_classification", "question_answering", "masked_lm"
+]
+Shape = tuple[int, ...]
+
+HEAD_OF_ARCHITECTURE: dict[str, Head | None] = {
+    "DistilBertModel": None,
+    "DistilBertForSequenceClassification": "sequence_classification",
+    "DistilBertForTokenClassification": "token_classification",
+    "DistilBertForQuestionAnswering": "question_answering",
+    "DistilBertForMaskedLM": "masked_lm",
+    "BertModel": None,
+    "BertForTokenClassification": "token_classification",
+    "BertForMaskedLM": "masked_lm",
+}
+ARCHITECTURE_OF_HEAD: dict[Head | None, str] = {
+    head: architecture
+    for architecture, head in HEAD_OF_ARCHITECTURE.items()
+    if architecture.startswith("DistilBert")
+}
+# Heads of BERT that DistilBERT's can't stand for, and why.
+UNSUPPORTED_ARCHITECTURES = {
+    "BertForSequenceClassification": "its head reads BERT's pooler, a tanh layer",
+    "BertForQuestionAnswering": "it needs a token type for the question and one for the context",
+    "BertForPreTraining": "its next-sentence head has no counterpart",
+    "BertForNextSentencePrediction": "its next-sentence head has no counterpart",
+    "BertForMultipleChoice": "its head reads BERT's pooler, a tanh layer",
+    "DistilBertForMultipleChoice": "its head has no counterpart here",
+}
+
+# Applied one after the other; the longer ".attention.output." must come before ".output.".
+BERT_TO_DISTILBERT = (
+    ("encoder.layer.", "transformer.layer."),
+    (".attention.self.query.", ".attention.q_lin."),
+    (".attention.self.key.", ".attention.k_lin."),
+    (".attention.self.value.", ".attention.v_lin."),
+    (".attention.output.dense.", ".attention.out_lin."),
+    (".attention.output.LayerNorm.", ".sa_layer_norm."),
+    (".intermediate.dense.", ".ffn.lin1."),
+    (".output.dense.", ".ffn.lin2."),
+    (".output.LayerNorm.", ".output_layer_norm."),
+    ("cls.predictions.transform.dense.", "vocab_transform."),
+    ("cls.predictions.transform.LayerNorm.", "vocab_layer_norm."),
+    ("cls.predictions.decoder.", "vocab_projector."),
+    ("cls.predictions.bias", "vocab_projector.bias"),
+)
+# TensorFlow's names for a layer normalisation, in files converted long ago.
+OLD_LAYER_NORM = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
+
+TOKEN_TYPES = "embeddings.token_type_embeddings.weight"
+WORDS = "embeddings.word_embeddings.weight"
+POSITIONS = "embeddings.position_embeddings.weight"
+PROJECTOR = "vocab_projector.weight"
+
+HEAD_PREFIXES = (
+    "pre_classifier.",
+    "classifier.",
+    "qa_outputs.",
+    "vocab_transform.",
+    "vocab_layer_norm.",
+    "vocab_projector.",
+    "cls.",
+)
+
+
+def canonical_name(name: str, *, bert: bool) -> str | None:
+    """Give our name of a file's tensor, or None if nothing is computed with it."""
+    name = name.removeprefix("bert." if bert else "distilbert.")
+    for old, new in OLD_LAYER_NORM:
+        name = name.replace(old, new)
+    if name == "embeddings.position_ids" or (bert and name.startswith("pooler.")):
+        return None
+    if bert:
+        for theirs, ours in BERT_TO_DISTILBERT:
+            name = name.replace(theirs, ours)
+    return name
+
+
+def encoder_shapes(config: DistilBertConfig) -> dict[str, Shape]:
+    """Tensors of the encoder and their shapes."""
+    dim, hidden_dim = config.dim, config.hidden_dim
+    shapes: dict[str, Shape] = {
+        WORDS: (config.vocab_size, dim),
+        POSITIONS: (config.max_position_embeddings, dim),
+        **_vector_pair("embeddings.LayerNorm", dim),
+    }
+    for index in range(config.n_layers):
+        layer = f"transformer.layer.{index}"
+        for part in ("q_lin", "k_lin", "v_lin", "out_lin"):
+            shapes |= _linear(f"{layer}.attention.{part}", dim, dim)
+        shapes |= _vector_pair(f"{layer}.sa_layer_norm", dim)
+        shapes |= _linear(f"{layer}.ffn.lin1", hidden_dim, dim)
+        shapes |= _linear(f"{layer}.ffn.lin2", dim, hidden_dim)
+        shapes |= _vector_pair(f"{layer}.output_layer_norm", dim)
+    return shapes
+
+
+def head_shapes(config: DistilBertConfig, head: Head | None) -> dict[str, Shape]:
+    """Tensors of a task head and their shapes."""
+    dim = config.dim
+    if head == "sequence_classification":
+        hidden = _linear("pre_classifier", dim, dim)
+        return hidden | _linear("classifier", config.num_labels, dim)
+    if head == "token_classification":
+        return _linear("classifier", config.num_labels, dim)
+    if head == "question_answering":
+        return _linear("qa_outputs", 2, dim)
+    if head == "masked_lm":
+        hidden = _linear("vocab_transform", dim, dim) | _vector_pair("vocab_layer_norm", dim)
+        return hidden | _linear("vocab_projector", config.vocab_size, dim)
+    return {}
+
+
+def _linear(name: str, n_out: int, n_in: int) -> dict[str, Shape]:
+    return {f"{name}.weight": (n_out, n_in), f"{name}.bias": (n_out,)}
+
+
+def _vector_pair(name: str, dim: int) -> dict[str, Shape]:
+    return {f"{name}.weight": (dim,), f"{name}.bias": (dim,)}

@@ -1,0 +1,455 @@
+"""The WordPiece tokenizer of BERT and DistilBERT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
+from skdistilbert.tokenization.decoding import join_tokens
+from skdistilbert.tokenization.encoding import (
+    Encoding,
+    PaddedBatch,
+    RaggedEncoding,
+    join_pieces,
+)
+from skdistilbert.tokenization.normalization import Normalizer
+from skdistilbert.tokenization.pieces import ChunkIds, ChunkPieces, Piece
+from skdistilbert.tokenization.pretrained import (
+    OPTIONS,
+    SPECIAL_TOKENS,
+    read_tokenizer,
+    read_vocab,
+)
+from skdistilbert.tokenization.truncation import Truncation, check_truncation, truncate_pair
+from skdistilbert.tokenization.wordpiece import WordPiece
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class WordPieceTokenizer:
+    """Split texts into the WordPiece tokens of BERT, as ``tokenizers`` (Rust) does.
+
+    Ids, tokens and offsets are those of transformers 5's ``BertTokenizer`` for every text.
+
+    Parameters
+    ----------
+    vocab_file : str, path-like, or mapping of str to int
+        ``vocab.txt``, a token a line; or the vocabulary itself.
+    do_lower_case : bool, default=True
+    strip_accents : bool, default: as `do_lower_case`
+    tokenize_chinese_chars : bool, default=True
+        Make each Chinese character a word.
+    unk_token, sep_token, pad_token, cls_token, mask_token : str
+        The special tokens; found in texts, too.
+    split_special_tokens : bool, default=False
+        Read special tokens in a text as ordinary text, so that a text can't inject them.
+    added_tokens : sequence of AddedToken, default=()
+        Further tokens found in texts, or other rules for the special ones.
+    model_max_length : int, default=None
+        The longest text that the model was made for, if known.
+
+    Raises
+    ------
+    CheckpointError
+        If the vocabulary can't be read or lacks a special token.
+
+    Examples
+    --------
+    >>> from skdistilbert import WordPieceTokenizer
+    >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny")
+    >>> tokenizer.tokenize("Where is it?")
+    ['where', 'is', 'it', '?']
+    >>> tokenizer.decode(tokenizer.encode("Where is it?"))
+    '[CLS] where is it? [SEP]'
+    """
+
+    def __init__(
+        self,
+        vocab_file: str | os.PathLike[str] | Mapping[str, int],
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        unk_token: str = "[UNK]",
+        sep_token: str = "[SEP]",
+        pad_token: str = "[PAD]",
+        cls_token: str = "[CLS]",
+        mask_token: str = "[MASK]",
+        *,
+        split_special_tokens: bool = False,
+        added_tokens: Sequence[AddedToken] = (),
+        model_max_length: int | None = None,
+    ) -> None:
+        from_mapping = hasattr(vocab_file, "items")
+        self.vocab = dict(vocab_file) if from_mapping else read_vocab(Path(vocab_file))
+        self.do_lower_case = do_lower_case
+        self.strip_accents = strip_accents
+        self.tokenize_chinese_chars = tokenize_chinese_chars
+        self.unk_token = unk_token
+        self.sep_token = sep_token
+        self.pad_token = pad_token
+        self.cls_token = cls_token
+        self.mask_token = mask_token
+        self.split_special_tokens = split_special_tokens
+        self.added_tokens = tuple(added_tokens)
+        self.model_max_length = model_max_length
+        self._build()
+
+    def _build(self) -> None:
+        """Derive what encoding needs from the parameters; none of it is pickled."""
+        self.ids_to_tokens = {index: token for token, index in self.vocab.items()}
+        self.ids_to_tokens |= {token.id: token.content for token in self.added_tokens}
+        self._ids = {token: index for index, token in self.ids_to_tokens.items()} | self.vocab
+        for name in SPECIAL_TOKENS:
+            setattr(self, f"{name}_id", self._special_token_id(name))
+        normalizer = Normalizer(
+            lowercase=self.do_lower_case,
+            strip_accents=self.do_lower_case if self.strip_accents is None else self.strip_accents,
+            handle_chinese_chars=self.tokenize_chinese_chars,
+        )
+        wordpiece = WordPiece(self.vocab, self.unk_token_id)
+        self._chunk_ids = ChunkIds(normalizer, wordpiece)
+        self._chunk_pieces = ChunkPieces(normalizer, wordpiece)
+        self._finder = AddedTokenFinder(self._tokens_to_find())
+
+    def _special_token_id(self, name: str) -> int:
+        token = getattr(self, name)
+        if token not in self._ids:
+            raise CheckpointError(
+                f"The vocabulary has no {token!r}, which is the {name}; name the token that "
+                f"stands for it as {name}=..."
+            )
+        return self._ids[token]
+
+    def _tokens_to_find(self) -> list[AddedToken]:
+        tokens = {
+            token: AddedToken(token, self._ids[token], special=True)
+            for token in self.special_tokens
+        }
+        tokens |= {token.content: token for token in self.added_tokens}
+        return [
+            token for token in tokens.values() if not (token.special and self.split_special_tokens)
+        ]
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The tokens for unknown words, separation, padding, classification and masks."""
+        return tuple(getattr(self, name) for name in SPECIAL_TOKENS)
+
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
+        """Read a tokenizer from a checkpoint directory.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Directory with ``vocab.txt`` or ``tokenizer.json``, and perhaps
+            ``tokenizer_config.json``, ``special_tokens_map.json`` and
+            ``sentence_bert_config.json``. Padding and truncation stored there do not apply.
+        **params : dict
+            Parameters of the class that override those of the files.
+
+        Raises
+        ------
+        CheckpointError
+            If a file is missing or malformed, or the vocabulary lacks a special token.
+        """
+        return cls(**(read_tokenizer(Path(path)) | params))
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(vocab_size={self.vocab_size}, "
+            f"do_lower_case={self.do_lower_case}, strip_accents={self.strip_accents}, "
+            f"tokenize_chinese_chars={self.tokenize_chinese_chars}, "
+            f"special_tokens={list(self.special_tokens)})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = (*OPTIONS, *SPECIAL_TOKENS, "split_special_tokens", "added_tokens", "vocab")
+        return {name: getattr(self, name) for name in (*names, "model_max_length")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._build()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__getstate__() == self.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash((self.special_tokens, self.do_lower_case, self.vocab_size))
+
+    @property
+    def vocab_size(self) -> int:
+        """Entries of the vocabulary, added tokens among them."""
+        return len(self.ids_to_tokens)
+
+    def tokenize(self, text: str) -> list[str]:
+        """Give the tokens of a text, without [CLS] and [SEP].
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a string.
+        ValueError
+            If it holds a lone surrogate.
+        """
+        return [self.ids_to_tokens[index] for index in self._ids_of_text(text)]
+
+    def _ids_of_text(self, text: str) -> list[int]:
+        if not isinstance(text, str):
+            raise TypeError(f"a text must be a string, got {text!r} of type {type(text).__name__}")
+        if not self._finder.may_find(text):
+            return self._chunk_ids.of_text(text)
+        ids: list[int] = []
+        for start, stop, token in self._finder.segments(text):
+            ids += [token.id] if token else self._chunk_ids.of_text(text[start:stop])
+        return ids
+
+    def encode(
+        self,
+        text: str,
+        *,
+        add_special_tokens: bool = True,
+        max_length: int | None = None,
+        truncation: bool = False,
+        padding: bool | Literal["max_length"] = False,
+    ) -> list[int]:
+        """Give the token ids of a text.
+
+        Parameters
+        ----------
+        text : str
+        add_special_tokens : bool, default=True
+            Put [CLS] before and [SEP] after.
+        max_length : int, default=None
+            Length to cut or pad to, special tokens included; None: `model_max_length`.
+        truncation : bool, default=False
+            Cut a longer text.
+        padding : bool or "max_length", default=False
+            With "max_length", fill a shorter text with [PAD]. True changes nothing, as the only
+            text is the longest.
+
+        Returns
+        -------
+        list of int
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a string.
+        ValueError
+            If it holds a lone surrogate, or no `max_length` is known for what is asked.
+        """
+        ids = self._ids_of_text(text)
+        if truncation:
+            room = self._max_length(max_length) - 2 * add_special_tokens
+            del ids[max(room, 0) :]
+        if add_special_tokens:
+            ids = [self.cls_token_id, *ids, self.sep_token_id]
+        if padding == "max_length":
+            ids += [self.pad_token_id] * (self._max_length(max_length) - len(ids))
+        return ids
+
+    def _max_length(self, max_length: int | None) -> int:
+        length = self.model_max_length if max_length is None else max_length
+        if length is None:
+            raise ValueError("This tokenizer has no model_max_length: give max_length.")
+        if length < 2:
+            raise ValueError(f"max_length must be at least 2, for [CLS] and [SEP]; got {length}.")
+        return length
+
+    def encode_pair(
+        self,
+        text: str,
+        text_pair: str,
+        *,
+        add_special_tokens: bool = True,
+        max_length: int | None = None,
+        truncation: bool | Truncation = False,
+    ) -> list[int]:
+        """Give the token ids of a pair of texts: [CLS] text [SEP] text_pair [SEP].
+
+        Parameters
+        ----------
+        text, text_pair : str
+        add_special_tokens : bool, default=True
+        max_length : int, default=None
+            Length to cut to, special tokens included; None: `model_max_length`.
+        truncation : bool or {"longest_first", "only_first", "only_second"}, default=False
+            Which text to cut; True is "longest_first".
+
+        Returns
+        -------
+        list of int
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `encode`; and if the text to cut is too short.
+        """
+        first, second = self._ids_of_text(text), self._ids_of_text(text_pair)
+        strategy = check_truncation(truncation)
+        if strategy:
+            room = self._max_length(max_length) - 3 * add_special_tokens
+            first, second = truncate_pair(first, second, room, strategy)
+        if not add_special_tokens:
+            return first + second
+        return [self.cls_token_id, *first, self.sep_token_id, *second, self.sep_token_id]
+
+    def encode_ragged(
+        self,
+        texts: Iterable[str],
+        *,
+        add_special_tokens: bool = True,
+        max_length: int | None = None,
+    ) -> RaggedEncoding:
+        """Give the token ids of several texts, as lists of uneven lengths.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        add_special_tokens : bool, default=True
+        max_length : int, default: no limit
+            Cut longer texts to so many tokens, special ones included.
+
+        Returns
+        -------
+        RaggedEncoding
+            With the ids, and how many texts were cut.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a text is not a string or holds a lone surrogate; the message gives its row.
+        """
+        before, after = [], []
+        if add_special_tokens:
+            before, after = [self.cls_token_id], [self.sep_token_id]
+        room = float("inf")
+        if max_length is not None:
+            room = self._max_length(max_length) - len(before) - len(after)
+        input_ids, n_truncated = [], 0
+        for row, text in enumerate(texts):
+            try:
+                ids = self._ids_of_text(text)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"Row {row}: {error}") from None
+            if len(ids) > room:
+                del ids[int(room) :]
+                n_truncated += 1
+            input_ids.append(before + ids + after)
+        return RaggedEncoding(input_ids, n_truncated)
+
+    def encode_batch(self, texts: Iterable[str], max_length: int | None = None) -> PaddedBatch:
+        """Give the token ids of several texts as arrays, padded on the right.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        max_length : int, default: no limit
+            Cut longer texts to so many tokens, [CLS] and [SEP] included.
+
+        Returns
+        -------
+        PaddedBatch
+            With `input_ids` and `attention_mask`, int64 of shape (n_texts, longest).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a text is not a string or holds a lone surrogate; the message gives its row.
+        """
+        ragged = self.encode_ragged(texts, max_length=max_length).input_ids
+        lengths = np.array([len(ids) for ids in ragged], np.int64)
+        attention_mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        input_ids = np.full(attention_mask.shape, self.pad_token_id, np.int64)
+        input_ids[attention_mask] = [index for ids in ragged for index in ids]
+        return PaddedBatch(input_ids, attention_mask.astype(np.int64))
+
+    def encode_with_offsets(
+        self,
+        text: str,
+        text_pair: str | None = None,
+        *,
+        add_special_tokens: bool = True,
+        max_length: int | None = None,
+        truncation: bool | Truncation = False,
+    ) -> Encoding:
+        """Give the tokens of a text or pair with where they stand in it.
+
+        Parameters
+        ----------
+        text : str
+        text_pair : str, optional
+        add_special_tokens, max_length, truncation
+            As in `encode_pair`.
+
+        Returns
+        -------
+        Encoding
+        """
+        first = self._pieces_of_text(text)
+        second = None if text_pair is None else self._pieces_of_text(text_pair)
+        n_special = (2 if second is None else 3) * add_special_tokens
+        strategy = check_truncation(truncation)
+        if strategy:
+            room = self._max_length(max_length) - n_special
+            first, shorter = truncate_pair(first, second or [], room, strategy)
+            second = None if second is None else shorter
+        if not add_special_tokens:
+            return join_pieces(first, second, (), ())
+        return join_pieces(first, second, (self.cls_token_id,), (self.sep_token_id,))
+
+    def _pieces_of_text(self, text: str) -> list[Piece]:
+        if not isinstance(text, str):
+            raise TypeError(f"a text must be a string, got {text!r} of type {type(text).__name__}")
+        pieces: list[Piece] = []
+        for start, stop, token in self._finder.segments(text):
+            word = pieces[-1].word + 1 if pieces else 0
+            if token:
+                pieces.append(Piece(token.id, start, stop, word))
+            else:
+                pieces += self._chunk_pieces.of_text(text[start:stop], start, word)
+        return pieces
+
+    def decode(
+        self,
+        ids: Iterable[int],
+        *,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool = True,
+    ) -> str:
+        """Give the text of token ids.
+
+        Parameters
+        ----------
+        ids : iterable of int
+        skip_special_tokens : bool, default=False
+            Leave out [CLS], [SEP], [PAD], [MASK] and [UNK].
+        clean_up_tokenization_spaces : bool, default=True
+            Close the spaces before punctuation and in English contractions.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            If an id is not in the vocabulary.
+        """
+        tokens = [self._token(int(index)) for index in ids]
+        if skip_special_tokens:
+            special = {*self.special_tokens, *(t.content for t in self.added_tokens if t.special)}
+            tokens = [token for token in tokens if token not in special]
+        return join_tokens(tokens, clean_up=clean_up_tokenization_spaces)
+
+    def _token(self, index: int) -> str:
+        if index not in self.ids_to_tokens:
+            raise ValueError(f"Token id {index} is not in the vocabulary of {self.vocab_size}.")
+        return self.ids_to_tokens[index]
