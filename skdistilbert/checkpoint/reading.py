@@ -219,7 +219,8 @@ class _WeightsReader:
         n_types = file.entries[name].shape[0] if file.entries[name].shape else 0
         if n_types < 1:
             raise CheckpointError(f"{file.file}: tensor {name!r} has no row.")
-        return positions + self._read(TOKEN_TYPES, (n_types, self.config.dim))[0]
+        first: FloatArray = self._read(TOKEN_TYPES, (n_types, self.config.dim))[0]
+        return positions + first
 
 
 def _weight_files(directory: Path) -> tuple[Path, ...]:

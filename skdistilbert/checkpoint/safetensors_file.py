@@ -8,7 +8,7 @@ processes that map one file share its memory.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -86,8 +86,8 @@ class SafetensorsFile:
         return tensor
 
 
-def _as_float32(stored: NDArray[np.generic], dtype: str) -> NDArray[np.float32]:
+def _as_float32(stored: NDArray[Any], dtype: str) -> NDArray[np.float32]:
     if dtype == "BF16":
-        return np.left_shift(stored, 16, dtype=np.uint32).view(np.float32)
+        stored = np.left_shift(stored, 16, dtype=np.uint32).view(np.float32)
     # A file whose header is not padded to four bytes can't be computed with in place.
     return np.require(stored, np.float32, "A")

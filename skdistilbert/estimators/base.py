@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.nn.threads import effective_n_threads
 from skdistilbert.tasks import embed
 from skdistilbert.tasks.embedding import check_pooling
 from skdistilbert.tasks.encoding import check_max_length
@@ -55,6 +56,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         self.__dict__.pop("_encoder", None)
         self.__dict__.pop("fingerprint_", None)
         check_pooling(self.pooling)
+        effective_n_threads(self.n_threads)
         encoder = self._load_encoder()
         check_max_length(self.max_length, encoder.model.config)
         self.fingerprint_ = encoder.fingerprint

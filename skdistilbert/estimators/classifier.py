@@ -87,7 +87,7 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
     --------
     >>> from skdistilbert import DistilBertClassifier
     >>> texts = ["where is my order", "cancel my order", "i forgot my password", "password reset"]
-    >>> classifier = DistilBertClassifier("distilbert-tiny", random_state=0)
+    >>> classifier = DistilBertClassifier("distilbert-tiny", max_iter=500, random_state=0)
     >>> classifier.fit(texts, ["order", "order", "account", "account"]).predict(texts)
     array(['order', 'order', 'account', 'account'], dtype='<U7')
     """
@@ -266,7 +266,7 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         """
         # Before indexing, as an estimator that is not fitted has no classes_.
         logits = self._logits(X)
-        return self.classes_[np.argmax(logits, axis=1)]
+        return np.take(self.classes_, np.argmax(logits, axis=1))
 
 
 def _head_of(trainer: MLPClassifier) -> SequenceClassificationHead:

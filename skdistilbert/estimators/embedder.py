@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from skdistilbert.nn.pooling import Pooling
 
 
-class DistilBertEmbedder(  # type: ignore[misc]
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, PretrainedTextEstimator
+class DistilBertEmbedder(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    PretrainedTextEstimator,
 ):
     """Turn texts into features with a frozen DistilBERT encoder.
 

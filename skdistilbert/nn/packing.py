@@ -92,13 +92,12 @@ class Ragged:
         return cls(flat, np.arange(n_tokens) - np.repeat(starts, lengths), lengths)
 
     @classmethod
-    def from_padded(cls, input_ids: IntArray, attention_mask: IntArray) -> Ragged:
-        """Drop what the mask hides, wherever it stands; both are (n_texts, seq_len).
+    def from_padded(cls, input_ids: IntArray, visible: BoolArray) -> Ragged:
+        """Drop what is not visible, wherever it stands; both are (n_texts, seq_len).
 
         A hidden first token stays, unseen by the others: transformers' classification head
         reads its state even then, as when texts are padded on the left.
         """
-        visible = attention_mask != 0
         keep = visible.copy()
         keep[:, 0] = True
         is_key = None if visible[:, 0].all() else visible[keep]

@@ -12,6 +12,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import joblib
@@ -82,7 +83,11 @@ def _blas_libraries() -> tuple[Any, ...]:
 
 def effective_n_threads(n_threads: int | None) -> int:
     """Give the number of threads to use: the one asked for, or what BLAS may use right now."""
-    return _blas_limit.allowed() if n_threads is None else n_threads
+    if n_threads is None:
+        return _blas_limit.allowed()
+    if not isinstance(n_threads, Integral) or n_threads < 1:
+        raise ValueError(f"n_threads must be a positive integer or None; got {n_threads!r}.")
+    return int(n_threads)
 
 
 def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads: int) -> None:

@@ -101,7 +101,7 @@ class Encoder:
     @property
     def dim(self) -> int:
         """Width of the hidden states."""
-        return self.embeddings.word_embeddings.shape[1]
+        return int(self.embeddings.word_embeddings.shape[1])
 
     @property
     def dtype(self) -> np.dtype[np.floating]:

@@ -112,7 +112,8 @@ def embed(
     """
     check_pooling(pooling)
     if isinstance(texts, str):
-        return embed(model, tokenizer, [texts], pooling, max_length, n_threads=n_threads)[0]
+        (embedding,) = embed(model, tokenizer, [texts], pooling, max_length, n_threads=n_threads)
+        return np.asarray(embedding)
     max_length = check_max_length(max_length, model.config)
     embeddings = np.empty((len(texts), model.config.dim), np.float32)
     for rows, input_ids in encode_in_pieces(tokenizer, texts, max_length):

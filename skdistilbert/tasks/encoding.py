@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skdistilbert.exceptions import TruncationWarning
@@ -22,10 +25,10 @@ def check_max_length(max_length: int | None, config: DistilBertConfig) -> int:
     longest = config.max_position_embeddings
     if max_length is None:
         return longest
-    if not 2 <= max_length <= longest:
+    if not isinstance(max_length, Integral) or not 2 <= max_length <= longest:
         raise ValueError(
-            f"max_length must be between 2, for [CLS] and [SEP], and {longest}, the model's "
-            f"max_position_embeddings; got {max_length}."
+            f"max_length must be an integer between 2, for [CLS] and [SEP], and {longest}, the "
+            f"model's max_position_embeddings; got {max_length}."
         )
     return max_length
 
@@ -43,7 +46,7 @@ def encode_in_pieces(
     n_truncated = 0
     for start in range(0, len(texts), TEXTS_AT_A_TIME):
         rows = slice(start, start + TEXTS_AT_A_TIME)
-        encoded = tokenizer.encode_ragged(texts[rows], max_length=max_length)
+        encoded = tokenizer.encode_ragged(texts[rows], max_length=max_length, first_row=start)
         n_truncated += encoded.n_truncated
         yield rows, encoded.input_ids
     if n_truncated:
@@ -51,5 +54,14 @@ def encode_in_pieces(
             f"{n_truncated} of {len(texts)} texts have more than max_length={max_length} tokens; "
             "what stands after that was not read.",
             TruncationWarning,
-            stacklevel=2,
+            stacklevel=_stacklevel_of_caller(),
         )
+
+
+def _stacklevel_of_caller() -> int:
+    """Count the frames up to the first outside of this package, which the warning is for."""
+    package = str(Path(__file__).parents[1])
+    level, frame = 0, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level

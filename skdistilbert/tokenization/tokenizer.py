@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
 from skdistilbert.tokenization.decoding import join_tokens
 from skdistilbert.tokenization.encoding import (
     Encoding,
@@ -16,23 +14,17 @@ from skdistilbert.tokenization.encoding import (
     RaggedEncoding,
     join_pieces,
 )
-from skdistilbert.tokenization.normalization import Normalizer
-from skdistilbert.tokenization.pieces import ChunkIds, ChunkPieces, Piece
-from skdistilbert.tokenization.pretrained import (
-    OPTIONS,
-    SPECIAL_TOKENS,
-    read_tokenizer,
-    read_vocab,
-)
+from skdistilbert.tokenization.pieces import Piece
+from skdistilbert.tokenization.pretrained import read_tokenizer
+from skdistilbert.tokenization.state import TokenizerState
 from skdistilbert.tokenization.truncation import Truncation, check_truncation, truncate_pair
-from skdistilbert.tokenization.wordpiece import WordPiece
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
 
-class WordPieceTokenizer:
+class WordPieceTokenizer(TokenizerState):
     """Split texts into the WordPiece tokens of BERT, as ``tokenizers`` (Rust) does.
 
     Ids, tokens and offsets are those of transformers 5's ``BertTokenizer`` for every text.
@@ -69,78 +61,6 @@ class WordPieceTokenizer:
     '[CLS] where is it? [SEP]'
     """
 
-    def __init__(
-        self,
-        vocab_file: str | os.PathLike[str] | Mapping[str, int],
-        do_lower_case: bool = True,
-        strip_accents: bool | None = None,
-        tokenize_chinese_chars: bool = True,
-        unk_token: str = "[UNK]",
-        sep_token: str = "[SEP]",
-        pad_token: str = "[PAD]",
-        cls_token: str = "[CLS]",
-        mask_token: str = "[MASK]",
-        *,
-        split_special_tokens: bool = False,
-        added_tokens: Sequence[AddedToken] = (),
-        model_max_length: int | None = None,
-    ) -> None:
-        from_mapping = hasattr(vocab_file, "items")
-        self.vocab = dict(vocab_file) if from_mapping else read_vocab(Path(vocab_file))
-        self.do_lower_case = do_lower_case
-        self.strip_accents = strip_accents
-        self.tokenize_chinese_chars = tokenize_chinese_chars
-        self.unk_token = unk_token
-        self.sep_token = sep_token
-        self.pad_token = pad_token
-        self.cls_token = cls_token
-        self.mask_token = mask_token
-        self.split_special_tokens = split_special_tokens
-        self.added_tokens = tuple(added_tokens)
-        self.model_max_length = model_max_length
-        self._build()
-
-    def _build(self) -> None:
-        """Derive what encoding needs from the parameters; none of it is pickled."""
-        self.ids_to_tokens = {index: token for token, index in self.vocab.items()}
-        self.ids_to_tokens |= {token.id: token.content for token in self.added_tokens}
-        self._ids = {token: index for index, token in self.ids_to_tokens.items()} | self.vocab
-        for name in SPECIAL_TOKENS:
-            setattr(self, f"{name}_id", self._special_token_id(name))
-        normalizer = Normalizer(
-            lowercase=self.do_lower_case,
-            strip_accents=self.do_lower_case if self.strip_accents is None else self.strip_accents,
-            handle_chinese_chars=self.tokenize_chinese_chars,
-        )
-        wordpiece = WordPiece(self.vocab, self.unk_token_id)
-        self._chunk_ids = ChunkIds(normalizer, wordpiece)
-        self._chunk_pieces = ChunkPieces(normalizer, wordpiece)
-        self._finder = AddedTokenFinder(self._tokens_to_find())
-
-    def _special_token_id(self, name: str) -> int:
-        token = getattr(self, name)
-        if token not in self._ids:
-            raise CheckpointError(
-                f"The vocabulary has no {token!r}, which is the {name}; name the token that "
-                f"stands for it as {name}=..."
-            )
-        return self._ids[token]
-
-    def _tokens_to_find(self) -> list[AddedToken]:
-        tokens = {
-            token: AddedToken(token, self._ids[token], special=True)
-            for token in self.special_tokens
-        }
-        tokens |= {token.content: token for token in self.added_tokens}
-        return [
-            token for token in tokens.values() if not (token.special and self.split_special_tokens)
-        ]
-
-    @property
-    def special_tokens(self) -> tuple[str, ...]:
-        """The tokens for unknown words, separation, padding, classification and masks."""
-        return tuple(getattr(self, name) for name in SPECIAL_TOKENS)
-
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
         """Read a tokenizer from a checkpoint directory.
@@ -160,33 +80,6 @@ class WordPieceTokenizer:
             If a file is missing or malformed, or the vocabulary lacks a special token.
         """
         return cls(**(read_tokenizer(Path(path)) | params))
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(vocab_size={self.vocab_size}, "
-            f"do_lower_case={self.do_lower_case}, strip_accents={self.strip_accents}, "
-            f"tokenize_chinese_chars={self.tokenize_chinese_chars}, "
-            f"special_tokens={list(self.special_tokens)})"
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        names = (*OPTIONS, *SPECIAL_TOKENS, "split_special_tokens", "added_tokens", "vocab")
-        return {name: getattr(self, name) for name in (*names, "model_max_length")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._build()
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.__getstate__() == self.__getstate__()
-
-    def __hash__(self) -> int:
-        return hash((self.special_tokens, self.do_lower_case, self.vocab_size))
-
-    @property
-    def vocab_size(self) -> int:
-        """Entries of the vocabulary, added tokens among them."""
-        return len(self.ids_to_tokens)
 
     def tokenize(self, text: str) -> list[str]:
         """Give the tokens of a text, without [CLS] and [SEP].
@@ -307,6 +200,7 @@ class WordPieceTokenizer:
         *,
         add_special_tokens: bool = True,
         max_length: int | None = None,
+        first_row: int = 0,
     ) -> RaggedEncoding:
         """Give the token ids of several texts, as lists of uneven lengths.
 
@@ -316,6 +210,8 @@ class WordPieceTokenizer:
         add_special_tokens : bool, default=True
         max_length : int, default: no limit
             Cut longer texts to so many tokens, special ones included.
+        first_row : int, default=0
+            Number of the first text, for errors that name a row.
 
         Returns
         -------
@@ -334,7 +230,7 @@ class WordPieceTokenizer:
         if max_length is not None:
             room = self._max_length(max_length) - len(before) - len(after)
         input_ids, n_truncated = [], 0
-        for row, text in enumerate(texts):
+        for row, text in enumerate(texts, first_row):
             try:
                 ids = self._ids_of_text(text)
             except (TypeError, ValueError) as error:

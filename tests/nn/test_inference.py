@@ -44,7 +44,7 @@ def test_masks_are_honoured_wherever_their_zeros_stand() -> None:
     encoder, tensors = random_encoder()
     ids = RNG.integers(0, 50, (4, 9))
     mask = np.array([[1] * 9, [1] * 4 + [0] * 5, [0] * 3 + [1] * 6, [1, 0, 1, 1, 0, 0, 1, 0, 1]])
-    texts = Ragged.from_padded(ids, mask)
+    texts = Ragged.from_padded(ids, mask > 0)
     got = padded_hidden_states(encoder, texts, 9)
     layers, attentions = padded_states(encoder, texts, 9)
     np.testing.assert_allclose(layers[-1], got, atol=1e-5)

@@ -37,7 +37,7 @@ def test_nothing_gives_no_batch(texts: list[list[int]]) -> None:
 def test_padded_positions_are_dropped_and_positions_kept() -> None:
     ids = np.array([[5, 6, 7, 8], [9, 1, 0, 0]])
     mask = np.array([[1, 0, 1, 1], [1, 1, 0, 0]])
-    ragged = Ragged.from_padded(ids, mask)
+    ragged = Ragged.from_padded(ids, mask > 0)
     assert ragged.is_key is None
     assert ragged.input_ids.tolist() == [5, 7, 8, 9, 1]
     assert ragged.position_ids.tolist() == [0, 2, 3, 0, 1]
@@ -45,7 +45,9 @@ def test_padded_positions_are_dropped_and_positions_kept() -> None:
 
 
 def test_a_hidden_first_token_stays_as_a_query() -> None:
-    ragged = Ragged.from_padded(np.array([[5, 6, 7], [1, 2, 3]]), np.array([[0, 0, 1], [1, 1, 1]]))
+    ragged = Ragged.from_padded(
+        np.array([[5, 6, 7], [1, 2, 3]]), np.array([[0, 0, 1], [1, 1, 1]]) > 0
+    )
     (batch,) = ragged.batches(10)
     assert batch.input_ids.tolist() == [1, 2, 3, 5, 7]
     assert [group.key_bias.ravel().tolist() for group in batch.groups] == [

@@ -1,0 +1,128 @@
+"""What a tokenizer is made of: its parameters, and what is derived from them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
+from skdistilbert.tokenization.normalization import Normalizer
+from skdistilbert.tokenization.pieces import ChunkIds, ChunkPieces
+from skdistilbert.tokenization.pretrained import OPTIONS, SPECIAL_TOKENS, read_vocab
+from skdistilbert.tokenization.wordpiece import WordPiece
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class TokenizerState:
+    """Base of the tokenizer: what is pickled, compared and shown, without the encoding."""
+
+    unk_token_id: int
+    sep_token_id: int
+    pad_token_id: int
+    cls_token_id: int
+    mask_token_id: int
+
+    def __init__(
+        self,
+        vocab_file: str | os.PathLike[str] | Mapping[str, int],
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        unk_token: str = "[UNK]",
+        sep_token: str = "[SEP]",
+        pad_token: str = "[PAD]",
+        cls_token: str = "[CLS]",
+        mask_token: str = "[MASK]",
+        *,
+        split_special_tokens: bool = False,
+        added_tokens: Sequence[AddedToken] = (),
+        model_max_length: int | None = None,
+    ) -> None:
+        if isinstance(vocab_file, str | os.PathLike):
+            self.vocab = read_vocab(Path(vocab_file))
+        else:
+            self.vocab = dict(vocab_file)
+        self.do_lower_case = do_lower_case
+        self.strip_accents = strip_accents
+        self.tokenize_chinese_chars = tokenize_chinese_chars
+        self.unk_token = unk_token
+        self.sep_token = sep_token
+        self.pad_token = pad_token
+        self.cls_token = cls_token
+        self.mask_token = mask_token
+        self.split_special_tokens = split_special_tokens
+        self.added_tokens = tuple(added_tokens)
+        self.model_max_length = model_max_length
+        self._build()
+
+    def _build(self) -> None:
+        """Derive what encoding needs from the parameters; none of it is pickled."""
+        self.ids_to_tokens = {index: token for token, index in self.vocab.items()}
+        self.ids_to_tokens |= {token.id: token.content for token in self.added_tokens}
+        self._ids = {token: index for index, token in self.ids_to_tokens.items()} | self.vocab
+        for name in SPECIAL_TOKENS:
+            setattr(self, f"{name}_id", self._special_token_id(name))
+        normalizer = Normalizer(
+            lowercase=self.do_lower_case,
+            strip_accents=self.do_lower_case if self.strip_accents is None else self.strip_accents,
+            handle_chinese_chars=self.tokenize_chinese_chars,
+        )
+        wordpiece = WordPiece(self.vocab, self.unk_token_id)
+        self._chunk_ids = ChunkIds(normalizer, wordpiece)
+        self._chunk_pieces = ChunkPieces(normalizer, wordpiece)
+        self._finder = AddedTokenFinder(self._tokens_to_find())
+
+    def _special_token_id(self, name: str) -> int:
+        token = getattr(self, name)
+        if token not in self._ids:
+            raise CheckpointError(
+                f"The vocabulary has no {token!r}, which is the {name}; name the token that "
+                f"stands for it as {name}=..."
+            )
+        return self._ids[token]
+
+    def _tokens_to_find(self) -> list[AddedToken]:
+        tokens = {
+            token: AddedToken(token, self._ids[token], special=True)
+            for token in self.special_tokens
+        }
+        tokens |= {token.content: token for token in self.added_tokens}
+        return [
+            token for token in tokens.values() if not (token.special and self.split_special_tokens)
+        ]
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The tokens for unknown words, separation, padding, classification and masks."""
+        return tuple(getattr(self, name) for name in SPECIAL_TOKENS)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(vocab_size={self.vocab_size}, "
+            f"do_lower_case={self.do_lower_case}, strip_accents={self.strip_accents}, "
+            f"tokenize_chinese_chars={self.tokenize_chinese_chars}, "
+            f"special_tokens={list(self.special_tokens)})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = (*OPTIONS, *SPECIAL_TOKENS, "split_special_tokens", "added_tokens", "vocab")
+        return {name: getattr(self, name) for name in (*names, "model_max_length")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._build()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__getstate__() == self.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash((self.special_tokens, self.do_lower_case, self.vocab_size))
+
+    @property
+    def vocab_size(self) -> int:
+        """Entries of the vocabulary, added tokens among them."""
+        return len(self.ids_to_tokens)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from skdistilbert import CheckpointError, DistilBertConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BERT: dict[str, Any] = {
+    "model_type": "bert",
+    "hidden_size": 384,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "intermediate_size": 1536,
+    "hidden_act": "relu",
+    "layer_norm_eps": 1e-7,
+    "type_vocab_size": 2,
+    "vocab_size": 100,
+}
+
+
+def test_bert_fields_are_mapped() -> None:
+    config = DistilBertConfig.from_dict(BERT)
+    assert (config.dim, config.n_layers, config.n_heads, config.hidden_dim) == (384, 3, 6, 1536)
+    assert (config.activation, config.layer_norm_eps, config.vocab_size) == ("relu", 1e-7, 100)
+
+
+def test_what_is_written_is_read_back() -> None:
+    labels = {0: "a", 1: "b", 2: "c"}
+    config = DistilBertConfig(dim=8, n_heads=2, id2label=labels, problem_type="regression")
+    assert DistilBertConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert config.num_labels == 3
+    assert config.label2id == {"a": 0, "b": 1, "c": 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"model_type": "roberta"}, "model_type must be 'distilbert' or 'bert'; got 'roberta'"),
+        ({"n_layers": -1}, "n_layers must be an integer of at least 0; got -1"),
+        ({"dim": "768"}, "dim must be an integer of at least 1; got '768'"),
+        ({"dim": 768.0}, "dim must be an integer"),
+        ({"vocab_size": True}, "vocab_size must be an integer"),
+        ({"n_heads": 7}, "n_heads must divide dim; got n_heads=7 and dim=768"),
+        ({"activation": "gelu_new"}, "activation must be one of .*; got 'gelu_new'"),
+        ({"activation": ["gelu"]}, "activation must be one of"),
+        ({"dropout": 2}, "dropout must be a number from 0 to 1; got 2"),
+        ({"sinusoidal_pos_embds": 1}, "sinusoidal_pos_embds must be one of"),
+        ({"id2label": {"0": "a", "2": "b"}}, "id2label must name the outputs 0 to n - 1"),
+        ({"id2label": {"x": "a"}}, "id2label: every key must be an integer"),
+        ({"id2label": {"0": 1}}, "id2label: every label must be a string; got 1"),
+        ({"id2label": []}, "id2label must be an object"),
+        ({"architectures": "DistilBertModel"}, "architectures must be a list of names"),
+        ({"num_labels": 10**12}, "num_labels must be a positive integer"),
+        ({"problem_type": "ranking"}, "problem_type must be one of"),
+        (BERT | {"position_embedding_type": "relative_key"}, "position_embedding_type must be"),
+        (BERT | {"is_decoder": True}, "is_decoder must be False"),
+    ],
+)
+def test_wrong_values_are_named(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DistilBertConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "is not valid JSON"),
+        (b"[]", "must hold an object, got list"),
+        (b"\xff", "is not UTF-8"),
+        (b'{"dropout": NaN}', "NaN is no number in JSON"),
+        (b'{"dim": 1, "dim": 2}', "'dim' stands there twice"),
+        (b'{"dim": ' + b"[" * 100_000, "is nested too deeply|is not valid JSON"),
+        (b'{"dim": -3}', "dim must be an integer"),
+    ],
+)
+def test_a_malformed_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=message) as error:
+        DistilBertConfig.from_pretrained(tmp_path)
+    assert str(tmp_path / "config.json") in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json does not exist"):
+        DistilBertConfig.from_pretrained(tmp_path)

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from skdistilbert import CheckpointError
+from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.checkpoint.names import BERT_TO_DISTILBERT
+from tests.conftest import DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Tensors = dict[str, np.ndarray]
+
+WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture
+def copy(tmp_path: Path, tiny: Path) -> Path:
+    return shutil.copytree(tiny, tmp_path / "model")
+
+
+def rewrite(directory: Path, change: Callable[[Tensors], Tensors]) -> None:
+    save_file(change(load_file(directory / WEIGHTS)), directory / WEIGHTS)
+
+
+def without(name: str) -> Callable[[Tensors], Tensors]:
+    return lambda tensors: {key: tensor for key, tensor in tensors.items() if key != name}
+
+
+def set_config(directory: Path, **values: Any) -> None:  # noqa: ANN401
+    file = directory / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def assert_same_weights(got: Path, expected: Path) -> None:
+    ours, theirs = read_checkpoint(got).weights, read_checkpoint(expected).weights
+    assert set(ours) == set(theirs)
+    for name, tensor in theirs.items():
+        np.testing.assert_array_equal(ours[name], tensor)
+
+
+def test_weights_are_views_that_no_one_can_change(tiny: Path) -> None:
+    weights = read_checkpoint(tiny).weights
+    words = weights["embeddings.word_embeddings.weight"]
+    assert words.dtype == np.float32
+    assert not words.flags.owndata
+    assert not words.flags.writeable
+
+
+def test_prefix_and_old_layer_norm_names(copy: Path, tiny: Path) -> None:
+    def rename(tensors: Tensors) -> Tensors:
+        old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+        renamed = {}
+        for name, tensor in tensors.items():
+            for new, former in old.items():
+                name = name.replace(new, former)
+            renamed[f"distilbert.{name}"] = tensor
+        return renamed
+
+    rewrite(copy, rename)
+    assert_same_weights(copy, tiny)
+
+
+def test_shards(copy: Path, tiny: Path) -> None:
+    tensors = load_file(copy / WEIGHTS)
+    names = sorted(tensors)
+    weight_map = {}
+    for index, part in enumerate((names[:20], names[20:])):
+        file = f"model-0000{index + 1}-of-00002.safetensors"
+        save_file({name: tensors[name] for name in part}, copy / file)
+        weight_map |= dict.fromkeys(part, file)
+    (copy / f"{WEIGHTS}.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    (copy / WEIGHTS).unlink()
+    assert_same_weights(copy, tiny)
+
+
+@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/passwd", "sub/x.safetensors"])
+def test_shards_outside_the_directory_are_refused(copy: Path, name: str) -> None:
+    (copy / WEIGHTS).unlink()
+    (copy / f"{WEIGHTS}.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+    with pytest.raises(CheckpointError, match="expected .safetensors files in the same directory"):
+        read_checkpoint(copy)
+
+
+def test_float16_is_computed_in_float32(copy: Path) -> None:
+    full = load_file(copy / WEIGHTS)
+    rewrite(copy, lambda tensors: {k: v.astype(np.float16) for k, v in tensors.items()})
+    for name, tensor in read_checkpoint(copy).weights.items():
+        assert tensor.dtype == np.float32
+        np.testing.assert_allclose(tensor, full[name], atol=1e-3)
+
+
+def test_a_bert_encoder_is_a_distilbert(copy: Path, tiny: Path) -> None:
+    backwards = [(ours, theirs) for theirs, ours in BERT_TO_DISTILBERT[:9]]
+
+    def as_bert(tensors: Tensors) -> Tensors:
+        bert = {}
+        for name, tensor in tensors.items():
+            for ours, theirs in backwards:
+                name = name.replace(ours, theirs)
+            bert[f"bert.{name}"] = tensor
+        types = np.full((2, 32), 0.5, np.float32)
+        types[1] = np.nan  # never read
+        extra = {"embeddings.token_type_embeddings.weight": types, "pooler.dense.bias": types[0]}
+        return bert | {f"bert.{name}": tensor for name, tensor in extra.items()}
+
+    rewrite(copy, as_bert)
+    config = {
+        "model_type": "bert",
+        "architectures": ["BertModel"],
+        "hidden_size": 32,
+        "num_hidden_layers": 5,
+        "num_attention_heads": 4,
+        "intermediate_size": 37,
+        "max_position_embeddings": 128,
+        "vocab_size": 1124,
+    }
+    (copy / "config.json").write_text(json.dumps(config))
+    ours, original = read_checkpoint(copy).weights, read_checkpoint(tiny).weights
+    assert set(ours) == set(original)
+    positions = "embeddings.position_embeddings.weight"
+    np.testing.assert_array_equal(ours[positions], original[positions] + np.float32(0.5))
+    for name in set(original) - {positions}:
+        np.testing.assert_array_equal(ours[name], original[name])
+
+
+@pytest.mark.parametrize("architecture", ["BertForSequenceClassification"])
+def test_heads_that_cannot_be_loaded_say_why(copy: Path, architecture: str) -> None:
+    set_config(copy, architectures=[architecture])
+    with pytest.raises(CheckpointError, match="pooler.*DistilBertModel.from_pretrained"):
+        read_checkpoint(copy)
+    assert read_checkpoint(copy, encoder_only=True).head is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sequence-classification", "token-classification", "question-answering", "masked-lm"],
+)
+@pytest.mark.parametrize("architectures", ["stated", "not stated"])
+def test_the_head_is_found(name: str, architectures: str, tmp_path: Path) -> None:
+    directory = shutil.copytree(DATA / f"distilbert-tiny-{name}", tmp_path / "model")
+    if architectures == "not stated":
+        set_config(directory, architectures=None)
+    assert read_checkpoint(directory).head == name.replace("-", "_")
+
+
+def test_the_projector_is_tied(tmp_path: Path) -> None:
+    directory = shutil.copytree(DATA / "distilbert-tiny-masked-lm", tmp_path / "model")
+    weights = read_checkpoint(directory).weights
+    assert weights["vocab_projector.weight"] is weights["embeddings.word_embeddings.weight"]
+    set_config(directory, tie_word_embeddings=False)
+    with pytest.raises(CheckpointError, match=r"'vocab_projector.weight' is missing"):
+        read_checkpoint(directory)
+
+
+def test_a_missing_tensor_is_named(copy: Path) -> None:
+    rewrite(copy, without("transformer.layer.3.ffn.lin1.bias"))
+    message = r"model\.safetensors: tensor 'transformer\.layer\.3\.ffn\.lin1\.bias' is missing"
+    with pytest.raises(CheckpointError, match=message):
+        read_checkpoint(copy)
+
+
+def test_an_unexpected_tensor_is_named(copy: Path) -> None:
+    rewrite(copy, lambda tensors: tensors | {"adapter.weight": np.zeros(3, np.float32)})
+    with pytest.raises(CheckpointError, match=r"tensor 'adapter\.weight' is unexpected"):
+        read_checkpoint(copy)
+
+
+def test_a_misshaped_tensor_is_named(copy: Path) -> None:
+    name = "transformer.layer.0.attention.q_lin.weight"
+    rewrite(copy, lambda tensors: tensors | {name: np.zeros((32, 31), np.float32)})
+    message = r"q_lin\.weight' has shape \(32, 31\); expected \(32, 32\)"
+    with pytest.raises(CheckpointError, match=message):
+        read_checkpoint(copy)
+
+
+def test_a_tensor_of_another_type_is_named(copy: Path) -> None:
+    rewrite(copy, lambda tensors: {k: v.astype(np.float64) for k, v in tensors.items()})
+    with pytest.raises(CheckpointError, match="is F64; expected F32, F16 or BF16"):
+        read_checkpoint(copy)
+
+
+def test_a_tensor_under_two_names_is_refused(copy: Path) -> None:
+    name = "embeddings.LayerNorm.bias"
+    rewrite(copy, lambda tensors: tensors | {f"distilbert.{name}": tensors[name]})
+    with pytest.raises(CheckpointError, match="is there twice"):
+        read_checkpoint(copy)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(copy: Path, value: float) -> None:
+    name = "embeddings.LayerNorm.bias"
+    rewrite(copy, lambda tensors: tensors | {name: np.full(32, value, np.float32)})
+    with pytest.raises(CheckpointError, match=rf"'{name}' holds NaN or infinity"):
+        read_checkpoint(copy)
+    assert read_checkpoint(copy, allow_non_finite=True).weights[name].shape == (32,)
+
+
+def test_large_finite_weights_are_accepted(copy: Path) -> None:
+    name = "embeddings.LayerNorm.bias"
+    rewrite(copy, lambda tensors: tensors | {name: np.full(32, 3e38, np.float32)})
+    assert read_checkpoint(copy).weights[name].max() == np.float32(3e38)
+
+
+def test_sinusoidal_positions_may_be_left_out(copy: Path) -> None:
+    rewrite(copy, without("embeddings.position_embeddings.weight"))
+    with pytest.raises(CheckpointError, match="position_embeddings"):
+        read_checkpoint(copy)
+    set_config(copy, sinusoidal_pos_embds=True)
+    positions = read_checkpoint(copy).weights["embeddings.position_embeddings.weight"]
+    np.testing.assert_allclose(positions[1, :2], [np.sin(1), np.cos(1)], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00" * 7, b"\xff" * 100, b"\x02" + b"\x00" * 7 + b"{}"]
+)
+def test_a_file_that_is_not_safetensors_is_named(copy: Path, content: bytes) -> None:
+    (copy / WEIGHTS).write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        read_checkpoint(copy)
+
+
+def test_pickles_are_refused_with_the_remedy(copy: Path) -> None:
+    (copy / WEIGHTS).unlink()
+    (copy / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="Pickles are never read.*save_pretrained"):
+        read_checkpoint(copy)
+
+
+def test_the_fingerprint_is_that_of_the_contents(copy: Path, tiny: Path) -> None:
+    assert read_checkpoint(copy).fingerprint == read_checkpoint(tiny).fingerprint
+    rewrite(copy, lambda tensors: tensors | {"embeddings.LayerNorm.bias": np.ones(32, np.float32)})
+    assert read_checkpoint(copy).fingerprint != read_checkpoint(tiny).fingerprint

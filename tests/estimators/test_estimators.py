@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import gc
+import pickle
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from skdistilbert import (
+    CheckpointError,
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    TruncationWarning,
+    embed,
+    load_model,
+)
+from skdistilbert.estimators import pretrained
+from skdistilbert.tokenization import WordPieceTokenizer
+from tests.conftest import DATA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Estimator = DistilBertEmbedder | DistilBertClassifier
+
+TEXTS = [f"{a} {b}" for a in ("what", "who", "where") for b in ("is it", "would you do", "then")]
+LABELS = [label for label in ("thing", "person", "place") for _ in range(3)]
+SEQUENCE = DATA / "distilbert-tiny-sequence-classification"
+
+
+def quick(model: Path, **params: Any) -> DistilBertClassifier:  # noqa: ANN401
+    return DistilBertClassifier(
+        model, **{"max_iter": 2000, "tol": 1e-3, "random_state": 0, **params}
+    )
+
+
+@pytest.fixture(params=[DistilBertEmbedder, quick], ids=["embedder", "classifier"])
+def estimator(request: pytest.FixtureRequest, tiny: Path) -> Estimator:
+    made: Estimator = request.param(tiny)
+    return made
+
+
+def result(estimator: Estimator, texts: list[str]) -> np.ndarray:
+    if isinstance(estimator, DistilBertEmbedder):
+        return estimator.transform(texts)
+    return estimator.decision_function(texts)
+
+
+def test_features_are_those_of_embed(tiny: Path) -> None:
+    model, tokenizer = load_model(tiny), WordPieceTokenizer.from_pretrained(tiny)
+    features = DistilBertEmbedder(tiny, pooling="cls").fit_transform(text for text in TEXTS)
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features, embed(model, tokenizer, TEXTS, "cls"), atol=1e-6)
+    unit = DistilBertEmbedder(tiny, pooling="cls", normalize=True).fit_transform(TEXTS)
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    np.testing.assert_allclose(unit, features / lengths, atol=1e-6)
+
+
+def test_feature_names_and_pandas_output(tiny: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    embedder = DistilBertEmbedder(tiny).fit(TEXTS)
+    names = embedder.get_feature_names_out()
+    assert names[[0, -1]].tolist() == ["distilbertembedder0", "distilbertembedder31"]
+    table = embedder.set_output(transform="pandas").transform(pandas.Series(TEXTS))
+    assert table.columns.tolist() == names.tolist()
+
+
+def test_the_classifier_learns(tiny: Path) -> None:
+    classifier = quick(tiny).fit(TEXTS, LABELS)
+    assert classifier.classes_.tolist() == ["person", "place", "thing"]
+    assert classifier.score(TEXTS, LABELS) == 1
+    probabilities = classifier.predict_proba(TEXTS)
+    assert probabilities.shape == (9, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(
+        classifier.predict(TEXTS), classifier.classes_[probabilities.argmax(axis=1)]
+    )
+    assert classifier.n_iter_ == len(classifier.loss_curve_)
+
+
+@pytest.mark.parametrize(
+    "labels", [["no"] * 5 + ["yes"] * 4, [0] * 5 + [1] * 4, [False] * 5 + [True] * 4]
+)
+def test_two_classes(tiny: Path, labels: list[object]) -> None:
+    classifier = quick(tiny).fit(TEXTS, labels)
+    scores = classifier.decision_function(TEXTS)
+    assert scores.shape == (9,)
+    np.testing.assert_array_equal(classifier.predict(TEXTS), classifier.classes_[(scores > 0) * 1])
+    np.testing.assert_allclose(
+        classifier.predict_proba(TEXTS)[:, 1], 1 / (1 + np.exp(-scores)), atol=1e-6
+    )
+    assert classifier.predict(TEXTS).dtype == np.array(labels).dtype
+
+
+def test_the_same_random_state_gives_the_same_head(tiny: Path) -> None:
+    first, second = (quick(tiny).fit(TEXTS, LABELS).decision_function(TEXTS) for _ in range(2))
+    np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_pipeline_cross_validation_and_grid_search(tiny: Path) -> None:
+    pipeline = make_pipeline(DistilBertEmbedder(tiny), LogisticRegression())
+    assert pipeline.fit(TEXTS, LABELS).predict(TEXTS[:2]).shape == (2,)
+    assert cross_val_score(pipeline, TEXTS, LABELS, cv=3).shape == (3,)
+    grid = {"distilbertembedder__pooling": ["cls", "mean", "max"]}
+    search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(TEXTS, LABELS)
+    assert isinstance(search.best_estimator_, Pipeline)
+    search = GridSearchCV(quick(tiny), {"pooling": ["cls", "mean"]}, cv=3, error_score="raise")
+    assert search.fit(TEXTS, LABELS).predict(TEXTS).shape == (9,)
+
+
+def test_clones_and_pickles_are_small_and_the_same(estimator: Estimator) -> None:
+    estimator.fit(TEXTS, LABELS)
+    expected = result(estimator, TEXTS)
+    assert not hasattr(clone(estimator), "fingerprint_")
+    pickled = pickle.dumps(estimator)
+    assert len(pickled) < 20_000
+    np.testing.assert_allclose(result(pickle.loads(pickled), TEXTS), expected, atol=1e-6)
+
+
+def test_a_pickle_knows_its_weights(estimator: Estimator, tmp_path: Path, tiny: Path) -> None:
+    directory = shutil.copytree(tiny, tmp_path / "model")
+    pickled = pickle.dumps(estimator.set_params(model=directory).fit(TEXTS, LABELS))
+    shutil.rmtree(directory)
+    with pytest.raises(CheckpointError, match="is not a directory"):
+        result(pickle.loads(pickled), TEXTS)
+    shutil.copytree(DATA / "distilbert-tiny-masked-lm", directory)
+    with pytest.raises(CheckpointError, match="these are not the weights that this DistilBert"):
+        result(pickle.loads(pickled), TEXTS)
+
+
+def test_a_process_keeps_one_copy_of_a_checkpoint_and_frees_it(tiny: Path) -> None:
+    gc.collect()
+    before = len(pretrained._loaded)
+    estimators = [DistilBertEmbedder(tiny, pooling=p).fit(TEXTS) for p in ("cls", "mean")]
+    assert len(pretrained._loaded) == before + 1
+    assert estimators[0]._encoder is estimators[1]._encoder
+    del estimators
+    gc.collect()
+    assert len(pretrained._loaded) == before
+
+
+def test_refitting_reads_the_parameters_anew(tiny: Path) -> None:
+    embedder = DistilBertEmbedder(tiny).fit(TEXTS)
+    first = embedder.fingerprint_
+    embedder.set_params(model=DATA / "distilbert-tiny-masked-lm").fit(TEXTS)
+    assert embedder.fingerprint_ != first
+
+
+def test_from_pretrained_gives_the_probabilities_of_the_checkpoint() -> None:
+    classifier = DistilBertClassifier.from_pretrained(SEQUENCE)
+    assert classifier.classes_.tolist() == ["angry", "neutral", "pleased"]
+    tokenizer = WordPieceTokenizer.from_pretrained(SEQUENCE)
+    logits = load_model(SEQUENCE)(*tokenizer.encode_batch(TEXTS)).logits  # neutral, angry, ...
+    np.testing.assert_allclose(
+        classifier.decision_function(TEXTS), logits[:, [1, 0, 2]], atol=1e-5
+    )
+    assert set(classifier.predict(TEXTS)) <= {"angry", "neutral", "pleased"}
+    np.testing.assert_allclose(
+        pickle.loads(pickle.dumps(classifier)).predict_proba(TEXTS),
+        classifier.predict_proba(TEXTS),
+        atol=1e-6,
+    )
+
+
+def test_from_pretrained_needs_a_head(tiny: Path) -> None:
+    with pytest.raises(CheckpointError, match="has no sequence-classification head .found: None"):
+        DistilBertClassifier.from_pretrained(tiny)
+
+
+def test_batches_order_and_threads_do_not_change_predictions(estimator: Estimator) -> None:
+    estimator.fit(TEXTS, LABELS)
+    expected = result(estimator, TEXTS)
+    alone = np.concatenate([result(estimator, [text]) for text in TEXTS])
+    np.testing.assert_allclose(alone, expected, atol=1e-5)
+    np.testing.assert_allclose(result(estimator, TEXTS[::-1])[::-1], expected, atol=1e-5)
+    for n_threads in (1, 2, 4):
+        estimator.set_params(n_threads=n_threads)
+        np.testing.assert_allclose(result(estimator, TEXTS), expected, atol=1e-5)
+
+
+def test_long_texts_are_cut_with_a_warning(estimator: Estimator) -> None:
+    with pytest.warns(TruncationWarning, match="1 of 9 texts have more than max_length=128"):
+        result(estimator.fit(TEXTS, LABELS), [*TEXTS[:8], "a " * 300])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"pooling": "sum"}, "pooling must be one of cls, mean, max; got 'sum'"),
+        ({"max_length": 129}, "max_length must be an integer between 2, .* and 128"),
+        ({"max_length": 1}, "max_length must be an integer between 2"),
+        ({"n_threads": 0}, "n_threads must be a positive integer or None; got 0"),
+        ({"model": "no/such/directory"}, "is not a directory"),
+    ],
+)
+def test_wrong_parameters_are_named_in_fit(
+    estimator: Estimator, params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        estimator.set_params(**params).fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("texts", "error", "message"),
+    [
+        (
+            "a text",
+            ValueError,
+            "Iterable over raw text documents expected, string",
+        ),
+        ([], ValueError, "0 sample"),
+        (["a", None, 3], TypeError, r"2 of 3 are not \(row 1, 2; the first is None"),
+        (["a", float("nan")], TypeError, "row 1; the first is nan, of type float"),
+        ([b"a"], TypeError, "of type bytes"),
+        (3, TypeError, "Expected an iterable of texts; got int"),
+    ],
+)
+def test_wrong_texts_are_named(
+    estimator: Estimator,
+    texts: Any,  # noqa: ANN401
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        estimator.fit(texts, ["x"] * 3)
+    estimator.fit(TEXTS, LABELS)
+    with pytest.raises(error, match=message):
+        result(estimator, texts)
+
+
+def test_before_fit(estimator: Estimator) -> None:
+    with pytest.raises(NotFittedError):
+        result(estimator, TEXTS)
+
+
+def test_empty_texts_are_texts(estimator: Estimator) -> None:
+    estimator.fit(["", *TEXTS[1:]], LABELS)
+    assert np.isfinite(result(estimator, ["", " "])).all()
+
+
+def test_repr_names_what_was_set(tiny: Path) -> None:
+    assert "pooling='cls'" in repr(DistilBertEmbedder(tiny, pooling="cls"))

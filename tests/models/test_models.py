@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from skdistilbert import (
+    CheckpointError,
+    DistilBertForMaskedLM,
+    DistilBertForQuestionAnswering,
+    DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
+    DistilBertModel,
+    load_model,
+)
+from tests.conftest import DATA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODELS = {
+    "distilbert-tiny": DistilBertModel,
+    "distilbert-tiny-sequence-classification": DistilBertForSequenceClassification,
+    "distilbert-tiny-token-classification": DistilBertForTokenClassification,
+    "distilbert-tiny-question-answering": DistilBertForQuestionAnswering,
+    "distilbert-tiny-masked-lm": DistilBertForMaskedLM,
+}
+FIELDS = {
+    DistilBertModel: ("last_hidden_state",),
+    DistilBertForQuestionAnswering: ("start_logits", "end_logits"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_results_are_those_of_transformers(name: str) -> None:
+    model = load_model(DATA / name)
+    assert type(model) is MODELS[name]
+    with np.load(DATA / f"{name}.npz") as reference:
+        mask = reference["attention_mask"]
+        output = model(
+            reference["input_ids"], mask, output_hidden_states=True, output_attentions=True
+        )
+        for field in FIELDS.get(MODELS[name], ("logits",)):
+            got, expected = getattr(output, field), reference[field]
+            visible = mask > 0 if expected.shape[:2] == mask.shape else slice(None)
+            assert got.dtype == np.float32
+            assert got.shape == expected.shape
+            np.testing.assert_allclose(got[visible], expected[visible], atol=1e-5)
+        assert len(output.hidden_states) == len(reference["hidden_states"])
+        for state, expected in zip(output.hidden_states, reference["hidden_states"], strict=True):
+            np.testing.assert_allclose(state[mask > 0], expected[mask > 0], atol=1e-5)
+        for got, expected in zip(output.attentions, reference["attentions"], strict=True):
+            by_query = np.moveaxis(got, 1, 2)[mask > 0]  # (n_tokens, n_heads, seq_len)
+            np.testing.assert_allclose(by_query, np.moveaxis(expected, 1, 2)[mask > 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_without_layers_the_result_is_the_same_and_they_are_none(name: str) -> None:
+    model = load_model(DATA / name)
+    ids = np.arange(12).reshape(2, 6)
+    plain, full = model(ids), model(ids, output_hidden_states=True, output_attentions=True)
+    assert plain.hidden_states is None
+    assert plain.attentions is None
+    np.testing.assert_allclose(plain[0], full[0], atol=1e-5)
+
+
+def test_hidden_positions_are_zero(tiny: Path) -> None:
+    output = load_model(tiny)([[2, 10, 11, 3]], [[1, 0, 1, 0]])
+    assert output.last_hidden_state[0, [0, 2]].any(axis=1).all()
+    assert not output.last_hidden_state[0, [1, 3]].any()
+
+
+def test_logits_of_ragged_texts_are_those_of_padded_ones() -> None:
+    model = DistilBertForSequenceClassification.from_pretrained(
+        DATA / "distilbert-tiny-sequence-classification"
+    )
+    ragged = model.logits([[2, 10, 11, 3], [2, 12, 3]])
+    padded = model([[2, 10, 11, 3], [2, 12, 3, 0]], [[1, 1, 1, 1], [1, 1, 1, 0]]).logits
+    np.testing.assert_allclose(ragged, padded, atol=1e-5)
+
+
+def test_the_base_class_reads_the_encoder_of_any_checkpoint() -> None:
+    model = DistilBertModel.from_pretrained(DATA / "distilbert-tiny-masked-lm")
+    assert model([[2, 3]]).last_hidden_state.shape == (1, 2, 32)
+
+
+def test_a_class_refuses_a_checkpoint_with_another_head(tiny: Path) -> None:
+    with pytest.raises(CheckpointError, match="'masked_lm'; this one has none"):
+        DistilBertForMaskedLM.from_pretrained(tiny)
+    with pytest.raises(CheckpointError, match="'masked_lm'; this one has question_answering"):
+        DistilBertForMaskedLM.from_pretrained(DATA / "distilbert-tiny-question-answering")
+
+
+@pytest.mark.parametrize(
+    ("input_ids", "attention_mask", "message"),
+    [
+        ([1, 2], None, r"of shape \(batch, seq_len\)"),
+        ([[1.0, 2.0]], None, "must be integers"),
+        ([[1, 2]], [[1, 1, 1]], r"attention_mask must have the shape of input_ids, \(1, 2\)"),
+        ([[1, 2], [3, 4]], [[1, 1], [0, 0]], "Row 1 of attention_mask hides every token"),
+        ([[1, 1124]], None, "Token id 1124 is outside"),
+        ([[1, -1]], None, "Token id -1 is outside"),
+        ([[0] * 129], None, "129 tokens, but this model has positions for at most 128"),
+    ],
+)
+def test_bad_input_is_named(
+    tiny: Path, input_ids: list[list[int]], attention_mask: list[list[int]], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_model(tiny)(input_ids, attention_mask)
+
+
+def test_bad_ragged_input_is_named(tiny: Path) -> None:
+    model = load_model(tiny)
+    with pytest.raises(ValueError, match="Text 1 has no tokens"):
+        model.pooled([[1], []], "mean")
+    with pytest.raises(ValueError, match="Text 1 has 129 tokens"):
+        model.pooled([[1], [1] * 129], "mean")
+
+
+def test_repr_shows_the_sizes(tiny: Path) -> None:
+    expected = "DistilBertModel(n_layers=5, dim=32, n_heads=4, vocab_size=1124)"
+    assert repr(load_model(tiny)) == expected
+
+
+def test_a_directory_without_a_file_is_named(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"model\.safetensors does not exist"):
+        load_model(tmp_path / "model")
+    with pytest.raises(CheckpointError, match="is not a directory"):
+        load_model(tmp_path / "nowhere")

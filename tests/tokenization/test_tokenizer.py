@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import json
+import pickle
+import random
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from skdistilbert import CheckpointError, WordPieceTokenizer
+from skdistilbert.tokenization import AddedToken
+from skdistilbert.tokenization.pretrained import read_vocab
+from tests.conftest import DATA
+from tests.tokenization.reference import OPTIONS, random_text, reference_tokenizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tokenizers import Tokenizer
+
+VOCAB = read_vocab(DATA / "distilbert-tiny" / "vocab.txt")
+WORDS = [word for word in VOCAB if word.isalpha()]
+
+
+@pytest.fixture
+def tokenizer() -> WordPieceTokenizer:
+    return WordPieceTokenizer(VOCAB)
+
+
+def assert_same(
+    tokenizer: WordPieceTokenizer,
+    reference: Tokenizer,
+    texts: list[str],
+) -> None:
+    expected = reference.encode_batch(texts, add_special_tokens=False)
+    for text, encoding in zip(texts, expected, strict=True):
+        got = tokenizer.encode_with_offsets(text, add_special_tokens=False)
+        assert tokenizer.encode(text, add_special_tokens=False) == encoding.ids, ascii(text)
+        assert got.input_ids == encoding.ids, ascii(text)
+        assert got.offsets == encoding.offsets, ascii(text)
+        assert got.word_ids == encoding.word_ids, ascii(text)
+
+
+@pytest.mark.parametrize(("lowercase", "strip_accents", "chinese"), OPTIONS)
+def test_random_texts_are_split_as_by_tokenizers(
+    lowercase: bool, strip_accents: bool | None, chinese: bool
+) -> None:
+    rng = random.Random(f"{lowercase} {strip_accents} {chinese}")
+    texts = [random_text(rng, WORDS) for _ in range(800)]
+    ours = WordPieceTokenizer(VOCAB, lowercase, strip_accents, chinese)
+    assert_same(ours, reference_tokenizer(VOCAB, lowercase, strip_accents, chinese), texts)
+
+
+@pytest.mark.parametrize("pattern", ["a{0}b", "{0}{0}", "\u0301{0}\u0323"])
+def test_every_seventh_code_point_is_treated_as_by_tokenizers(
+    tokenizer: WordPieceTokenizer, pattern: str
+) -> None:
+    codes = [code for code in range(0, 0x110000, 7) if not 0xD800 <= code < 0xE000]
+    texts = [pattern.format(chr(code)) for code in codes]
+    assert_same(tokenizer, reference_tokenizer(VOCAB, True, None, True), texts)
+
+
+def test_long_words(tokenizer: WordPieceTokenizer) -> None:
+    assert tokenizer.tokenize("z" * 100) == ["z", *["##z"] * 99]
+    assert tokenizer.tokenize("z" * 101) == ["[UNK]"]
+    assert tokenizer.tokenize("z" * 100_000) == ["[UNK]"]
+
+
+def test_special_tokens_in_a_text(tokenizer: WordPieceTokenizer) -> None:
+    assert tokenizer.tokenize("a[MASK]b [mask]")[:4] == ["a", "[MASK]", "b", "["]
+    careful = WordPieceTokenizer(VOCAB, split_special_tokens=True)
+    assert "[MASK]" not in careful.tokenize("a[MASK]b")
+
+
+def test_added_tokens_obey_their_rules() -> None:
+    added = [
+        AddedToken("<u>", 5000, lstrip=True),
+        AddedToken("<r>", 5001, rstrip=True),
+        AddedToken("word", 5002, single_word=True),
+        AddedToken("<long>", 5003),
+        AddedToken("<long>er", 5004),
+    ]
+    tokenizer = WordPieceTokenizer(VOCAB, added_tokens=added)
+    encoding = tokenizer.encode_with_offsets("a  <u> b <r>  c", add_special_tokens=False)
+    assert encoding.offsets == [(0, 1), (1, 6), (7, 8), (9, 14), (14, 15)]
+    assert tokenizer.encode("word sword word_ <long>er", add_special_tokens=False)[0] == 5002
+    assert tokenizer.encode("<long>er", add_special_tokens=False) == [5004]
+    assert 5002 not in tokenizer.encode("sword", add_special_tokens=False)
+
+
+def test_encode(tokenizer: WordPieceTokenizer) -> None:
+    ids = tokenizer.encode("the one")
+    assert ids == [VOCAB[token] for token in ("[CLS]", "the", "one", "[SEP]")]
+    assert tokenizer.encode("the one", add_special_tokens=False) == ids[1:-1]
+    assert tokenizer.encode("the one", max_length=3, truncation=True) == [*ids[:2], ids[-1]]
+    assert tokenizer.encode("the one", max_length=6, padding="max_length") == [*ids, 0, 0]
+    assert tokenizer.encode("the one", max_length=2) == ids  # nothing is cut unasked
+    with pytest.raises(ValueError, match="no model_max_length: give max_length"):
+        tokenizer.encode("the one", truncation=True)
+    with pytest.raises(ValueError, match="max_length must be at least 2"):
+        tokenizer.encode("the one", truncation=True, max_length=1)
+
+
+@pytest.mark.parametrize("strategy", ["longest_first", "only_first", "only_second"])
+@pytest.mark.parametrize("max_length", range(6, 24, 3))
+@pytest.mark.parametrize("lengths", [(4, 12), (12, 4), (9, 8), (10, 10)])
+def test_pairs_are_cut_as_by_tokenizers(
+    tokenizer: WordPieceTokenizer, strategy: str, max_length: int, lengths: tuple[int, int]
+) -> None:
+    first, second = (" ".join("a" * length) for length in lengths)
+    reference = reference_tokenizer(VOCAB, True, None, True)
+    reference.enable_truncation(max_length - 3, strategy=strategy)
+    try:
+        expected = reference.encode(first, second, add_special_tokens=False)
+    except Exception:
+        with pytest.raises(ValueError, match="can't cut"):
+            tokenizer.encode_pair(
+                first,
+                second,
+                max_length=max_length,
+                truncation=strategy,  # type: ignore[arg-type]
+            )
+        return
+    got = tokenizer.encode_with_offsets(
+        first,
+        second,
+        max_length=max_length,
+        truncation=strategy,  # type: ignore[arg-type]
+    )
+    assert got.sequence_ids.count(0) == expected.sequence_ids.count(0)
+    assert got.sequence_ids.count(1) == expected.sequence_ids.count(1)
+    assert got.input_ids == tokenizer.encode_pair(
+        first,
+        second,
+        max_length=max_length,
+        truncation=strategy,  # type: ignore[arg-type]
+    )
+
+
+def test_pairs(tokenizer: WordPieceTokenizer) -> None:
+    encoding = tokenizer.encode_with_offsets("the one", "two")
+    assert [tokenizer.ids_to_tokens[index] for index in encoding.input_ids] == [
+        "[CLS]",
+        "the",
+        "one",
+        "[SEP]",
+        "two",
+        "[SEP]",
+    ]
+    assert encoding.input_ids == tokenizer.encode_pair("the one", "two")
+    assert encoding.token_type_ids == [0, 0, 0, 0, 1, 1]
+    assert encoding.special_tokens_mask == [1, 0, 0, 1, 0, 1]
+    assert encoding.offsets == [(0, 0), (0, 3), (4, 7), (0, 0), (0, 3), (0, 0)]
+
+
+def test_batches(tokenizer: WordPieceTokenizer) -> None:
+    texts = ["the one", "", "a a a a"]
+    batch = tokenizer.encode_batch(texts, max_length=5)
+    assert batch.input_ids.dtype == batch.attention_mask.dtype == np.int64
+    assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [1] * 5]
+    ragged = tokenizer.encode_ragged(texts, max_length=5)
+    assert ragged.n_truncated == 1
+    for row, mask, ids in zip(*batch, ragged.input_ids, strict=True):
+        assert row[mask == 1].tolist() == ids
+        assert not row[mask == 0].any()
+    assert tokenizer.encode_batch([]).input_ids.shape == (0, 0)
+
+
+@pytest.mark.parametrize("wrong", [None, float("nan"), 3, b"bytes", ["list"]])
+def test_what_is_no_string_is_named_with_its_row(
+    tokenizer: WordPieceTokenizer, wrong: object
+) -> None:
+    with pytest.raises(TypeError, match="Row 1: a text must be a string, got"):
+        tokenizer.encode_ragged(["fine", wrong])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="must be a string"):
+        tokenizer.encode_with_offsets(wrong)  # type: ignore[arg-type]
+
+
+def test_lone_surrogates_are_named_with_their_row(tokenizer: WordPieceTokenizer) -> None:
+    with pytest.raises(ValueError, match=r"Row 2: it holds the lone surrogate U\+D83D"):
+        tokenizer.encode_batch(["a", "b", "x\ud83dy"])
+
+
+def test_decode(tokenizer: WordPieceTokenizer) -> None:
+    ids = tokenizer.encode("what would you do? it is there, too.")
+    assert tokenizer.decode(ids) == "[CLS] what would you do? it is there, too. [SEP]"
+    assert tokenizer.decode(ids, skip_special_tokens=True).startswith("what would you do?")
+    spaced = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    assert spaced == "what would you do ? it is there , too ."
+    with pytest.raises(ValueError, match="Token id 99999 is not in the vocabulary"):
+        tokenizer.decode([99999])
+
+
+def test_a_pickle_is_equal_and_holds_no_memory(tokenizer: WordPieceTokenizer) -> None:
+    before = len(pickle.dumps(tokenizer))
+    tokenizer.encode("".join(f"{number} " for number in range(5000)))
+    assert len(pickle.dumps(tokenizer)) == before
+    copy = pickle.loads(pickle.dumps(tokenizer))
+    assert copy == tokenizer
+    assert hash(copy) == hash(tokenizer)
+    assert copy.encode("the one") == tokenizer.encode("the one")
+    assert copy != WordPieceTokenizer(VOCAB, do_lower_case=False)
+
+
+def test_repr(tokenizer: WordPieceTokenizer) -> None:
+    assert repr(tokenizer).startswith("WordPieceTokenizer(vocab_size=1124, do_lower_case=True")
+
+
+def test_what_is_remembered_is_bounded(
+    tokenizer: WordPieceTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skdistilbert.tokenization.pieces.MAX_CHUNKS", 100)
+    for number in range(1000):
+        tokenizer.encode(f"{number} {'x' * 60}{number}")
+        tokenizer.encode_with_offsets(f"{number}")
+    assert 0 < len(tokenizer._chunk_ids) <= 100
+    assert 0 < len(tokenizer._chunk_pieces) <= 100
+    assert not any(len(chunk) > 50 for chunk in tokenizer._chunk_ids)
+
+
+def test_threads_get_the_same_ids(tokenizer: WordPieceTokenizer) -> None:
+    rng = random.Random(0)
+    texts = [random_text(rng, WORDS) for _ in range(400)]
+    expected = [tokenizer.encode(text) for text in texts]
+    fresh = WordPieceTokenizer(VOCAB)
+    with ThreadPoolExecutor(8) as pool:
+        for got in pool.map(lambda _: [fresh.encode(text) for text in texts], range(8)):
+            assert got == expected
+
+
+def write(directory: Path, **files: object) -> Path:
+    for name, content in files.items():
+        (directory / f"{name}.json").write_text(json.dumps(content))
+    return directory
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    shutil.copy(DATA / "distilbert-tiny" / "vocab.txt", tmp_path)
+    return tmp_path
+
+
+def test_from_pretrained_with_a_vocabulary_only(directory: Path) -> None:
+    assert WordPieceTokenizer.from_pretrained(directory) == WordPieceTokenizer(VOCAB)
+
+
+def test_cased_models_are_not_lowercased(directory: Path) -> None:
+    write(directory, tokenizer_config={"do_lower_case": False, "model_max_length": 256})
+    tokenizer = WordPieceTokenizer.from_pretrained(directory)
+    assert tokenizer.tokenize("The") != ["the"]
+    assert tokenizer.model_max_length == 256
+    assert WordPieceTokenizer.from_pretrained(directory, do_lower_case=True).tokenize("The") == [
+        "the"
+    ]
+
+
+def test_special_tokens_map_and_tokens_written_as_objects(directory: Path) -> None:
+    write(
+        directory,
+        special_tokens_map={"mask_token": "there", "cls_token": {"content": "new"}},
+        tokenizer_config={"model_max_length": 10**30},
+    )
+    tokenizer = WordPieceTokenizer.from_pretrained(directory)
+    assert (tokenizer.mask_token, tokenizer.cls_token) == ("there", "new")
+    assert tokenizer.model_max_length is None
+
+
+def test_tokenizer_json_alone(tmp_path: Path) -> None:
+    reference = reference_tokenizer(VOCAB, False, True, False)
+    reference.enable_truncation(3)
+    reference.enable_padding()
+    reference.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = WordPieceTokenizer.from_pretrained(tmp_path)
+    assert not tokenizer.do_lower_case
+    assert tokenizer.strip_accents
+    assert not tokenizer.tokenize_chinese_chars
+    assert len(tokenizer.encode("the one two time")) == 6
+
+
+def test_missing_or_malformed_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"vocab\.txt does not exist"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_text("")
+    with pytest.raises(CheckpointError, match="is empty"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_text("a\nb\n")
+    with pytest.raises(CheckpointError, match=r"no '\[UNK\]', which is the unk_token"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(CheckpointError, match="is not UTF-8"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="is not valid JSON"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+
+
+def test_a_vocabulary_with_windows_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_bytes("\r\n".join(VOCAB).encode())
+    assert WordPieceTokenizer.from_pretrained(tmp_path).vocab == VOCAB
