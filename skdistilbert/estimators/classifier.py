@@ -266,7 +266,8 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         """
         # Before indexing, as an estimator that is not fitted has no classes_.
         logits = self._logits(X)
-        return np.take(self.classes_, np.argmax(logits, axis=1))
+        predicted: NDArray[Any] = self.classes_[np.argmax(logits, axis=1)]
+        return predicted
 
 
 def _head_of(trainer: MLPClassifier) -> SequenceClassificationHead:

@@ -1,0 +1,112 @@
+"""Against transformers, tokenizers and torch themselves, where they are installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skdistilbert import (
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    WordPieceTokenizer,
+    embed,
+    load_model,
+)
+from skdistilbert.checkpoint import write_checkpoint
+
+ROOT = Path(__file__).parents[1]
+ARCHITECTURES = (
+    "DistilBertModel",
+    "DistilBertForSequenceClassification",
+    "DistilBertForTokenClassification",
+    "DistilBertForQuestionAnswering",
+    "DistilBertForMaskedLM",
+)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@pytest.mark.parametrize("sinusoidal", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.filterwarnings("default")
+def test_checkpoints_go_there_and_back(
+    architecture: str, dtype: str, sinusoidal: bool, activation: str, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.DistilBertConfig(
+        dim=32,
+        n_layers=2,
+        n_heads=4,
+        hidden_dim=37,
+        vocab_size=99,
+        initializer_range=0.2,
+        activation=activation,
+        sinusoidal_pos_embds=sinusoidal,
+    )
+    theirs = getattr(transformers, architecture)(config).eval().to(getattr(torch, dtype))
+    theirs.save_pretrained(tmp_path / "theirs", max_shard_size="30KB")
+    theirs = theirs.float()
+    ids = np.random.default_rng(0).integers(0, 99, (3, 20))
+    mask = np.ones_like(ids)
+    mask[1, 9:] = 0
+    mask[2, [0, 3, 5]] = 0
+    ours = load_model(tmp_path / "theirs")
+    assert type(ours).__name__ == architecture
+    write_checkpoint(tmp_path / "ours", ours.config, ours.weights, ours.head)
+    again = getattr(transformers, architecture).from_pretrained(tmp_path / "ours").eval()
+    with torch.inference_mode():
+        expected = theirs(torch.tensor(ids), torch.tensor(mask))
+        returned = again(torch.tensor(ids), torch.tensor(mask))
+    got = ours(ids, mask)
+    for name, value in expected.items():
+        visible = mask > 0 if value.shape[:2] == mask.shape else slice(None)
+        np.testing.assert_allclose(getattr(got, name)[visible], value.numpy()[visible], atol=1e-5)
+        np.testing.assert_allclose(returned[name].numpy(), value.numpy(), atol=1e-5)
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("model", ["small", pytest.param("minilm", marks=pytest.mark.minilm)])
+def test_validate_parity(model: str) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "validate_parity.py"), model]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+TEXTS = [f"{word} {rest}" for word in ("cat", "dog", "car", "bus") for rest in "abcde"]
+LABELS = ["animal"] * 10 + ["vehicle"] * 10
+
+
+@pytest.mark.minilm
+def test_real_weights_in_pipelines(minilm: Path) -> None:
+    pipeline = make_pipeline(DistilBertEmbedder(minilm), LogisticRegression())
+    assert pipeline.fit(TEXTS, LABELS).score(["a kitten", "a lorry"], ["animal", "vehicle"]) == 1
+    assert cross_val_score(pipeline, TEXTS, LABELS, cv=3).mean() > 0.9
+    grid = GridSearchCV(pipeline, {"distilbertembedder__pooling": ["cls", "mean", "max"]}, cv=3)
+    assert grid.fit(TEXTS, LABELS).best_score_ > 0.9
+    classifier = DistilBertClassifier(minilm, max_iter=30, tol=0, random_state=0)
+    grid = GridSearchCV(classifier, {"pooling": ["cls", "mean"]}, cv=2, error_score="raise")
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        assert grid.fit(TEXTS, LABELS).score(["a kitten", "a lorry"], ["animal", "vehicle"]) == 1
+
+
+@pytest.mark.minilm
+def test_real_weights_do_not_depend_on_batch_order_or_threads(minilm: Path) -> None:
+    model, tokenizer = load_model(minilm), WordPieceTokenizer.from_pretrained(minilm)
+    texts = [*TEXTS, "one " * 300, "two " * 77, ""]
+    expected = embed(model, tokenizer, texts, "mean")
+    for n_threads in (1, 2, 3):
+        got = embed(model, tokenizer, texts[::-1], "mean", n_threads=n_threads)[::-1]
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+    alone = np.stack([embed(model, tokenizer, text, "mean") for text in texts])
+    np.testing.assert_allclose(alone, expected, atol=1e-5)
