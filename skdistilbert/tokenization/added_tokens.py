@@ -72,7 +72,10 @@ class AddedTokenFinder:
 
     def may_find(self, text: str) -> bool:
         """Tell, quickly, whether a text may hold a token."""
-        return any(map(text.__contains__, self._first_characters))
+        for character in self._first_characters:  # noqa: SIM110 - any() takes three times as long
+            if character in text:
+                return True
+        return False
 
     def segments(self, text: str) -> Iterator[Segment]:
         """Cut a text at its tokens."""

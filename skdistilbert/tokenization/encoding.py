@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from skdistilbert.tokenization.pieces import Piece
+    from skdistilbert.tokenization.pieces import Pieces
 
 
 class PaddedBatch(NamedTuple):
@@ -81,18 +81,16 @@ class Encoding:
 
 
 def join_pieces(
-    first: list[Piece],
-    second: list[Piece] | None,
-    before: tuple[int, ...],
-    after: tuple[int, ...],
+    texts: list[Pieces], lengths: list[int], before: list[int], after: list[int]
 ) -> Encoding:
-    """Make an encoding of one text or two, with ids before the first and after each."""
-    input_ids, offsets = list(before), [(0, 0)] * len(before)
+    """Join the first tokens of one text or two, with ids before the first and after each."""
+    input_ids, offsets = before.copy(), [(0, 0)] * len(before)
     word_ids: list[int | None] = [None] * len(before)
     sequence_ids: list[int | None] = [None] * len(before)
-    for sequence, pieces in enumerate([first] if second is None else [first, second]):
-        input_ids += [*(piece.id for piece in pieces), *after]
-        offsets += [*((piece.start, piece.stop) for piece in pieces), *((0, 0) for _ in after)]
-        word_ids += [*(piece.word for piece in pieces), *(None for _ in after)]
-        sequence_ids += [*(sequence for _ in pieces), *(None for _ in after)]
+    for sequence, (pieces, length) in enumerate(zip(texts, lengths, strict=False)):
+        input_ids += pieces.ids[:length] + after
+        offsets += pieces.offsets[:length] + [(0, 0)] * len(after)
+        word_ids += [*pieces.word_ids[:length], *([None] * len(after))]
+        sequence_ids += [sequence] * length
+        sequence_ids += [None] * len(after)
     return Encoding(input_ids, offsets, word_ids, sequence_ids)

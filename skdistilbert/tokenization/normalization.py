@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from skdistilbert.tokenization import unicode_tables as tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from skdistilbert.tokenization.unicode_tables import Ranges
 
@@ -25,10 +26,27 @@ def character_class(ranges: Ranges) -> str:
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
 
 
-@cache
-def _code_points(name: str) -> frozenset[int]:
-    ranges: Ranges = getattr(tables, name)
-    return frozenset(code for first, last in ranges for code in range(first, last + 1))
+class CodePoints:
+    """A set of code points, kept as its ranges."""
+
+    def __init__(self, ranges: Ranges) -> None:
+        # Where membership begins and ends, in turn.
+        self._bounds = [bound for first, last in ranges for bound in (first, last + 1)]
+
+    def __contains__(self, character: str) -> bool:
+        return bisect_right(self._bounds, ord(character)) % 2 == 1
+
+
+REMOVED = CodePoints(tables.REMOVED)
+WHITESPACE = CodePoints(tables.WHITESPACE)
+CJK = CodePoints(tables.CJK)
+NONSPACING_MARKS = CodePoints(tables.NONSPACING_MARKS)
+COMBINING = CodePoints(tables.COMBINING)
+DECOMPOSABLE = CodePoints(tables.DECOMPOSABLE)
+
+
+# Only the order of marks that stay when accents go can show.
+_MARKS_THAT_STAY = re.compile(f"[{character_class(tables.MARKS_THAT_STAY)}]")
 
 
 @cache
@@ -42,10 +60,10 @@ def _lowercase() -> dict[str, str]:
 
 
 class Aligned(NamedTuple):
-    """A character of the normalised text, and the character of the original it comes from."""
+    """A normalised text, and for each of its characters which of the original it comes from."""
 
-    character: str
-    origin: int
+    text: str
+    origins: Sequence[int]
 
 
 class Normalizer(dict[int, str]):
@@ -66,8 +84,27 @@ class Normalizer(dict[int, str]):
         self._handle_chinese_chars = handle_chinese_chars
 
     def __missing__(self, code: int) -> str:
-        normalized = self[code] = "".join(each.character for each in self._steps(chr(code)))
+        normalized = self[code] = self._normalize_character(code)
         return normalized
+
+    def _normalize_character(self, code: int) -> str:
+        if 0xD800 <= code <= 0xDFFF:
+            raise ValueError(
+                f"it holds the lone surrogate U+{code:04X}, which is no character; decode the "
+                "text anew, or text.encode('utf-8', 'replace').decode()."
+            )
+        character = text = chr(code)
+        if character in REMOVED:
+            return ""
+        if character in WHITESPACE:
+            return " "
+        if self._strip_accents:
+            text = "".join([each for each in _decompose(text) if each not in NONSPACING_MARKS])
+        if self._lowercase:
+            lowered = _lowercase()
+            text = "".join([lowered.get(each, each) for each in text])
+        is_chinese = self._handle_chinese_chars and character in CJK
+        return f" {text} " if is_chinese else text
 
     def normalize(self, text: str) -> str:
         """Normalise a text.
@@ -77,95 +114,61 @@ class Normalizer(dict[int, str]):
         ValueError
             If the text holds a lone surrogate, which is no character.
         """
+        if text.isascii() and text.isprintable():
+            return text.lower() if self._lowercase else text
         if self._needs_reordering(text):
-            return "".join(each.character for each in self._steps(text))
+            return self.normalize_aligned(text).text
         return text.translate(self)
 
-    def normalize_aligned(self, text: str) -> list[Aligned]:
+    def normalize_aligned(self, text: str) -> Aligned:
         """Normalise a text, with the origin of each resulting character."""
+        if text.isascii() and text.isprintable():
+            return Aligned(self.normalize(text), range(len(text)))
+        characters: Iterable[tuple[str, int]] = zip(text, range(len(text)), strict=True)
         if self._needs_reordering(text):
-            return list(self._steps(text))
-        return [
-            Aligned(character, origin)
-            for origin, original in enumerate(text)
-            for character in self[ord(original)]
-        ]
+            characters = _in_canonical_order(text)
+        normalized = [(self[ord(character)], origin) for character, origin in characters]
+        return Aligned(
+            "".join([character for character, _ in normalized]),
+            [origin for character, origin in normalized for _ in character],
+        )
 
     def _needs_reordering(self, text: str) -> bool:
         if text.isascii() or not self._strip_accents:
             return False
-        return _marks_that_stay().search(text) is not None
-
-    def _steps(self, text: str) -> Iterable[Aligned]:
-        aligned: Iterable[Aligned] = map(Aligned, text, range(len(text)))
-        aligned = _clean(aligned)
-        if self._handle_chinese_chars:
-            aligned = _set_chinese_apart(aligned)
-        if self._strip_accents:
-            nonspacing = _code_points("NONSPACING_MARKS")
-            aligned = (
-                each for each in _decompose(aligned) if ord(each.character) not in nonspacing
-            )
-        if self._lowercase:
-            lowered = _lowercase()
-            aligned = (
-                Aligned(character, origin)
-                for original, origin in aligned
-                for character in lowered.get(original, original)
-            )
-        return aligned
+        return _MARKS_THAT_STAY.search(text) is not None
 
 
-def _clean(text: Iterable[Aligned]) -> Iterable[Aligned]:
-    removed, whitespace = _code_points("REMOVED"), _code_points("WHITESPACE")
-    for character, origin in text:
-        code = ord(character)
-        if 0xD800 <= code <= 0xDFFF:
-            raise ValueError(
-                f"it holds the lone surrogate U+{code:04X}, which is no character; decode the "
-                "text anew, or text.encode('utf-8', 'replace').decode()."
-            )
-        if code not in removed:
-            yield Aligned(" " if code in whitespace else character, origin)
-
-
-def _set_chinese_apart(text: Iterable[Aligned]) -> Iterable[Aligned]:
-    chinese = _code_points("CJK")
-    for character, origin in text:
-        if ord(character) in chinese:
-            yield from (Aligned(" ", origin), Aligned(character, origin), Aligned(" ", origin))
-        else:
-            yield Aligned(character, origin)
-
-
-def _decompose(text: Iterable[Aligned]) -> Iterable[Aligned]:
-    """Unicode's canonical decomposition, with the marks of each base in canonical order.
-
-    As in the library, what is put in order takes the places, and so the origins, that it finds:
-    only the further characters of a decomposition share the origin of the one before.
-    """
-    originals = list(text)
-    places = iter(originals)
-    origin = originals[0].origin if originals else 0
-    for character, is_further in _in_canonical_order(each.character for each in originals):
-        if not is_further:
-            origin = next(places).origin
-        yield Aligned(character, origin)
-
-
-def _in_canonical_order(text: Iterable[str]) -> Iterable[tuple[str, bool]]:
-    """Decomposed characters, and which are not the first of their decomposition.
+def _decompose(character: str) -> str:
+    """Unicode's canonical decomposition of a character, where the tables know of one.
 
     Decompositions and combining classes never change once a character has them, so that Python's
     are right for those in the tables.
     """
+    return unicodedata.normalize("NFD", character) if character in DECOMPOSABLE else character
+
+
+def _in_canonical_order(text: str) -> Iterable[tuple[str, int]]:
+    """Decomposed characters with their origins, the marks of each base in canonical order.
+
+    As in the library, what is put in order takes the places, and so the origins, that it finds:
+    only the further characters of a decomposition share the origin of the one before.
+    """
+    kept = [origin for origin, character in enumerate(text) if character not in REMOVED]
+    places = iter(kept)
+    origin = kept[0] if kept else 0
+    for character, is_further in _sort_marks(text[index] for index in kept):
+        if not is_further:
+            origin = next(places)
+        yield character, origin
+
+
+def _sort_marks(text: Iterable[str]) -> Iterable[tuple[str, bool]]:
+    """Decomposed characters, and whether each is a further one of its decomposition."""
     marks: list[tuple[str, bool]] = []
-    combining, decomposable = _code_points("COMBINING"), _code_points("DECOMPOSABLE")
     for original in text:
-        known = ord(original) in decomposable
-        decomposed = unicodedata.normalize("NFD", original) if known else original
-        for index, character in enumerate(decomposed):
-            if ord(character) in combining:
+        for index, character in enumerate(_decompose(original)):
+            if character in COMBINING:
                 marks.append((character, index > 0))
                 continue
             yield from sorted(marks, key=_combining_class)
@@ -176,14 +179,3 @@ def _in_canonical_order(text: Iterable[str]) -> Iterable[tuple[str, bool]]:
 
 def _combining_class(mark: tuple[str, bool]) -> int:
     return unicodedata.combining(mark[0])
-
-
-@cache
-def _marks_that_stay() -> re.Pattern[str]:
-    """Find marks that stay when accents go, the only ones whose order shows."""
-    stay = _code_points("COMBINING") - _code_points("NONSPACING_MARKS")
-    decompositions = (
-        (code, unicodedata.normalize("NFD", chr(code))) for code in _code_points("DECOMPOSABLE")
-    )
-    holding = (code for code, text in decompositions if not stay.isdisjoint(map(ord, text)))
-    return re.compile(f"[{character_class(tuple((code, code) for code in {*stay, *holding}))}]")

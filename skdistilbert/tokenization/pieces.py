@@ -4,90 +4,114 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from skdistilbert.tokenization import unicode_tables as tables
 from skdistilbert.tokenization.normalization import Normalizer, character_class
-from skdistilbert.tokenization.wordpiece import WORDS, WordPiece
+from skdistilbert.tokenization.wordpiece import WordPiece, word_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
+
+Value = TypeVar("Value")
 
 CHUNKS = re.compile(f"[^{character_class(tables.WHITESPACE)}]+")
 # str.split() parts words at these; here they are control characters, and vanish within a word.
 VANISHING_SEPARATORS = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
-# What is remembered is bounded: so many chunks of so many characters, some 30 MB at most.
+# What is remembered is bounded to so many chunks, and characters in them: 60 MB at most.
 MAX_CHUNKS = 100_000
-MAX_CHUNK_LENGTH = 50
+MAX_CHARACTERS = 5_000_000
 
 
-class Piece(NamedTuple):
-    """A token of a text: its id, where it stands, and which word it is of."""
-
-    id: int
-    start: int
-    stop: int
-    word: int
+def split_at_spaces(text: str) -> list[str]:
+    """Split a text into its chunks between whitespace."""
+    if text.isprintable() or not any(map(text.__contains__, VANISHING_SEPARATORS)):
+        return text.split()
+    return CHUNKS.findall(text)
 
 
-class ChunkIds(dict[str, tuple[int, ...]]):
-    """The token ids of each chunk of text between spaces, worked out when first met."""
+class _Remembered(dict[str, Value]):
+    """What was worked out of each chunk; all is forgotten when it becomes too much."""
 
     def __init__(self, normalizer: Normalizer, wordpiece: WordPiece) -> None:
         self._normalizer = normalizer
         self._wordpiece = wordpiece
+        self._n_characters = 0
+        self._of_chunk = self.__getitem__
+
+    def _remember(self, chunk: str, value: Value) -> Value:
+        if len(self) >= MAX_CHUNKS or self._n_characters + len(chunk) > MAX_CHARACTERS:
+            self.clear()
+            self._n_characters = 0
+        if len(chunk) <= MAX_CHARACTERS:
+            self[chunk] = value
+            self._n_characters += len(chunk)
+        return value
+
+
+class ChunkIds(_Remembered[tuple[int, ...]]):
+    """The token ids of each chunk."""
 
     def __missing__(self, chunk: str) -> tuple[int, ...]:
-        split = self._wordpiece.split
-        words = WORDS.findall(self._normalizer.normalize(chunk))
-        ids = tuple([index for word in words for index, _ in split(word)])
-        if len(chunk) <= MAX_CHUNK_LENGTH:
-            if len(self) >= MAX_CHUNKS:
-                self.clear()
-            self[chunk] = ids
-        return ids
+        wordpiece, text = self._wordpiece, self._normalizer.normalize(chunk)
+        if text.isascii() and text.isalnum():  # the chunk is a word
+            return self._remember(chunk, wordpiece.ids(text))
+        words = word_pattern(text).findall(text)
+        return self._remember(chunk, tuple([index for word in words for index in wordpiece[word]]))
 
     def of_text(self, text: str) -> list[int]:
         """Token ids of a text that holds no added token."""
-        chunks: Iterable[str]
-        if text.isprintable() or not any(map(text.__contains__, VANISHING_SEPARATORS)):
-            chunks = text.split()
-        else:
-            chunks = CHUNKS.findall(text)
-        return list(chain.from_iterable(map(self.__getitem__, chunks)))
+        return list(chain.from_iterable(map(self._of_chunk, split_at_spaces(text))))
 
 
-class ChunkPieces(dict[str, tuple[Piece, ...]]):
-    """The pieces of each chunk, placed and counted from the chunk's beginning."""
+class Pieces(NamedTuple):
+    """The tokens of a text: their ids, where they stand, and which words they are of."""
 
-    def __init__(self, normalizer: Normalizer, wordpiece: WordPiece) -> None:
-        self._normalizer = normalizer
-        self._wordpiece = wordpiece
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+    word_ids: list[int]
 
-    def __missing__(self, chunk: str) -> tuple[Piece, ...]:
-        pieces = tuple(self._split(chunk))
-        if len(chunk) <= MAX_CHUNK_LENGTH:
-            if len(self) >= MAX_CHUNKS:
-                self.clear()
-            self[chunk] = pieces
-        return pieces
+    def add(self, index: int, start: int, stop: int) -> None:
+        """Add a token that is a word of its own."""
+        self.ids.append(index)
+        self.offsets.append((start, stop))
+        self.word_ids.append(self.next_word())
 
-    def _split(self, chunk: str) -> Iterable[Piece]:
-        aligned = self._normalizer.normalize_aligned(chunk)
-        text = "".join([each.character for each in aligned])
-        for word, match in enumerate(WORDS.finditer(text)):
-            start = match.start()
-            for index, stop in self._wordpiece.split(match.group()):
-                stop += match.start()
-                yield Piece(index, aligned[start].origin, aligned[stop - 1].origin + 1, word)
-                start = stop
+    def next_word(self) -> int:
+        """Give the number of the next word."""
+        return self.word_ids[-1] + 1 if self.word_ids else 0
 
-    def of_text(self, text: str, start: int = 0, word: int = 0) -> list[Piece]:
-        """Pieces of a text that holds no added token, placed from `start` and `word` on."""
-        result: list[Piece] = []
-        for match in CHUNKS.finditer(text):
-            pieces = self[match.group()]
-            at = start + match.start()
-            result += [Piece(p.id, at + p.start, at + p.stop, word + p.word) for p in pieces]
-            word += pieces[-1].word + 1 if pieces else 0
-        return result
+
+# A token of a chunk: its id, where it starts and stops, and which of the chunk's words it is of.
+PlacedPiece = tuple[int, int, int, int]
+
+
+class ChunkPieces(_Remembered[tuple[PlacedPiece, ...]]):
+    """The tokens of each chunk, with their places."""
+
+    def __missing__(self, chunk: str) -> tuple[PlacedPiece, ...]:
+        return self._remember(chunk, tuple(self._place(chunk)))
+
+    def _place(self, chunk: str) -> Iterator[PlacedPiece]:
+        text, origins = self._normalizer.normalize_aligned(chunk)
+        for word, match in enumerate(word_pattern(text).finditer(text)):
+            word_start = start = match.start()
+            for index, stop in zip(*self._wordpiece.split(match.group()), strict=True):
+                last = word_start + stop - 1
+                yield index, origins[start], origins[last] + 1, word
+                start = last + 1
+
+    def of_text(self, text: str, start: int, pieces: Pieces) -> None:
+        """Add the tokens of a text that holds no added token and stands at `start`."""
+        ids, offsets, word_ids = pieces
+        at, word = 0, pieces.next_word()
+        for chunk in split_at_spaces(text):
+            at = text.find(chunk, at)
+            origin = start + at
+            for index, first, last, word_of_chunk in self._of_chunk(chunk):
+                ids.append(index)
+                offsets.append((origin + first, origin + last))
+                word_ids.append(word + word_of_chunk)
+            if word_ids:
+                word = word_ids[-1] + 1
+            at += len(chunk)

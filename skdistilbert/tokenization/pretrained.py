@@ -33,7 +33,7 @@ def read_vocab(file: Path) -> dict[str, int]:
         If the file is missing, empty or not UTF-8.
     """
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")
+        lines = file.read_text(encoding="utf-8").split("\n")  # reading turns \r\n into \n
     except FileNotFoundError:
         raise CheckpointError(
             f"{file} does not exist; a checkpoint directory needs {VOCAB_FILE} or "
@@ -45,7 +45,7 @@ def read_vocab(file: Path) -> dict[str, int]:
         lines.pop()
     if not lines:
         raise CheckpointError(f"{file}: is empty.")
-    return {line.rstrip("\r"): index for index, line in enumerate(lines)}
+    return dict(zip(lines, range(len(lines)), strict=True))
 
 
 def read_tokenizer(directory: Path) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from skdistilbert.tokenization.encoding import (
     RaggedEncoding,
     join_pieces,
 )
-from skdistilbert.tokenization.pieces import Piece
+from skdistilbert.tokenization.pieces import Pieces
 from skdistilbert.tokenization.pretrained import read_tokenizer
 from skdistilbert.tokenization.state import TokenizerState
-from skdistilbert.tokenization.truncation import Truncation, check_truncation, truncate_pair
+from skdistilbert.tokenization.truncation import Truncation, check_truncation, truncated_lengths
 
 if TYPE_CHECKING:
     import os
@@ -189,7 +189,8 @@ class WordPieceTokenizer(TokenizerState):
         strategy = check_truncation(truncation)
         if strategy:
             room = self._max_length(max_length) - 3 * add_special_tokens
-            first, second = truncate_pair(first, second, room, strategy)
+            n_first, n_second = truncated_lengths(len(first), len(second), room, strategy)
+            first, second = first[:n_first], second[:n_second]
         if not add_special_tokens:
             return first + second
         return [self.cls_token_id, *first, self.sep_token_id, *second, self.sep_token_id]
@@ -289,28 +290,30 @@ class WordPieceTokenizer(TokenizerState):
         -------
         Encoding
         """
-        first = self._pieces_of_text(text)
-        second = None if text_pair is None else self._pieces_of_text(text_pair)
-        n_special = (2 if second is None else 3) * add_special_tokens
+        texts = [text] if text_pair is None else [text, text_pair]
+        pieces = [self._pieces_of_text(each) for each in texts]
+        n_first = len(pieces[0].ids)
+        n_second = len(pieces[1].ids) if text_pair is not None else 0
         strategy = check_truncation(truncation)
         if strategy:
-            room = self._max_length(max_length) - n_special
-            first, shorter = truncate_pair(first, second or [], room, strategy)
-            second = None if second is None else shorter
-        if not add_special_tokens:
-            return join_pieces(first, second, (), ())
-        return join_pieces(first, second, (self.cls_token_id,), (self.sep_token_id,))
+            room = self._max_length(max_length) - (len(texts) + 1) * add_special_tokens
+            n_first, n_second = truncated_lengths(n_first, n_second, room, strategy)
+        before = [self.cls_token_id] if add_special_tokens else []
+        after = [self.sep_token_id] if add_special_tokens else []
+        return join_pieces(pieces, [n_first, n_second], before, after)
 
-    def _pieces_of_text(self, text: str) -> list[Piece]:
+    def _pieces_of_text(self, text: str) -> Pieces:
         if not isinstance(text, str):
             raise TypeError(f"a text must be a string, got {text!r} of type {type(text).__name__}")
-        pieces: list[Piece] = []
+        pieces = Pieces([], [], [])
+        if not self._finder.may_find(text):
+            self._chunk_pieces.of_text(text, 0, pieces)
+            return pieces
         for start, stop, token in self._finder.segments(text):
-            word = pieces[-1].word + 1 if pieces else 0
             if token:
-                pieces.append(Piece(token.id, start, stop, word))
+                pieces.add(token.id, start, stop)
             else:
-                pieces += self._chunk_pieces.of_text(text[start:stop], start, word)
+                self._chunk_pieces.of_text(text[start:stop], start, pieces)
         return pieces
 
     def decode(

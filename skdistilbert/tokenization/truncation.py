@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal
 
-Item = TypeVar("Item")
 Truncation = Literal["longest_first", "only_first", "only_second"]
 STRATEGIES = (False, True, "longest_first", "only_first", "only_second")
 
@@ -18,30 +17,28 @@ def check_truncation(truncation: bool | str) -> Truncation | None:
     return "longest_first" if truncation is True else truncation  # type: ignore[return-value]
 
 
-def truncate_pair(
-    first: list[Item], second: list[Item], max_length: int, strategy: Truncation
-) -> tuple[list[Item], list[Item]]:
-    """Cut the ends of two texts so that together they have at most `max_length` items.
+def truncated_lengths(
+    n_first: int, n_second: int, max_length: int, strategy: Truncation
+) -> tuple[int, int]:
+    """Give how much of two texts to keep, so that together they have `max_length` tokens.
 
     Raises
     ------
     ValueError
         If the text that the strategy cuts is too short for it.
     """
-    excess = len(first) + len(second) - max_length
+    excess = n_first + n_second - max_length
     if excess <= 0:
-        return first, second
+        return n_first, n_second
     if strategy == "longest_first":
-        n_first, n_second = _longest_first(len(first), len(second), max_length)
-        return first[:n_first], second[:n_second]
-    cut = first if strategy == "only_first" else second
-    if excess >= len(cut):
+        return _longest_first(n_first, n_second, max_length)
+    length = n_first if strategy == "only_first" else n_second
+    if excess >= length:
         raise ValueError(
-            f"truncation={strategy!r} can't cut {excess} tokens from a text of {len(cut)}; use "
+            f"truncation={strategy!r} can't cut {excess} tokens from a text of {length}; use "
             "'longest_first' or a larger max_length."
         )
-    kept = cut[: len(cut) - excess]
-    return (kept, second) if strategy == "only_first" else (first, kept)
+    return (n_first - excess, n_second) if strategy == "only_first" else (n_first, length - excess)
 
 
 def _longest_first(n_first: int, n_second: int, max_length: int) -> tuple[int, int]:

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from skdistilbert.tokenization import unicode_tables as tables
 from skdistilbert.tokenization.normalization import character_class
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MAX_CHARACTERS_A_WORD = 100
 CONTINUATION = "##"
+# Only pieces that start with the same so many characters are looked up, or are shorter.
+PREFIX_LENGTH = 3
+SHORT_SIZES = (2, 1)
+# Words that are remembered: 15 MB at most.
+MAX_WORDS = 2**16
 
-_PUNCTUATION = character_class(tables.PUNCTUATION)
-# A punctuation mark is a word; other words reach to the next space or punctuation mark.
-WORDS = re.compile(f"[{_PUNCTUATION}]|[^ {_PUNCTUATION}]+")
+
+def _word_pattern(punctuation: str) -> re.Pattern[str]:
+    """Match a punctuation mark, or what reaches to the next space or punctuation mark."""
+    return re.compile(f"[{punctuation}]|[^ {punctuation}]+")
 
 
-class WordPiece:
-    """Splits words by greedy longest match, from the left.
+_WORDS = _word_pattern(character_class(tables.PUNCTUATION))
+# The same for ASCII alone, at half the time.
+_ASCII_WORDS = _word_pattern(r"!-/:-@\[-`{-~")
+
+
+def word_pattern(text: str) -> re.Pattern[str]:
+    """Give the pattern that finds the words of a normalised text."""
+    return _ASCII_WORDS if text.isascii() else _WORDS
+
+
+class WordPiece(dict[str, tuple[int, ...]]):
+    """The ids of the pieces of words, by greedy longest match; remembered once asked for.
 
     Parameters
     ----------
@@ -32,28 +49,63 @@ class WordPiece:
     """
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
-        self._beginnings = dict(vocab)
-        self._continuations = {
-            piece.removeprefix(CONTINUATION): index
-            for piece, index in vocab.items()
-            if piece.startswith(CONTINUATION)
-        }
-        self._longest = max(map(len, vocab), default=0)
+        self._beginnings = vocab
         self._unk_id = unk_id
 
-    def split(self, word: str) -> list[tuple[int, int]]:
-        """Give the pieces of a word: their ids, and where in the word they end."""
+    @cached_property
+    def _continuations(self) -> dict[str, int]:
+        return {
+            piece.removeprefix(CONTINUATION): index
+            for piece, index in self._beginnings.items()
+            if piece.startswith(CONTINUATION)
+        }
+
+    @cached_property
+    def _beginning_sizes(self) -> dict[str, tuple[int, ...]]:
+        return _sizes_by_prefix(self._beginnings)
+
+    @cached_property
+    def _continuation_sizes(self) -> dict[str, tuple[int, ...]]:
+        return _sizes_by_prefix(self._continuations)
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        ids = self.ids(word)
+        if len(word) <= MAX_CHARACTERS_A_WORD:
+            if len(self) >= MAX_WORDS:
+                self.clear()
+            self[word] = ids
+        return ids
+
+    def ids(self, word: str) -> tuple[int, ...]:
+        """Give the ids of a word's pieces, and forget them."""
+        whole = self._beginnings.get(word)
+        return tuple(self.split(word)[0]) if whole is None else (whole,)
+
+    def split(self, word: str) -> tuple[list[int], list[int]]:
+        """Give the ids of a word's pieces, and where in the word they stop."""
         length = len(word)
         if length > MAX_CHARACTERS_A_WORD:
-            return [(self._unk_id, length)]
-        pieces, start, vocab = [], 0, self._beginnings
+            return [self._unk_id], [length]
+        ids, stops, start = [], [], 0
+        vocab, sizes = self._beginnings, self._beginning_sizes
         while start < length:
-            for stop in range(min(length, start + self._longest), start, -1):
-                index = vocab.get(word[start:stop])
+            for size in sizes.get(word[start : start + PREFIX_LENGTH], SHORT_SIZES):
+                piece = word[start : start + size]
+                index = vocab.get(piece)
                 if index is not None:
                     break
             else:
-                return [(self._unk_id, length)]
-            pieces.append((index, stop))
-            start, vocab = stop, self._continuations
-        return pieces
+                return [self._unk_id], [length]
+            start += len(piece)
+            ids.append(index)
+            stops.append(start)
+            vocab, sizes = self._continuations, self._continuation_sizes
+        return ids, stops
+
+
+def _sizes_by_prefix(pieces: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Give the lengths of the pieces that begin with each prefix, and SHORT_SIZES, descending."""
+    sizes: dict[str, set[int]] = {}
+    for piece in pieces:
+        sizes.setdefault(piece[:PREFIX_LENGTH], set(SHORT_SIZES)).add(len(piece))
+    return {prefix: tuple(sorted(found, reverse=True)) for prefix, found in sizes.items()}

@@ -37,6 +37,7 @@ TABLES = {
     "NONSPACING_MARKS": "Accents, dropped after decomposition.",
     "COMBINING": "Characters whose canonical combining class is known not to be zero.",
     "DECOMPOSABLE": "Characters with a known canonical decomposition.",
+    "MARKS_THAT_STAY": "Combining characters that are no accents, and what decomposes to such.",
 }
 
 
@@ -69,6 +70,12 @@ def find_tables() -> dict[str, list[tuple[int, int]]]:
         ),
         "COMBINING": where(lambda c: unicodedata.combining(c) and _is_reordered(c)),
         "DECOMPOSABLE": where(lambda c: nfd.normalize_str(c) != c),
+        "MARKS_THAT_STAY": where(
+            lambda c: any(
+                unicodedata.combining(each) and strip.normalize_str(each) and _is_reordered(each)
+                for each in nfd.normalize_str(c)
+            )
+        ),
     }
 
 

@@ -218,7 +218,10 @@ def test_what_is_remembered_is_bounded(
         tokenizer.encode_with_offsets(f"{number}")
     assert 0 < len(tokenizer._chunk_ids) <= 100
     assert 0 < len(tokenizer._chunk_pieces) <= 100
-    assert not any(len(chunk) > 50 for chunk in tokenizer._chunk_ids)
+    monkeypatch.setattr("skdistilbert.tokenization.pieces.MAX_CHARACTERS", 1000)
+    for number in range(1000):
+        tokenizer.encode(f"{number} {'x' * 500}{number} {'x' * 2000}")
+        assert sum(map(len, tokenizer._chunk_ids)) <= 1000
 
 
 def test_threads_get_the_same_ids(tokenizer: WordPieceTokenizer) -> None:
