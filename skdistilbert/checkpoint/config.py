@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from skdistilbert.checkpoint.json_file import read_json_object
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.json_file import read_json_object
+from skdistilbert.files.model_type import check_model_type
 
 if TYPE_CHECKING:
     import os
@@ -184,12 +185,7 @@ class DistilBertConfig:
         ValueError
             If ``model_type`` is another, or a value is not valid.
         """
-        model_type = values.get("model_type", "distilbert")
-        if model_type not in ("distilbert", "bert"):
-            raise ValueError(
-                f"model_type must be 'distilbert' or 'bert'; got {model_type!r}. Checkpoints of "
-                "other architectures can't be loaded."
-            )
+        model_type = check_model_type(values)
         values = dict(values) if model_type == "distilbert" else _from_bert(values)
         values["architectures"] = _architectures(values.get("architectures"))
         values["id2label"] = _labels(values)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.checkpoint.config import DistilBertConfig
-from skdistilbert.checkpoint.json_file import read_json_object
 from skdistilbert.checkpoint.names import (
     HEAD_OF_ARCHITECTURE,
     HEAD_PREFIXES,
@@ -28,6 +27,7 @@ from skdistilbert.checkpoint.names import (
 )
 from skdistilbert.checkpoint.safetensors_file import SafetensorsFile
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.json_file import read_json_object
 
 if TYPE_CHECKING:
     import os

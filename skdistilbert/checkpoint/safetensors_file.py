@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from skdistilbert.checkpoint.json_file import parse_json_object
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.json_file import parse_json_object
 
 if TYPE_CHECKING:
     from pathlib import Path

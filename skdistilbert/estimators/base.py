@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files import locate_checkpoint
 from skdistilbert.nn.threads import effective_n_threads
 from skdistilbert.tasks import embed
 from skdistilbert.tasks.embedding import check_pooling
@@ -20,27 +21,44 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
+    from skdistilbert.files import Location
     from skdistilbert.nn.pooling import Pooling
 
 
 class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     """Base of the estimators; loads the encoder when it is needed and never pickles it.
 
-    A fitted estimator holds the checkpoint's path and the fingerprint of its weights.
+    A fitted estimator holds the checkpoint's path, or its name and commit on the hub, and the
+    fingerprint of its weights.
     """
 
     model: str | os.PathLike[str]
     pooling: Pooling
     max_length: int | None
     n_threads: int | None
+    revision: str | None
+    cache_dir: str | os.PathLike[str] | None
+    local_files_only: bool
     fingerprint_: str
+    revision_: str | None
 
     def _load_encoder(self) -> PretrainedEncoder:
         encoder: PretrainedEncoder | None = self.__dict__.get("_encoder")
         if encoder is None:
-            encoder = self._encoder = load_pretrained_encoder(self.model)
+            location = self._locate()
+            encoder = load_pretrained_encoder(location.directory)
             self._check_fingerprint(encoder)
+            self._encoder, self.revision_ = encoder, location.commit
         return encoder
+
+    def _locate(self) -> Location:
+        """Find the checkpoint: at the commit it was fitted with, if it was."""
+        return locate_checkpoint(
+            self.model,
+            revision=getattr(self, "revision_", None) or self.revision,
+            cache_dir=self.cache_dir,
+            local_files_only=self.local_files_only,
+        )
 
     def _check_fingerprint(self, encoder: PretrainedEncoder) -> None:
         fitted_on = getattr(self, "fingerprint_", encoder.fingerprint)
@@ -55,6 +73,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         """Load the encoder that the parameters name now, and check them against it."""
         self.__dict__.pop("_encoder", None)
         self.__dict__.pop("fingerprint_", None)
+        self.__dict__.pop("revision_", None)
         check_pooling(self.pooling)
         effective_n_threads(self.n_threads)
         encoder = self._load_encoder()

@@ -36,7 +36,8 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
     Parameters
     ----------
     model : str or path-like
-        Directory of a Hugging Face checkpoint; a task head in it is not used.
+        Directory of a Hugging Face checkpoint, or the name of one on the Hugging Face hub; a
+        task head in it is not used.
     pooling : {"mean", "cls", "max"}, default="mean"
         How the states of a text's tokens become the features that the head reads.
         transformers' head reads "cls", which suits encoders that were fine-tuned with it.
@@ -65,6 +66,12 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         Print the loss of each epoch.
     n_threads : int, default=None
         Threads of the encoder; None: as many as BLAS may use.
+    revision : str, default=None
+        Branch, tag or commit on the hub; None: its main branch.
+    cache_dir : str or path-like, default=None
+        The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
+    local_files_only : bool, default=False
+        Never use the network.
 
     Attributes
     ----------
@@ -78,6 +85,8 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         Mean loss of each epoch; only after `fit`.
     fingerprint_ : str
         Hash of the encoder's weights and configuration.
+    revision_ : str or None
+        Commit on the hub, used again when a pickle is loaded; None for a directory.
 
     See Also
     --------
@@ -112,6 +121,9 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         random_state: int | RandomState | None = None,
         verbose: bool = False,
         n_threads: int | None = None,
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
     ) -> None:
         self.model = model
         self.pooling = pooling
@@ -127,6 +139,9 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         self.random_state = random_state
         self.verbose = verbose
         self.n_threads = n_threads
+        self.revision = revision
+        self.cache_dir = cache_dir
+        self.local_files_only = local_files_only
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
@@ -135,7 +150,8 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         Parameters
         ----------
         path : str or path-like
-            Checkpoint directory of a ``DistilBertForSequenceClassification``.
+            Checkpoint of a ``DistilBertForSequenceClassification``: a directory or a name on the
+            Hugging Face hub.
         **params : dict
             Further parameters of the class; `pooling` is "cls", which such a head reads.
 
@@ -158,13 +174,13 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         >>> classifier.predict_proba(["one text", "another"]).shape
         (2, 3)
         """
-        checkpoint = read_checkpoint(path)
+        classifier = cls(path, pooling="cls", **params)
+        checkpoint = read_checkpoint(classifier._locate().directory)
         if checkpoint.head != "sequence_classification":
             raise CheckpointError(
                 f"{path}: has no sequence-classification head (found: {checkpoint.head}); "
                 f"train one with {cls.__name__}(path).fit(texts, labels)."
             )
-        classifier = cls(path, pooling="cls", **params)
         classifier._fit_encoder()
         head = SequenceClassificationHead.from_tensors(checkpoint.weights)
         labels = np.array([label for _, label in sorted(checkpoint.config.id2label.items())])

@@ -33,7 +33,8 @@ class DistilBertEmbedder(
     ----------
     model : str or path-like
         Directory of a Hugging Face checkpoint: ``config.json``, ``vocab.txt``,
-        ``model.safetensors``; ``model_type`` ``distilbert`` or ``bert``.
+        ``model.safetensors``; ``model_type`` ``distilbert`` or ``bert``. Or the name of one on
+        the Hugging Face hub, such as "distilbert/distilbert-base-uncased".
     pooling : {"mean", "cls", "max"}, default="mean"
         How the states of a text's tokens become one vector: their mean, the state of [CLS], or
         the maximum of each feature. [CLS] and [SEP] count among the tokens.
@@ -45,11 +46,19 @@ class DistilBertEmbedder(
     n_threads : int, default=None
         Threads to compute on; None: as many as BLAS may use, which ``threadpool_limits``,
         joblib's workers and ``OMP_NUM_THREADS`` decide.
+    revision : str, default=None
+        Branch, tag or commit on the hub; None: its main branch.
+    cache_dir : str or path-like, default=None
+        The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
+    local_files_only : bool, default=False
+        Never use the network.
 
     Attributes
     ----------
     fingerprint_ : str
         Hash of the weights and configuration it was fitted with.
+    revision_ : str or None
+        Commit on the hub, used again when a pickle is loaded; None for a directory.
 
     See Also
     --------
@@ -79,12 +88,18 @@ class DistilBertEmbedder(
         max_length: int | None = None,
         normalize: bool = False,
         n_threads: int | None = None,
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
     ) -> None:
         self.model = model
         self.pooling = pooling
         self.max_length = max_length
         self.normalize = normalize
         self.n_threads = n_threads
+        self.revision = revision
+        self.cache_dir = cache_dir
+        self.local_files_only = local_files_only
 
     def fit(self, X: Iterable[str], y: object = None) -> Self:  # noqa: ARG002
         """Load the model and check the parameters and texts; nothing is learnt.

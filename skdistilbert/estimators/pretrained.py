@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -12,7 +11,7 @@ from skdistilbert.models import DistilBertModel
 from skdistilbert.tokenization import WordPieceTokenizer
 
 if TYPE_CHECKING:
-    import os
+    from pathlib import Path
 
 
 class PretrainedEncoder:
@@ -30,9 +29,9 @@ _loaded: WeakValueDictionary[tuple[object, ...], PretrainedEncoder] = WeakValueD
 _loading = Lock()
 
 
-def load_pretrained_encoder(path: str | os.PathLike[str]) -> PretrainedEncoder:
+def load_pretrained_encoder(directory: Path) -> PretrainedEncoder:
     """Give the encoder in a directory, shared with all who use it now, freed when none does."""
-    directory = Path(path).absolute()
+    directory = directory.absolute()
     key = (directory, *_file_states(directory))
     with _loading:
         encoder = _loaded.get(key)
@@ -42,7 +41,6 @@ def load_pretrained_encoder(path: str | os.PathLike[str]) -> PretrainedEncoder:
 
 
 def _file_states(directory: Path) -> list[tuple[str, int, int]]:
-    if not directory.is_dir():
-        return []
-    states = ((file.name, file.stat()) for file in sorted(directory.iterdir()))
+    files = (file for file in sorted(directory.iterdir()) if file.is_file())
+    states = ((file.name, file.stat()) for file in files)
     return [(name, state.st_size, state.st_mtime_ns) for name, state in states]

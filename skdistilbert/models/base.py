@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files import locate_checkpoint
 from skdistilbert.models.inputs import check_padded, check_ragged
 from skdistilbert.models.outputs import BaseModelOutput
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
@@ -65,8 +66,27 @@ class DistilBertModel:
         self.weights = weights
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike[str]) -> Self:
-        """Load a checkpoint: a directory with ``config.json`` and ``model.safetensors``.
+    def from_pretrained(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+    ) -> Self:
+        """Load a checkpoint.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Directory with ``config.json`` and ``model.safetensors``; or a name on the Hugging
+            Face hub, such as "distilbert/distilbert-base-uncased".
+        revision : str, default=None
+            Branch, tag or commit on the hub; None: its main branch.
+        cache_dir : str or path-like, default=None
+            The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
+        local_files_only : bool, default=False
+            Never use the network.
 
         Raises
         ------
@@ -74,7 +94,10 @@ class DistilBertModel:
             If a file or tensor is missing, unexpected or malformed, or the checkpoint was made
             for another task.
         """
-        checkpoint = read_checkpoint(path, encoder_only=cls.head is None)
+        location = locate_checkpoint(
+            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
+        )
+        checkpoint = read_checkpoint(location.directory, encoder_only=cls.head is None)
         if cls.head is not None and checkpoint.head != cls.head:
             raise CheckpointError(
                 f"{path}: {cls.__name__} needs a checkpoint with the head {cls.head!r}; this one "

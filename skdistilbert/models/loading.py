@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.files import locate_checkpoint
 from skdistilbert.models.base import DistilBertModel
 from skdistilbert.models.heads import (
     DistilBertForMaskedLM,
@@ -28,14 +29,27 @@ MODELS: dict[str | None, type[DistilBertModel]] = {
 }
 
 
-def load_model(path: str | os.PathLike[str]) -> DistilBertModel:
+def load_model(
+    path: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+) -> DistilBertModel:
     """Load a checkpoint as the model that its ``architectures`` name.
 
     Parameters
     ----------
     path : str or path-like
         Directory with ``config.json`` and ``model.safetensors`` (or its shards and index), of
-        ``model_type`` ``distilbert`` or ``bert``.
+        ``model_type`` ``distilbert`` or ``bert``; or a name on the Hugging Face hub, such as
+        "distilbert/distilbert-base-uncased".
+    revision : str, default=None
+        Branch, tag or commit on the hub; None: its main branch.
+    cache_dir : str or path-like, default=None
+        The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
+    local_files_only : bool, default=False
+        Never use the network.
 
     Returns
     -------
@@ -53,5 +67,8 @@ def load_model(path: str | os.PathLike[str]) -> DistilBertModel:
     >>> load_model("distilbert-tiny")
     DistilBertModel(n_layers=5, dim=32, n_heads=4, vocab_size=1124)
     """
-    checkpoint = read_checkpoint(path)
+    location = locate_checkpoint(
+        path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
+    )
+    checkpoint = read_checkpoint(location.directory)
     return MODELS[checkpoint.head].from_checkpoint(checkpoint)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from skdistilbert.files import locate_checkpoint
 from skdistilbert.tokenization.decoding import join_tokens
 from skdistilbert.tokenization.encoding import (
     Encoding,
@@ -62,15 +62,30 @@ class WordPieceTokenizer(TokenizerState):
     """
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
-        """Read a tokenizer from a checkpoint directory.
+    def from_pretrained(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        **params: Any,  # noqa: ANN401
+    ) -> Self:
+        """Read a checkpoint's tokenizer.
 
         Parameters
         ----------
         path : str or path-like
             Directory with ``vocab.txt`` or ``tokenizer.json``, and perhaps
             ``tokenizer_config.json``, ``special_tokens_map.json`` and
-            ``sentence_bert_config.json``. Padding and truncation stored there do not apply.
+            ``sentence_bert_config.json``; or a name on the Hugging Face hub. Padding and
+            truncation stored there do not apply.
+        revision : str, default=None
+            Branch, tag or commit on the hub; None: its main branch.
+        cache_dir : str or path-like, default=None
+            The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
+        local_files_only : bool, default=False
+            Never use the network.
         **params : dict
             Parameters of the class that override those of the files.
 
@@ -79,7 +94,10 @@ class WordPieceTokenizer(TokenizerState):
         CheckpointError
             If a file is missing or malformed, or the vocabulary lacks a special token.
         """
-        return cls(**(read_tokenizer(Path(path)) | params))
+        location = locate_checkpoint(
+            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
+        )
+        return cls(**(read_tokenizer(location.directory) | params))
 
     def tokenize(self, text: str) -> list[str]:
         """Give the tokens of a text, without [CLS] and [SEP].

@@ -1,0 +1,19 @@
+"""Which architectures load here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def check_model_type(config: Mapping[str, Any]) -> str:
+    """Give the ``model_type`` of a ``config.json``, or raise ValueError if it can't be loaded."""
+    model_type = config.get("model_type", "distilbert")
+    if model_type not in ("distilbert", "bert"):
+        raise ValueError(
+            f"model_type must be 'distilbert' or 'bert'; got {model_type!r}. Checkpoints of other "
+            "architectures can't be loaded."
+        )
+    return str(model_type)

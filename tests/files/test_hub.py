@@ -1,0 +1,311 @@
+"""The hub's own client against a server of ours; no network."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from skdistilbert import (
+    CheckpointError,
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    WordPieceTokenizer,
+    load_model,
+)
+from skdistilbert.files import hub_cache, locate_checkpoint
+from tests.conftest import DATA
+from tests.files.hub_server import Failure, Hub, files_of, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytest.importorskip("huggingface_hub")
+
+NAME = "owner/tiny"
+READ = {
+    "config.json",
+    "vocab.txt",
+    "tokenizer_config.json",
+    "modules.json",
+    "1_Pooling/config.json",
+    "model.safetensors",
+}
+NOT_READ = {
+    "README.md": b"a model",
+    "pytorch_model.bin": b"a pickle",
+    "modeling_custom.py": b"raise SystemExit",
+    "onnx/model.onnx": b"a graph",
+    "1_Pooling/pytorch_model.bin": b"a pickle",
+}
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    files = files_of(DATA / "distilbert-tiny") | NOT_READ
+    files |= {"modules.json": b"[]", "1_Pooling/config.json": b"{}"}
+    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(time, "sleep", lambda _: None)  # the client waits between its attempts
+    with serve(NAME, files) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield server
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "hub"
+
+
+def test_what_is_read_is_downloaded_and_nothing_else(hub: Hub, cache: Path) -> None:
+    location = locate_checkpoint(NAME)
+    assert location == (
+        cache / "models--owner--tiny/snapshots" / hub.refs["main"],
+        hub.refs["main"],
+    )
+    assert {path.removeprefix(f"{location.commit}/") for path in hub.downloaded()} == READ
+    assert set(files_of(location.directory)) == READ
+    # The weights come last, so that where they are all is.
+    assert hub.downloaded()[-1].endswith("/model.safetensors")
+
+
+def test_what_is_in_the_cache_needs_neither_network_nor_client(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = locate_checkpoint(NAME)
+    hub.requests.clear()
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # as if it were not installed
+    assert locate_checkpoint(NAME) == expected
+    assert locate_checkpoint(NAME, revision=expected.commit) == expected
+    assert locate_checkpoint(NAME, local_files_only=True) == expected
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert load_model(NAME).config.dim == 32
+    assert WordPieceTokenizer.from_pretrained(NAME).tokenize("where") == ["where"]
+    assert not hub.requests
+    with pytest.raises(CheckpointError, match=r"revision 'v2' is not completely .* Unset HF_"):
+        locate_checkpoint(NAME, revision="v2")
+
+
+def test_an_estimator_stays_at_the_commit_it_was_fitted_with(hub: Hub) -> None:
+    texts = ["one text", "another"]
+    embedder = DistilBertEmbedder(NAME)
+    features = embedder.fit_transform(texts)
+    first = embedder.revision_
+    assert first == hub.refs["main"]
+    stored = pickle.dumps(embedder)
+    newer = files_of(DATA / "distilbert-tiny-masked-lm")
+    second = hub.commit(newer)
+    # What the cache has for a branch stays; what is fetched by its commit moves the branch not.
+    assert DistilBertEmbedder(NAME, revision=second).fit(texts).revision_ == second
+    assert DistilBertEmbedder(NAME).fit(texts).revision_ == first
+    (hub_cache.cache_directory() / "models--owner--tiny/refs/main").write_text(second)
+    assert DistilBertEmbedder(NAME).fit(texts).revision_ == second
+    again = pickle.loads(stored)
+    assert (again.transform(texts) == features).all()
+    assert again.revision_ == first
+
+
+def test_a_fine_tuned_classifier_from_the_hub(hub: Hub) -> None:
+    hub.commit(files_of(DATA / "distilbert-tiny-sequence-classification"))
+    classifier = DistilBertClassifier.from_pretrained(NAME)
+    assert classifier.revision_ == hub.refs["main"]
+    assert set(classifier.predict(["one text"])) <= {"angry", "neutral", "pleased"}
+
+
+def test_shards(hub: Hub) -> None:
+    files = files_of(DATA / "distilbert-tiny")
+    content = files.pop("model.safetensors")
+    shard = "model-00001-of-00001.safetensors"
+    index = {"weight_map": {"embeddings.LayerNorm.bias": shard}}
+    hub.commit(files | {"model.safetensors.index.json": json.dumps(index).encode()})
+    with pytest.raises(CheckpointError, match="has no model.safetensors on the hub, or not all"):
+        load_model(NAME)
+    hub.commit(
+        files | {"model.safetensors.index.json": json.dumps(index).encode(), shard: content}
+    )
+    assert load_model(NAME).config.dim == 32
+
+
+def test_a_cut_connection_is_resumed(hub: Hub) -> None:
+    hub.cut_after = 1000
+    directory = locate_checkpoint(NAME).directory
+    expected = DATA / "distilbert-tiny/model.safetensors"
+    assert (directory / "model.safetensors").read_bytes() == expected.read_bytes()
+    assert hub.downloaded().count(f"{hub.refs['main']}/model.safetensors") == 2
+
+
+@pytest.mark.usefixtures("hub")
+def test_an_interrupted_download_is_completed() -> None:
+    directory = locate_checkpoint(NAME).directory
+    (directory / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="Pass local_files_only=False to download it"):
+        locate_checkpoint(NAME, local_files_only=True)
+    assert locate_checkpoint(NAME).directory == directory
+    assert (directory / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (
+            Failure(401, "RepoNotFound"),
+            r"neither a directory nor a model on .* log in with",
+        ),
+        (Failure(401), "neither a directory nor a model"),
+        (Failure(404, "RepoNotFound"), "neither a directory nor a model"),
+        (Failure(403, "GatedRepo"), r"is gated: accept its conditions at http.*/owner/tiny"),
+        (
+            Failure(404, "RevisionNotFound"),
+            r"has no revision 'main': see http.*/owner/tiny/",
+        ),
+        (Failure(429), r"refuses further requests for now \(429\): wait some minutes, or log in"),
+        (Failure(429, "", {"Retry-After": "3600"}), "wait some minutes"),
+        (Failure(500), r"failed to deliver owner/tiny \(status 500\): try again later"),
+        (Failure(503), "status 503"),
+    ],
+)
+@pytest.mark.parametrize("of", ["everything", "files"])
+def test_failures_say_what_to_do(hub: Hub, failure: Failure, message: str, of: str) -> None:
+    if of == "everything":
+        hub.failure = failure
+    else:
+        hub.failure_of_files = failure
+    with pytest.raises(CheckpointError, match=message) as error:
+        load_model(NAME)
+    assert "\n" not in str(error.value)
+    hub.failure = hub.failure_of_files = None
+    assert load_model(NAME).config.dim == 32
+
+
+@pytest.mark.usefixtures("hub")
+def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # discard
+    with pytest.raises(CheckpointError, match="check the connection, the proxy and HF_ENDPOINT"):
+        load_model(NAME)
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_name_that_is_nowhere() -> None:
+    with pytest.raises(CheckpointError, match="'owner/other' is neither a directory nor a model"):
+        load_model("owner/other")
+
+
+def test_a_damaged_file_is_removed_and_fetched_again(hub: Hub, cache: Path) -> None:
+    hub.damage = True
+    with pytest.raises(CheckpointError, match=r"model\.safetensors was damaged .* Try again\."):
+        load_model(NAME)
+    assert not list(cache.rglob("*.safetensors"))
+    hub.damage = False
+    assert load_model(NAME).config.dim == 32
+
+
+def test_other_architectures_are_refused_before_their_weights(hub: Hub) -> None:
+    files = files_of(DATA / "distilbert-tiny") | {"config.json": b'{"model_type": "llama"}'}
+    hub.commit(files)
+    with pytest.raises(CheckpointError, match=r"owner/tiny: model_type must be .* got 'llama'"):
+        load_model(NAME)
+    assert not any("model.safetensors" in path for path in hub.downloaded())
+
+
+def test_pickles_alone_are_refused_with_the_remedy(hub: Hub) -> None:
+    files = files_of(DATA / "distilbert-tiny") | {"pytorch_model.bin": b"a pickle"}
+    del files["model.safetensors"]
+    hub.commit(files)
+    with pytest.raises(CheckpointError, match=r"never; convert it once, .*'owner/tiny'\)\.save_p"):
+        load_model(NAME)
+    assert not any("pytorch_model" in path for path in hub.downloaded())
+
+
+def test_the_token_is_the_environments_and_stays_there(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    embedder = DistilBertEmbedder(NAME).fit(["one text"])
+    assert set(hub.tokens) == {"Bearer hf_secret"}
+    assert b"hf_secret" not in pickle.dumps(embedder)
+    assert "hf_secret" not in repr(embedder)
+
+
+def test_offline_without_a_cache(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(CheckpointError, match="Unset HF_HUB_OFFLINE to download it, or give"):
+        load_model(NAME)
+    assert not hub.requests
+
+
+def test_without_the_client(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(CheckpointError, match=r'pip install "skdistilbert\[hub\]"'):
+        load_model(NAME)
+    assert not hub.requests
+
+
+def test_two_processes_at_once(hub: Hub) -> None:
+    script = f"from skdistilbert import load_model; print(load_model({NAME!r}).config.dim)"
+    command = [sys.executable, "-c", script]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in processes:
+        out, err = process.communicate(timeout=100)
+        assert out.strip() == "32", err
+    assert hub.requests
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/a", "a/b/c", "../a", "a/..", "./a", "a--b", "a b", "ä/b", "a\0", "a" * 9999]
+)
+def test_what_is_no_name_is_not_looked_for(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="is not a directory. Give the path"):
+        locate_checkpoint(name, cache_dir=tmp_path, local_files_only=True)
+
+
+@pytest.mark.parametrize("revision", ["../../x", "/etc", "a b", "", 3])
+def test_revisions_that_are_none(revision: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="revision must name a branch, a tag or a commit"):
+        locate_checkpoint(NAME, revision=revision, cache_dir=tmp_path)
+
+
+def test_a_revision_of_a_directory(tiny: Path) -> None:
+    with pytest.raises(ValueError, match="is a directory: revision='main' has no meaning"):
+        locate_checkpoint(tiny, revision="main")
+
+
+def test_no_model() -> None:
+    with pytest.raises(TypeError, match=r"model must be the path .* got None"):
+        locate_checkpoint(None)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"HF_HUB_CACHE": "/a", "HF_HOME": "/b"}, "/a"),
+        ({"HUGGINGFACE_HUB_CACHE": "/a", "HF_HOME": "/b"}, "/a"),
+        ({"HF_HOME": "/b", "XDG_CACHE_HOME": "/c"}, "/b/hub"),
+        ({"XDG_CACHE_HOME": "/c"}, "/c/huggingface/hub"),
+        ({"HF_HOME": "~/x"}, "/home/me/x/hub"),
+        ({"HF_HUB_CACHE": "$HOME/y"}, "/home/me/y"),
+        ({}, "/home/me/.cache/huggingface/hub"),
+    ],
+)
+def test_the_cache_is_where_the_client_has_it(variables: dict[str, str], expected: str) -> None:
+    """Against the client itself, in a process of its own, as it looks once only."""
+    code = (
+        "from huggingface_hub import constants; from skdistilbert.files import hub_cache;"
+        "print(constants.HF_HUB_CACHE, hub_cache.cache_directory(), sep='\\n')"
+    )
+    paths = {"PYTHONPATH": ":".join(filter(None, sys.path))}
+    environment = {"HOME": "/home/me", "USERPROFILE": "/home/me"} | paths | variables
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [expected, expected]
