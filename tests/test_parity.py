@@ -19,7 +19,7 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.checkpoint import write_checkpoint
+from skdistilbert.tokenization import AddedToken
 
 ROOT = Path(__file__).parents[1]
 ARCHITECTURES = (
@@ -62,7 +62,7 @@ def test_checkpoints_go_there_and_back(
     mask[2, [0, 3, 5]] = 0
     ours = load_model(tmp_path / "theirs")
     assert type(ours).__name__ == architecture
-    write_checkpoint(tmp_path / "ours", ours.config, ours.weights, ours.head)
+    ours.save_pretrained(tmp_path / "ours")
     again = getattr(transformers, architecture).from_pretrained(tmp_path / "ours").eval()
     with torch.inference_mode():
         expected = theirs(torch.tensor(ids), torch.tensor(mask))
@@ -72,6 +72,24 @@ def test_checkpoints_go_there_and_back(
         visible = mask > 0 if value.shape[:2] == mask.shape else slice(None)
         np.testing.assert_allclose(getattr(got, name)[visible], value.numpy()[visible], atol=1e-5)
         np.testing.assert_allclose(returned[name].numpy(), value.numpy(), atol=1e-5)
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_saved_tokenizer_is_the_same_in_transformers(
+    lower: bool, tiny: Path, tmp_path: Path
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    user = AddedToken("[user]", 1124, special=True, lstrip=True)
+    tokenizer = WordPieceTokenizer.from_pretrained(
+        tiny, do_lower_case=lower, added_tokens=[user], model_max_length=99
+    )
+    load_model(tiny).save_pretrained(tmp_path / "model", tokenizer)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
+    assert theirs.model_max_length == 99
+    for text in ("Where is it? [SEP] x [user]y", "A caf\u00e9 [MASK] \u4e2d\u6587", ""):
+        assert tokenizer.encode(text) == theirs.encode(text)
 
 
 @pytest.mark.parity

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import save_file
 
+from skdistilbert.checkpoint.directory_swap import replace_directory
 from skdistilbert.checkpoint.names import ARCHITECTURE_OF_HEAD, PROJECTOR, WORDS, head_shapes
+from skdistilbert.checkpoint.reading import INDEX_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint.config import DistilBertConfig
     from skdistilbert.checkpoint.names import Head
+
+# Read before vocab.txt, by transformers or by us, where they are.
+OTHER_TOKENIZER_FILES = {"tokenizer.json", "special_tokens_map.json", "added_tokens.json"}
 
 
 def write_checkpoint(
@@ -31,8 +35,11 @@ def write_checkpoint(
 ) -> None:
     """Write ``config.json``, ``model.safetensors`` and further files, such as a tokenizer's.
 
-    All is written beside its place first and then moved there file by file, each move being
-    atomic: a crash before the moves leaves the old files.
+    All is written in a new directory beside this one, which then takes its place: whoever reads,
+    or is left with what a crash left, finds all the old files or all the new ones, never some of
+    each. Linux and macOS can exchange two directories in one step. Elsewhere two renamings are
+    needed; a crash just between them leaves the old directory whole, but under
+    ``.<name>-saving-*/<name>-old``. A killed process may leave such a hidden directory beside.
 
     Parameters
     ----------
@@ -45,23 +52,34 @@ def write_checkpoint(
     head : str or None
     extra_files : mapping of str to bytes, optional
         Contents by file name.
+
+    Raises
+    ------
+    ValueError
+        If the directory is the working directory or above it.
     """
-    directory = Path(path)
-    directory.mkdir(parents=True, exist_ok=True)
     values = config.to_dict() | {"architectures": [ARCHITECTURE_OF_HEAD[head]]}
     contents = {"config.json": json.dumps(values, indent=2, sort_keys=True).encode() + b"\n"}
     contents |= extra_files or {}
-    with tempfile.TemporaryDirectory(prefix=".saving-", dir=directory) as name:
-        staging = Path(name)
-        tensors = _names_in_file(config, weights, head)
-        save_file(tensors, staging / "model.safetensors", metadata={"format": "pt"})
-        for file_name, content in contents.items():
-            (staging / file_name).write_bytes(content)
-        written = sorted(staging.iterdir())
-        for file in written:
-            _flush_to_disk(file)
-        for file in written:
-            file.replace(directory / file.name)
+    tensors = _names_in_file(config, weights, head)
+
+    def fill(directory: Path) -> None:
+        save_file(tensors, directory / WEIGHTS_FILE, metadata={"format": "pt"})
+        for name, content in contents.items():
+            (directory / name).write_bytes(content)
+
+    replaced = _other_weights(Path(path))
+    if "vocab.txt" in contents:
+        replaced |= OTHER_TOKENIZER_FILES
+    replace_directory(Path(path), fill, replaced)
+
+
+def _other_weights(directory: Path) -> set[str]:
+    """Name the shards, which would be read, or take space, beside the new weights."""
+    if not directory.is_dir():
+        return set()
+    names = (file.name for file in directory.glob("model-*-of-*.safetensors"))
+    return {INDEX_FILE, *names}
 
 
 def _names_in_file(
@@ -75,8 +93,3 @@ def _names_in_file(
             continue
         tensors[name if name in of_head else prefix + name] = np.ascontiguousarray(tensor)
     return tensors
-
-
-def _flush_to_disk(file: Path) -> None:
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint
+from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint, write_checkpoint
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.models.inputs import check_padded, check_ragged
@@ -13,6 +13,7 @@ from skdistilbert.models.outputs import BaseModelOutput
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.weights import Encoder
+from skdistilbert.tokenization.pretrained import tokenizer_files
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.checkpoint import Checkpoint
+    from skdistilbert.checkpoint.names import Head
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tokenization import WordPieceTokenizer
 
     FloatArray = NDArray[np.float32]
 
@@ -59,7 +62,7 @@ class DistilBertModel:
     (2, 4, 32)
     """
 
-    head: ClassVar[str | None] = None
+    head: ClassVar[Head | None] = None
 
     def __init__(self, config: DistilBertConfig, weights: Mapping[str, FloatArray]) -> None:
         self.config = config
@@ -110,6 +113,40 @@ class DistilBertModel:
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
         """Build the model on a checkpoint that has been read."""
         return cls(checkpoint.config, checkpoint.weights)
+
+    def save_pretrained(
+        self,
+        directory: str | os.PathLike[str],
+        tokenizer: WordPieceTokenizer | None = None,
+    ) -> None:
+        """Write a checkpoint that transformers, and `load_model`, load.
+
+        The files take their places all at once: whatever happens, the directory holds either
+        those of before or the new ones. Others in it stay.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Made if it does not exist. Gets ``config.json`` and ``model.safetensors``.
+        tokenizer : WordPieceTokenizer, default=None
+            Also write ``vocab.txt`` and ``tokenizer_config.json``.
+
+        Raises
+        ------
+        ValueError
+            If the directory is the working directory or above it.
+        OSError
+            If it can't be written.
+
+        Notes
+        -----
+        All is written to a hidden directory beside, which Linux and macOS exchange with this one
+        in one step. Elsewhere two renamings are needed, and a crash just between them leaves the
+        old directory whole under ``.<name>-saving-*/<name>-old``. What a killed process leaves
+        there can be removed.
+        """
+        files = tokenizer_files(tokenizer) if tokenizer else {}
+        write_checkpoint(directory, self.config, self.weights, self.head, files)
 
     def __repr__(self) -> str:
         config = self.config

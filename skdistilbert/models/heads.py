@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from skdistilbert.checkpoint.names import Head
+
     FloatArray = NDArray[np.float32]
 
 
@@ -44,7 +46,7 @@ class DistilBertForSequenceClassification(DistilBertModel):
     (1, 3)
     """
 
-    head: ClassVar[str | None] = "sequence_classification"
+    head: ClassVar[Head | None] = "sequence_classification"
 
     @cached_property
     def _head(self) -> SequenceClassificationHead:
@@ -84,7 +86,7 @@ class DistilBertForTokenClassification(DistilBertModel):
     (1, 4, 5)
     """
 
-    head: ClassVar[str | None] = "token_classification"
+    head: ClassVar[Head | None] = "token_classification"
 
     def _with_head(self, encoded: EncodedPadded) -> TokenClassifierOutput:
         _, hidden_states, attentions = encoded.states
@@ -111,7 +113,7 @@ class DistilBertForQuestionAnswering(DistilBertModel):
     (1, 4)
     """
 
-    head: ClassVar[str | None] = "question_answering"
+    head: ClassVar[Head | None] = "question_answering"
 
     def _with_head(self, encoded: EncodedPadded) -> QuestionAnsweringModelOutput:
         _, hidden_states, attentions = encoded.states
@@ -138,7 +140,7 @@ class DistilBertForMaskedLM(DistilBertModel):
     (1, 4, 1124)
     """
 
-    head: ClassVar[str | None] = "masked_lm"
+    head: ClassVar[Head | None] = "masked_lm"
 
     @cached_property
     def _head(self) -> MaskedLMHead:

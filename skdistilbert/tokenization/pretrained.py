@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from skdistilbert.tokenization.state import TokenizerState
+
 VOCAB_FILE = "vocab.txt"
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
@@ -117,3 +119,30 @@ def _max_length(config: Mapping[str, Any], sentence: Mapping[str, Any]) -> int |
         if isinstance(value, int | float) and 0 < value < LARGEST_MAX_LENGTH:
             return int(value)
     return None
+
+
+def tokenizer_files(tokenizer: TokenizerState) -> dict[str, bytes]:
+    """Give ``vocab.txt`` and ``tokenizer_config.json``, from which transformers loads the same.
+
+    Raises
+    ------
+    ValueError
+        If the ids of the vocabulary have a gap, so that no file with a token a line has them.
+    """
+    tokens = sorted(tokenizer.vocab, key=tokenizer.vocab.__getitem__)
+    if [tokenizer.vocab[token] for token in tokens] != list(range(len(tokens))):
+        raise ValueError(f"The ids of the vocabulary must be 0 to {len(tokens) - 1}, each once.")
+    names = (*OPTIONS, *SPECIAL_TOKENS, "split_special_tokens", "model_max_length")
+    config = {name: getattr(tokenizer, name) for name in names}
+    config |= {"tokenizer_class": "BertTokenizer"}
+    if config["model_max_length"] is None:
+        del config["model_max_length"]
+    if tokenizer.added_tokens:
+        config["added_tokens_decoder"] = {
+            str(token.id): {name: value for name, value in vars(token).items() if name != "id"}
+            for token in tokenizer.added_tokens
+        }
+    return {
+        VOCAB_FILE: "".join(f"{token}\n" for token in tokens).encode(),
+        CONFIG_FILE: json.dumps(config, indent=2, sort_keys=True).encode() + b"\n",
+    }

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from skdistilbert.checkpoint import read_checkpoint, write_checkpoint, writing
+from skdistilbert.checkpoint import directory_swap, read_checkpoint, write_checkpoint
 from tests.conftest import DATA
 
 if TYPE_CHECKING:
@@ -25,26 +31,153 @@ NAMES = [
 def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
     original = read_checkpoint(DATA / name)
     extra = {"vocab.txt": b"a\nb\n"}
-    write_checkpoint(tmp_path, original.config, original.weights, original.head, extra)
-    written = read_checkpoint(tmp_path)
+    directory = tmp_path / "new" / "model"
+    write_checkpoint(directory, original.config, original.weights, original.head, extra)
+    written = read_checkpoint(directory)
     assert written.head == original.head
     assert written.config == original.config
     assert set(written.weights) == set(original.weights)
     for tensor_name, tensor in original.weights.items():
         np.testing.assert_array_equal(written.weights[tensor_name], tensor)
-    assert (tmp_path / "vocab.txt").read_bytes() == b"a\nb\n"
-    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "distilbert"
+    assert (directory / "vocab.txt").read_bytes() == b"a\nb\n"
+    assert json.loads((directory / "config.json").read_text())["model_type"] == "distilbert"
 
 
-def test_a_failure_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def contents(directory: Path) -> dict[str, bytes]:
+    files = (file for file in directory.rglob("*") if file.is_file())
+    return {str(file.relative_to(directory)): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("step", ["_flush_to_disk", "_keep_others", "_exchange"])
+def test_a_failure_leaves_the_old_files(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = read_checkpoint(DATA / "distilbert-tiny")
-    write_checkpoint(tmp_path, original.config, original.weights, None)
-    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    directory = tmp_path / "model"
+    write_checkpoint(directory, original.config, original.weights, None)
+    before = contents(tmp_path)
 
-    def fail(_: Path) -> None:
+    def fail(*_: Path) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(writing, "_flush_to_disk", fail)
+    monkeypatch.setattr(directory_swap, step, fail)
     with pytest.raises(OSError, match="disk full"):
-        write_checkpoint(tmp_path, original.config, {}, None)
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+        write_checkpoint(directory, original.config, {}, None)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_other_files_stay_and_those_that_would_be_read_instead_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
+) -> None:
+    if not in_one_step:
+        monkeypatch.setattr(directory_swap, "_exchange_in_one_step", lambda *_: False)
+    directory = tmp_path / "model"
+    (directory / "1_Pooling").mkdir(parents=True)
+    for name in ("README.md", "1_Pooling/config.json"):
+        (directory / name).write_text("mine")
+    stale = ("tokenizer.json", "model.safetensors.index.json", "model-00001-of-00002.safetensors")
+    for name in (*stale, "vocab.txt", "config.json"):
+        (directory / name).write_text("old")
+    original = read_checkpoint(DATA / "distilbert-tiny")
+    write_checkpoint(directory, original.config, original.weights, None, {"vocab.txt": b"[PAD]\n"})
+    assert sorted(contents(tmp_path)) == [
+        f"model/{name}"
+        for name in (
+            "1_Pooling/config.json",
+            "README.md",
+            "config.json",
+            "model.safetensors",
+            "vocab.txt",
+        )
+    ]
+    assert (directory / "README.md").read_text() == "mine"
+    assert (directory / "vocab.txt").read_text() == "[PAD]\n"
+    assert read_checkpoint(directory).config == original.config
+
+
+def test_the_working_directory_and_a_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = read_checkpoint(DATA / "distilbert-tiny")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotADirectoryError):
+        write_checkpoint(tmp_path / "file", original.config, original.weights, None)
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    with pytest.raises(ValueError, match="holds the working directory"):
+        write_checkpoint(tmp_path, original.config, original.weights, None)
+    assert contents(tmp_path) == {"file": b"mine"}
+
+
+SAVE_ALTERNATELY = """
+import sys
+from skdistilbert.checkpoint import read_checkpoint, write_checkpoint
+first, second = map(read_checkpoint, sys.argv[2:])
+print("ready", flush=True)
+while True:
+    for one in (first, second):
+        vocab = {"vocab.txt": str(one.head).encode()}
+        write_checkpoint(sys.argv[1], one.config, one.weights, one.head, vocab)
+"""
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith(("linux", "darwin")), reason="two renamings where no exchange"
+)
+def test_a_kill_at_any_moment_leaves_all_old_files_or_all_new_ones(tmp_path: Path) -> None:
+    pair = [DATA / NAMES[1], DATA / NAMES[2]]  # tensors, labels and vocabularies differ
+    directory = tmp_path / "model"
+    one = read_checkpoint(pair[0])
+    write_checkpoint(
+        directory, one.config, one.weights, one.head, {"vocab.txt": one.head.encode()}
+    )
+    rng = random.Random(0)
+    for _ in range(5):
+        command = [sys.executable, "-c", SAVE_ALTERNATELY, str(directory), *map(str, pair)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(rng.uniform(0, 0.15))
+            process.kill()
+        left = read_checkpoint(directory)  # would raise if tensors and configuration differed
+        assert (directory / "vocab.txt").read_text() == left.head
+        assert len(list(directory.iterdir())) == 3
+
+
+@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="no dir_fd")
+def test_readers_never_see_some_of_each(tmp_path: Path) -> None:
+    """What a crash could leave is what a reader could see: look at it all the time."""
+    pair = [read_checkpoint(DATA / name) for name in NAMES[1:3]]
+    directory, seen = tmp_path / "model", set()
+    write_checkpoint(directory, pair[0].config, pair[0].weights, pair[0].head)
+    done = threading.Event()
+
+    def save() -> None:
+        for index in range(60):
+            one = pair[index % 2]
+            write_checkpoint(directory, one.config, one.weights, one.head)
+        done.set()
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    while not done.is_set():
+        descriptor = os.open(directory, os.O_RDONLY)  # files of one moment
+        try:
+            config = json.loads(_read_at(descriptor, "config.json"))
+            weights = _read_at(descriptor, "model.safetensors")
+        except FileNotFoundError:  # exchanged, and already removed
+            continue
+        finally:
+            os.close(descriptor)
+        seen.add((config["architectures"][0], b"pre_classifier" in weights))
+    thread.join()
+    assert seen <= {
+        ("DistilBertForSequenceClassification", True),
+        ("DistilBertForTokenClassification", False),
+    }
+
+
+def _read_at(directory: int, name: str) -> bytes:
+    with os.fdopen(os.open(name, os.O_RDONLY, dir_fd=directory), "rb") as file:
+        return file.read()

@@ -13,6 +13,7 @@ from skdistilbert import (
     DistilBertForSequenceClassification,
     DistilBertForTokenClassification,
     DistilBertModel,
+    WordPieceTokenizer,
     load_model,
 )
 from tests.conftest import DATA
@@ -118,6 +119,25 @@ def test_bad_ragged_input_is_named(tiny: Path) -> None:
         model.pooled([[1], []], "mean")
     with pytest.raises(ValueError, match="Text 1 has 129 tokens"):
         model.pooled([[1], [1] * 129], "mean")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_save_pretrained_writes_what_load_model_reads(name: str, tmp_path: Path) -> None:
+    model = load_model(DATA / name)
+    tokenizer = WordPieceTokenizer.from_pretrained(DATA / name)
+    model.save_pretrained(tmp_path / "model", tokenizer)
+    assert sorted(file.name for file in (tmp_path / "model").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer_config.json",
+        "vocab.txt",
+    ]
+    again = load_model(tmp_path / "model")
+    assert type(again) is type(model)
+    ids = np.arange(12).reshape(2, 6)
+    for got, expected in zip(again(ids), model(ids), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert WordPieceTokenizer.from_pretrained(tmp_path / "model") == tokenizer
 
 
 def test_repr_shows_the_sizes(tiny: Path) -> None:

@@ -1,0 +1,113 @@
+"""Putting a finished directory in the place of another in one step."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AT_FDCWD = -100
+EXCHANGE = 2  # RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
+
+
+def replace_directory(directory: Path, fill: Callable[[Path], None], replaced: set[str]) -> None:
+    """Fill a new directory beside `directory`, then let it take its place.
+
+    Whatever `fill` does not write and `replaced` does not name stays as it was.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if it does not exist.
+    fill : callable
+        Given an empty directory, writes files into it.
+    replaced : set of str
+        Files of the old directory that shall not stay.
+
+    Raises
+    ------
+    ValueError
+        If `directory` is the working directory or above it: that can't change places.
+    NotADirectoryError
+        If there is a file of that name.
+    """
+    directory = directory.resolve()
+    if Path.cwd().is_relative_to(directory):
+        raise ValueError(f"{directory} holds the working directory; save to one of its own.")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{directory.name}-saving-", dir=directory.parent
+    ) as name:
+        staged = Path(name, directory.name)
+        staged.mkdir()
+        fill(staged)
+        for file in staged.iterdir():
+            _flush_to_disk(file)
+        if directory.exists():
+            _keep_others(directory, staged, replaced)
+            _exchange(staged, directory)
+        else:
+            staged.rename(directory)
+    _flush_to_disk(directory.parent)
+
+
+def _keep_others(old: Path, new: Path, replaced: set[str]) -> None:
+    written = {file.name for file in new.iterdir()}
+    for entry in old.iterdir():  # raises NotADirectoryError where a file is in the way
+        if entry.name in written or entry.name in replaced:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.copytree(entry, new / entry.name, symlinks=True, copy_function=_link)
+        else:
+            _link(entry, new / entry.name)
+    shutil.copystat(old, new)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # a file system, or a platform, without such links
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _exchange(staged: Path, directory: Path) -> None:
+    if _exchange_in_one_step(staged, directory):
+        return
+    old = staged.with_name(f"{directory.name}-old")
+    directory.rename(old)
+    try:
+        staged.rename(directory)
+    except OSError:
+        old.rename(directory)
+        raise
+
+
+def _exchange_in_one_step(first: Path, second: Path) -> bool:
+    """Exchange two directories; tell whether the platform and the file system can."""
+    if sys.platform == "win32":
+        return False
+    library, paths = ctypes.CDLL(None), (os.fsencode(first), os.fsencode(second))
+    if hasattr(library, "renameat2"):  # Linux
+        done: int = library.renameat2(AT_FDCWD, paths[0], AT_FDCWD, paths[1], EXCHANGE)
+    elif hasattr(library, "renamex_np"):  # macOS
+        done = library.renamex_np(*paths, EXCHANGE)
+    else:
+        return False
+    return done == 0
+
+
+def _flush_to_disk(path: Path) -> None:
+    if path.is_dir() and sys.platform == "win32":  # directories can't be opened there
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
