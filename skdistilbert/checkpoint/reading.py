@@ -54,13 +54,15 @@ class Checkpoint:
     head : str or None
         "sequence_classification", "token_classification", "question_answering", "masked_lm".
     files : tuple of Path
-        Those read: the configuration, then the weights.
+        Those read: the configuration, then the weights; then what sentence-transformers adds.
+    directory : Path
     """
 
     config: DistilBertConfig
     weights: Mapping[str, FloatArray]
     head: Head | None
     files: tuple[Path, ...]
+    directory: Path
 
     @cached_property
     def fingerprint(self) -> str:
@@ -110,7 +112,22 @@ def read_checkpoint(
     weights = reader.read(head, ignore_heads=encoder_only)
     if not allow_non_finite:
         _check_finite(weights, directory)
-    return Checkpoint(config, weights, head, (directory / "config.json", *reader.paths))
+    return Checkpoint(
+        config,
+        weights,
+        head,
+        (directory / "config.json", *reader.paths, *_module_files(directory)),
+        directory,
+    )
+
+
+def _module_files(directory: Path) -> list[Path]:
+    """Find what the embeddings of a sentence-transformers directory depend on besides."""
+    names = ("modules.json", "sentence_bert_config.json")
+    files = [directory / name for name in names]
+    files += sorted(directory.glob("[0-9]_*/config.json"))
+    files += sorted(directory.glob("[0-9]_*/model.safetensors"))
+    return [file for file in files if file.is_file()]
 
 
 class _WeightsReader:

@@ -33,7 +33,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     """
 
     model: str | os.PathLike[str]
-    pooling: Pooling
+    pooling: Pooling | None
     max_length: int | None
     n_threads: int | None
     revision: str | None

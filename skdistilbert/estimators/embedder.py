@@ -37,7 +37,8 @@ class DistilBertEmbedder(
         the Hugging Face hub, such as "distilbert/distilbert-base-uncased".
     pooling : {"mean", "cls", "max"}, default="mean"
         How the states of a text's tokens become one vector: their mean, the state of [CLS], or
-        the maximum of each feature. [CLS] and [SEP] count among the tokens.
+        the maximum of each feature. [CLS] and [SEP] count among the tokens. Further values are
+        those of `skdistilbert.embed`; None follows ``modules.json`` of sentence-transformers.
     max_length : int, default=None
         Cut texts to so many tokens, with a warning that counts them; None: to the model's
         ``max_position_embeddings``.
@@ -84,7 +85,7 @@ class DistilBertEmbedder(
         self,
         model: str | os.PathLike[str],
         *,
-        pooling: Pooling = "mean",
+        pooling: Pooling | None = "mean",
         max_length: int | None = None,
         normalize: bool = False,
         n_threads: int | None = None,
@@ -123,6 +124,8 @@ class DistilBertEmbedder(
         check_texts(X)
         encoder = self._fit_encoder()
         self._n_features_out = encoder.model.config.dim
+        if self.pooling is None:
+            self._n_features_out = self._features([""]).shape[1]
         return self
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:

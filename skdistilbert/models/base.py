@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint, write_checkpoint
+from skdistilbert.checkpoint.sentence_modules import read_sentence_modules
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.models.inputs import check_padded, check_ragged
@@ -18,12 +19,14 @@ from skdistilbert.tokenization.pretrained import tokenizer_files
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.checkpoint import Checkpoint
     from skdistilbert.checkpoint.names import Head
+    from skdistilbert.checkpoint.sentence_modules import SentenceModules
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tokenization import WordPieceTokenizer
 
@@ -63,6 +66,7 @@ class DistilBertModel:
     """
 
     head: ClassVar[Head | None] = None
+    _directory: Path | None = None
 
     def __init__(self, config: DistilBertConfig, weights: Mapping[str, FloatArray]) -> None:
         self.config = config
@@ -112,7 +116,14 @@ class DistilBertModel:
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
         """Build the model on a checkpoint that has been read."""
-        return cls(checkpoint.config, checkpoint.weights)
+        model = cls(checkpoint.config, checkpoint.weights)
+        model._directory = checkpoint.directory
+        return model
+
+    @cached_property
+    def sentence_modules(self) -> SentenceModules | None:
+        """What ``modules.json`` of sentence-transformers names, if the checkpoint has one."""
+        return read_sentence_modules(self._directory) if self._directory else None
 
     def save_pretrained(
         self,
@@ -256,8 +267,8 @@ class DistilBertModel:
         ----------
         input_ids : list of lists of int
             Token ids, a list a text.
-        pooling : {"cls", "mean", "max"}
-            The first token's state; the mean, or the maximum of each feature, of all tokens'.
+        pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}
+            As for `embed`.
         n_threads : int, default: as many as BLAS may use
 
         Returns

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.packing import PackedBatch
     from skdistilbert.nn.weights import Array
 
-Pooling = Literal["cls", "mean", "max"]
+Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
@@ -21,4 +21,12 @@ def pool(hidden: Array, batch: PackedBatch, pooling: Pooling) -> Array:
         return hidden[:, starts].T
     if pooling == "max":
         return np.maximum.reduceat(hidden, starts, axis=1).T
-    return (np.add.reduceat(hidden, starts, axis=1) / batch.lengths.astype(hidden.dtype)).T
+    if pooling == "lasttoken":
+        return hidden[:, starts + batch.lengths - 1].T
+    lengths = batch.lengths.astype(hidden.dtype)
+    if pooling == "weightedmean":
+        hidden = hidden * (batch.position_ids + 1).astype(hidden.dtype)
+        lengths = lengths * (lengths + 1) / 2
+    if pooling == "mean_sqrt_len_tokens":
+        lengths = np.sqrt(lengths)
+    return (np.add.reduceat(hidden, starts, axis=1) / lengths).T

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
 
@@ -70,7 +72,7 @@ def embed(
     model: DistilBertModel,
     tokenizer: WordPieceTokenizer,
     texts: str | Sequence[str],
-    pooling: Pooling = "cls",
+    pooling: Pooling | None = None,
     max_length: int | None = None,
     *,
     n_threads: int | None = None,
@@ -83,10 +85,14 @@ def embed(
         With or without a task head, which is not used.
     tokenizer : WordPieceTokenizer
     texts : str or list of str
-    pooling : {"cls", "mean", "max"}, default="cls"
+    pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"} or None
         The state of [CLS]; the mean, or the maximum of each feature, over all tokens of the
-        text, [CLS] and [SEP] among them.
+        text, [CLS] and [SEP] among them; their sum by the root of their number; the mean weighted
+        by position; the state of [SEP]. None, the default: what the checkpoint's ``modules.json``
+        names, with all modules after the pooling, as ``SentenceTransformer.encode``; "cls" if it
+        has none. Prompts in ``config_sentence_transformers.json`` are not read.
     max_length : int, default: the model's ``max_position_embeddings`` (512)
+        With the modules of ``modules.json`` at most the tokenizer's ``model_max_length``.
         Longer texts are cut to this many tokens, with one warning that counts them.
     n_threads : int, default: as many as BLAS may use
 
@@ -114,14 +120,54 @@ def embed(
     if isinstance(texts, str):
         (embedding,) = embed(model, tokenizer, [texts], pooling, max_length, n_threads=n_threads)
         return np.asarray(embedding)
+    if max_length is None and pooling is None and model.sentence_modules is not None:
+        max_length = _max_seq_length(model, tokenizer)
     max_length = check_max_length(max_length, model.config)
+    if pooling is None and model.sentence_modules is not None:
+        return _embed_by_modules(model, tokenizer, texts, max_length, n_threads)
+    pooling = pooling or "cls"
     embeddings = np.empty((len(texts), model.config.dim), np.float32)
     for rows, input_ids in encode_in_pieces(tokenizer, texts, max_length):
         embeddings[rows] = model.pooled(input_ids, pooling, n_threads=n_threads)
     return embeddings
 
 
-def check_pooling(pooling: str) -> None:
-    """Raise unless `pooling` is a known one."""
-    if pooling not in POOLINGS:
+def _max_seq_length(model: DistilBertModel, tokenizer: WordPieceTokenizer) -> int:
+    positions = model.config.max_position_embeddings
+    return min(tokenizer.model_max_length or positions, positions)
+
+
+def _embed_by_modules(
+    model: DistilBertModel,
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    max_length: int,
+    n_threads: int | None,
+) -> FloatArray:
+    """Embed as ``modules.json`` says: (n_texts, dim of the last module)."""
+    modules = model.sentence_modules
+    assert modules is not None
+    embeddings: FloatArray = np.concatenate(
+        [
+            embed(model, tokenizer, texts, pooling, max_length, n_threads=n_threads)  # type: ignore[arg-type]
+            for pooling in modules.poolings
+        ],
+        axis=1,
+    )
+    for module in modules.after:
+        if module is None:
+            embeddings = unit_length(embeddings)
+        elif module.activation not in DENSE_ACTIVATIONS:
+            raise CheckpointError(
+                f"The activation of a Dense module must be one of {', '.join(DENSE_ACTIVATIONS)}; "
+                f"got {module.activation!r}."
+            )
+        else:
+            embeddings = dense(embeddings, module.tensors, module.activation)
+    return embeddings
+
+
+def check_pooling(pooling: str | None) -> None:
+    """Raise unless `pooling` is a known one, or None."""
+    if pooling is not None and pooling not in POOLINGS:
         raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}.")
