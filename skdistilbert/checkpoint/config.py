@@ -136,17 +136,19 @@ class DistilBertConfig:
     def _check_integer(self, name: str, minimum: int) -> None:
         value = getattr(self, name)
         if type(value) is not int or value < minimum:
-            raise ValueError(f"{name} must be an integer of at least {minimum}; got {value!r}.")
+            raise ValueError(
+                f"{name} must be an integer of at least {minimum}; got {value!r:.99}."
+            )
 
     def _check_number(self, name: str, maximum: float = float("inf")) -> None:
         value = getattr(self, name)
         if type(value) not in (int, float) or not 0 <= value <= maximum:
-            raise ValueError(f"{name} must be a number from 0 to {maximum}; got {value!r}.")
+            raise ValueError(f"{name} must be a number from 0 to {maximum}; got {value!r:.99}.")
 
     def _check_one_of(self, name: str, allowed: tuple[object, ...]) -> None:
         value = getattr(self, name)
         if not any(value is one or (type(value) is str and value == one) for one in allowed):
-            raise ValueError(f"{name} must be one of {allowed}; got {value!r}.")
+            raise ValueError(f"{name} must be one of {allowed}; got {value!r:.99}.")
 
     @property
     def num_labels(self) -> int:
@@ -204,7 +206,7 @@ class DistilBertConfig:
 def _from_bert(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, needed in BERT_FIXED.items():
         if (got := values.get(name, needed)) != needed:
-            raise ValueError(f"{name} must be {needed!r} for a BERT encoder; got {got!r}.")
+            raise ValueError(f"{name} must be {needed!r} for a BERT encoder; got {got!r:.99}.")
     named = {BERT_FIELDS.get(name, name): value for name, value in values.items()}
     if values.get("classifier_dropout") is not None:
         named["seq_classif_dropout"] = values["classifier_dropout"]
@@ -215,7 +217,7 @@ def _architectures(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"architectures must be a list of names; got {value!r}.")
+        raise ValueError(f"architectures must be a list of names; got {value!r:.99}.")
     return tuple(value)
 
 
@@ -224,10 +226,10 @@ def _labels(values: Mapping[str, Any]) -> dict[int, str]:
     if labels is None:
         n_labels = values.get("num_labels", 2)
         if type(n_labels) is not int or not 1 <= n_labels <= 1_000_000:
-            raise ValueError(f"num_labels must be a positive integer; got {n_labels!r}.")
+            raise ValueError(f"num_labels must be a positive integer; got {n_labels!r:.99}.")
         return {index: f"LABEL_{index}" for index in range(n_labels)}
     if not isinstance(labels, dict):
-        raise ValueError(f"id2label must be an object; got {labels!r}.")
+        raise ValueError(f"id2label must be an object; got {labels!r:.99}.")
     try:
         return {int(index): label for index, label in labels.items()}
     except ValueError as error:
@@ -241,4 +243,4 @@ def _check_labels(labels: Mapping[int, str]) -> None:
         )
     wrong = [label for label in labels.values() if not isinstance(label, str)]
     if wrong:
-        raise ValueError(f"id2label: every label must be a string; got {wrong[0]!r}.")
+        raise ValueError(f"id2label: every label must be a string; got {wrong[0]!r:.99}.")

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+# Sinusoidal positions that no file holds must not take any memory that a configuration names.
+MAX_COMPUTED_POSITIONS = 2**16
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -166,7 +168,7 @@ class _WeightsReader:
             )
         if architecture is not None and architecture not in HEAD_OF_ARCHITECTURE:
             raise CheckpointError(
-                f"{self.directory / 'config.json'}: architectures names {architecture!r}; "
+                f"{self.directory / 'config.json'}: architectures names {architecture!r:.99}; "
                 f"expected one of {', '.join(HEAD_OF_ARCHITECTURE)}."
             )
         if not any(name.startswith(HEAD_PREFIXES) for name in self._sources):
@@ -184,6 +186,7 @@ class _WeightsReader:
 
     def read(self, head: Head | None, *, ignore_heads: bool) -> dict[str, FloatArray]:
         """Read the tensors of the encoder and a head; all others are an error."""
+        self._check_n_layers()
         shapes = encoder_shapes(self.config) | head_shapes(self.config, head)
         optional = {TOKEN_TYPES, PROJECTOR}
         self._check_names(set(shapes), optional, ignore_heads=ignore_heads)
@@ -191,12 +194,21 @@ class _WeightsReader:
             name: self._read(name, shapes[name]) for name in shapes if name in self._sources
         }
         if POSITIONS not in weights:
+            self._check_n_positions()
             weights[POSITIONS] = sinusoidal_positions(*shapes[POSITIONS])
         if head == "masked_lm" and PROJECTOR not in weights:
             weights[PROJECTOR] = weights[WORDS]
         if TOKEN_TYPES in self._sources:
             weights[POSITIONS] = self._with_first_token_type(weights[POSITIONS])
         return weights
+
+    def _check_n_layers(self) -> None:
+        """Before every layer is listed: the memory for that must not be the configuration's."""
+        if self.config.n_layers > max(len(self._sources), 1000):
+            raise CheckpointError(
+                f"{self.directory / 'config.json'}: n_layers is {self.config.n_layers}, but the "
+                f"weights have only {len(self._sources)} tensors."
+            )
 
     def _check_names(self, needed: set[str], optional: set[str], *, ignore_heads: bool) -> None:
         if self.config.sinusoidal_pos_embds:
@@ -219,6 +231,14 @@ class _WeightsReader:
                 f"{file.file}: {_listed(sorted(unexpected), 'tensor')} unexpected (in the file: "
                 f"{name!r}). Do config.json and the weights belong together? "
                 "DistilBertModel.from_pretrained reads the encoder and leaves any task head."
+            )
+
+    def _check_n_positions(self) -> None:
+        if self.config.max_position_embeddings > MAX_COMPUTED_POSITIONS:
+            raise CheckpointError(
+                f"{self.directory / 'config.json'}: max_position_embeddings is "
+                f"{self.config.max_position_embeddings}; at most {MAX_COMPUTED_POSITIONS} are "
+                "computed where the weights have none."
             )
 
     def _read(self, name: str, shape: Shape) -> FloatArray:
@@ -264,7 +284,7 @@ def _shards(index: Path) -> tuple[Path, ...]:
     for name in dict.fromkeys(map(str, weight_map.values())):
         if Path(name).name != name or "\\" in name or not name.endswith(".safetensors"):
             raise CheckpointError(
-                f"{index}: weight_map names {name!r}; expected .safetensors files in the same "
+                f"{index}: weight_map names {name!r:.99}; expected .safetensors files in the same "
                 "directory."
             )
         shards.append(index.parent / name)

@@ -53,7 +53,9 @@ class SafetensorsFile:
         except FileNotFoundError:
             raise CheckpointError(f"{file} does not exist.") from None
         except (SafetensorError, ValueError, OSError) as error:
-            raise CheckpointError(f"{file}: is not a valid safetensors file ({error}).") from None
+            raise CheckpointError(
+                f"{file}: is not a valid safetensors file ({error!s:.300})."
+            ) from None
         header_stop = 8 + int.from_bytes(self._bytes[:8].tobytes(), "little")
         header = parse_json_object(self._bytes[8:header_stop].tobytes(), f"{file}, header")
         header.pop("__metadata__", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
@@ -17,7 +18,6 @@ from skdistilbert.tasks.encoding import check_max_length
 if TYPE_CHECKING:
     import os
 
-    import numpy as np
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
@@ -84,7 +84,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     def _features(self, texts: list[str]) -> NDArray[np.float32]:
         """Pooled features of texts: (n_texts, dim)."""
         encoder = self._load_encoder()
-        return embed(
+        features = embed(
             encoder.model,
             encoder.tokenizer,
             texts,
@@ -92,6 +92,13 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
             self.max_length,
             n_threads=self.n_threads,
         )
+        finite = np.isfinite(features).all(axis=1)
+        if not finite.all():
+            raise CheckpointError(
+                f"{self.model}: gives NaN or infinity for the text in row {int(finite.argmin())}: "
+                "its weights are too large to compute with in float32."
+            )
+        return features
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__().copy()

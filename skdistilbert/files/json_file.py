@@ -20,13 +20,13 @@ def read_json_object(file: Path) -> dict[str, Any]:
         If the file is missing, not UTF-8, not JSON (NaN and Infinity are not), nested beyond
         Python's limit, names a key twice, or holds no object.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not file.is_file():  # reading a pipe would wait for ever
         raise CheckpointError(
             f"{file} does not exist; a checkpoint directory needs it. Is {file.parent} the "
             "directory that save_pretrained wrote?"
-        ) from None
+        )
+    try:
+        text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise CheckpointError(f"{file}: is not UTF-8 ({error}).") from None
     return parse_json_object(text, str(file))
@@ -54,5 +54,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands there twice")
+        raise ValueError(f"{twice!r:.99} stands there twice")
     return result

@@ -13,7 +13,7 @@ def check_model_type(config: Mapping[str, Any]) -> str:
     model_type = config.get("model_type", "distilbert")
     if model_type not in ("distilbert", "bert"):
         raise ValueError(
-            f"model_type must be 'distilbert' or 'bert'; got {model_type!r}. Checkpoints of other "
-            "architectures can't be loaded."
+            f"model_type must be 'distilbert' or 'bert'; got {model_type!r:.99}. Checkpoints of "
+            "other architectures can't be loaded."
         )
     return str(model_type)

@@ -118,8 +118,9 @@ def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers
 
 def _work_off(function: Callable[[Item], None], pending: deque[Item]) -> None:
     try:
-        # Overflow in the squares of the activation ends in its correct limit.
-        with np.errstate(over="ignore", under="ignore"):
+        # Overflow in the squares of the activation ends in its correct limit; where weights are
+        # too large for float32 the result is NaN, as torch's is.
+        with np.errstate(all="ignore"):
             while pending:
                 try:
                     item = pending.popleft()

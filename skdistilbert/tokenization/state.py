@@ -80,7 +80,7 @@ class TokenizerState:
         token = getattr(self, name)
         if token not in self._ids:
             raise CheckpointError(
-                f"The vocabulary has no {token!r}, which is the {name}; name the token that "
+                f"The vocabulary has no {token!r:.99}, which is the {name}; name the token that "
                 f"stands for it as {name}=..."
             )
         return self._ids[token]

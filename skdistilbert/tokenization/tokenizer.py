@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.tokenization.decoding import join_tokens
 from skdistilbert.tokenization.encoding import (
@@ -97,7 +98,11 @@ class WordPieceTokenizer(TokenizerState):
         location = locate_checkpoint(
             path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
         )
-        return cls(**(read_tokenizer(location.directory) | params))
+        params = read_tokenizer(location.directory) | params
+        try:
+            return cls(**params)
+        except CheckpointError as error:
+            raise CheckpointError(f"{location.directory}: {error}") from None
 
     def tokenize(self, text: str) -> list[str]:
         """Give the tokens of a text, without [CLS] and [SEP].

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytest.importorskip("huggingface_hub")
+huggingface_hub = pytest.importorskip("huggingface_hub")
+CLIENT = tuple(map(int, huggingface_hub.__version__.split(".")[:2]))
 
 NAME = "owner/tiny"
 READ = {
@@ -134,6 +135,7 @@ def test_shards(hub: Hub) -> None:
     assert load_model(NAME).config.dim == 32
 
 
+@pytest.mark.skipif(CLIENT < (1,), reason="older clients give up; the next call resumes")
 def test_a_cut_connection_is_resumed(hub: Hub) -> None:
     hub.cut_after = 1000
     directory = locate_checkpoint(NAME).directory

@@ -1,0 +1,120 @@
+"""Load many spoilt checkpoints: each must load as it says, or end in one CheckpointError.
+
+Run from the project's root, where it may take some minutes:
+
+    python -m tests.checkpoint.fuzz [n_cases] [first_seed]
+"""
+
+from __future__ import annotations
+
+import collections
+import random
+import sys
+import tempfile
+import time
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from skdistilbert import CheckpointError, WordPieceTokenizer, load_model
+from skdistilbert.estimators.pretrained import PretrainedEncoder
+from tests.checkpoint.mutations import small_checkpoint, spoil, write
+
+TEXTS = ["one two", "Ünknown [MASK] 中", ""]
+MAX_SECONDS = 2.0
+# Python objects of a vocabulary and of JSON take more than their text.
+MAX_BYTES_A_BYTE, MAX_BYTES_BESIDES = 40, 4_000_000
+
+
+def check(directory: Path) -> str:
+    """Load a directory as a model and as an estimator does, and use both; give the outcome."""
+    before = sorted(directory.iterdir())
+    try:
+        model = load_model(directory)
+        encoder = PretrainedEncoder(directory)
+    except CheckpointError as error:
+        if str(directory) not in str(error) or len(str(error)) > 2000:
+            raise AssertionError("names no file, or is endless") from error
+        return "refused"
+    finally:
+        assert sorted(directory.iterdir()) == before, "wrote files"
+    for tensor in (*model.weights.values(), *encoder.model.weights.values()):
+        assert tensor.dtype == np.float32
+        assert np.isfinite(tensor).all()
+    _check_against_safetensors(directory, encoder.model.weights)
+    _use(encoder)
+    return "loaded"
+
+
+def _check_against_safetensors(directory: Path, weights: dict[str, np.ndarray]) -> None:
+    """Compare with what the safetensors library reads, where names are the same."""
+    for file in directory.glob("*.safetensors"):
+        for name, tensor in load_file(file).items():
+            ours = weights.get(name.removeprefix("distilbert."))
+            if ours is not None and tensor.dtype == np.float32:
+                np.testing.assert_array_equal(ours, tensor)
+
+
+def _use(encoder: PretrainedEncoder) -> None:
+    tokenizer: WordPieceTokenizer = encoder.tokenizer
+    ids = tokenizer.encode_ragged(TEXTS, max_length=8).input_ids
+    states = encoder.model.hidden_states(ids, n_threads=1)
+    assert states.shape[0] == len(TEXTS)
+    assert isinstance(tokenizer.decode(ids[0]), str)
+
+
+def run(n_cases: int, first_seed: int, directory: Path) -> collections.Counter[str]:
+    """Check cases, a seed each; raises with the seed of the first that fails."""
+    original, outcomes = small_checkpoint(), collections.Counter[str]()
+    write(original, directory)
+    assert check(directory) == "loaded"
+    for seed in range(first_seed, first_seed + n_cases):
+        files = spoil(original, random.Random(seed))
+        write(files, directory)
+        try:
+            outcomes[_bounded(files, directory, traced=seed % 16 == 0)] += 1
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+    return outcomes
+
+
+def _bounded(files: dict[str, bytes], directory: Path, *, traced: bool) -> str:
+    if traced:
+        tracemalloc.start()
+    start = time.thread_time()
+    try:
+        outcome = check(directory)
+        seconds, peak = time.thread_time() - start, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert seconds < MAX_SECONDS, f"{seconds} s"
+    allowed = MAX_BYTES_BESIDES + MAX_BYTES_A_BYTE * sum(map(len, files.values()))
+    assert peak < allowed, f"{peak} bytes in use; {allowed} allowed"
+    return outcome
+
+
+def _limit_memory(n_bytes: int) -> None:
+    try:
+        import resource  # noqa: PLC0415, RUF100 - POSIX only
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
+
+
+def main(n_cases: int = 100_000, first_seed: int = 0) -> None:
+    """Run and print the outcomes."""
+    _limit_memory(4 * 2**30)
+    warnings.simplefilter("error")
+    with tempfile.TemporaryDirectory() as name:
+        for first in range(first_seed, first_seed + n_cases, 10_000):
+            n = min(10_000, first_seed + n_cases - first)
+            print(f"seeds {first} to {first + n - 1}:", dict(run(n, first, Path(name, "model"))))
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

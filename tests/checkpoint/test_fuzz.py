@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from safetensors.numpy import load, save
+
+from skdistilbert import CheckpointError, DistilBertEmbedder
+from skdistilbert.estimators.pretrained import PretrainedEncoder
+from tests.checkpoint import fuzz
+from tests.checkpoint.mutations import small_checkpoint, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_spoilt_checkpoints_load_or_are_refused(tmp_path: Path) -> None:
+    outcomes = fuzz.run(1500, 0, tmp_path / "model")
+    assert outcomes["refused"] > outcomes["loaded"] > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value", "message"),
+    [
+        ("config.json", "dim", 10**9, r"has shape .* expected \(160, 1000000000\)"),
+        ("config.json", "n_layers", 10**9, "n_layers is 1000000000, but the weights have only"),
+        ("config.json", "vocab_size", 161, r"has shape \(160, 32\); expected \(161, 32\)"),
+        ("tokenizer_config.json", "do_lower_case", "no", "do_lower_case must be true or false"),
+        ("tokenizer_config.json", "cls_token", 3, "cls_token must be a token; got 3"),
+        ("tokenizer_config.json", "cls_token", "<s>", "The vocabulary has no '<s>'"),
+        (
+            "tokenizer_config.json",
+            "added_tokens_decoder",
+            {"x": {}},
+            "must hold tokens with",
+        ),
+        (
+            "tokenizer_config.json",
+            "added_tokens_decoder",
+            {"-1": {"content": "a"}},
+            "must hold to",
+        ),
+        (
+            "tokenizer_config.json",
+            "added_tokens_decoder",
+            {"160": {"content": "a"}},
+            "token id 160, but the model has only 160",
+        ),
+    ],
+)
+def test_lies_are_named(
+    name: str, field: str, value: object, message: str, tmp_path: Path
+) -> None:
+    files = small_checkpoint()
+    files[name] = json.dumps(json.loads(files[name]) | {field: value}).encode()
+    write(files, tmp_path / "model")
+    with pytest.raises(CheckpointError, match=message):
+        PretrainedEncoder(tmp_path / "model")
+
+
+def test_code_in_a_repository_is_not_run(tmp_path: Path) -> None:
+    files = small_checkpoint() | {"evil.py": b"raise SystemExit('run')"}
+    config = json.loads(files["config.json"]) | {"auto_map": {"AutoModel": "evil.Model"}}
+    files["config.json"] = json.dumps(config | {"trust_remote_code": True}).encode()
+    write(files, tmp_path / "model")
+    PretrainedEncoder(tmp_path / "model")
+    assert "evil" not in sys.modules
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in this file system")
+@pytest.mark.parametrize("name", ["config.json", "vocab.txt", "model.safetensors"])
+def test_a_pipe_is_no_file(name: str, tmp_path: Path) -> None:
+    write(small_checkpoint(), tmp_path / "model")
+    (tmp_path / "model" / "tokenizer.json").unlink()
+    (tmp_path / "model" / name).unlink()
+    os.mkfifo(tmp_path / "model" / name)  # reading it would wait for ever
+    with pytest.raises(CheckpointError, match=rf"{name} does not exist"):
+        PretrainedEncoder(tmp_path / "model")
+
+
+def test_features_that_overflow_are_refused(tmp_path: Path) -> None:
+    files = small_checkpoint()
+    tensors = load(files["model.safetensors"])
+    for name, tensor in tensors.items():
+        if "q_lin.weight" in name or "k_lin.weight" in name:
+            tensors[name] = tensor * 0 + 3e38
+    files["model.safetensors"] = save(tensors)
+    write(files, tmp_path / "model")
+    embedder = DistilBertEmbedder(tmp_path / "model").fit(["one"])
+    with pytest.raises(CheckpointError, match="gives NaN or infinity for the text in row 0"):
+        embedder.transform(["one", "two"])
