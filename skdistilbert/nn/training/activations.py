@@ -1,0 +1,67 @@
+"""The activation functions with their derivatives, both found in one pass."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skdistilbert.nn.activations import BLOCK_SIZE, GELU_COEFFICIENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from skdistilbert.nn.weights import Activation, Array
+
+
+def gelu_and_derivative(x: Array) -> Array:
+    """Replace x by x * Phi(x) in place, and give the derivative Phi(x) + x * phi(x)."""
+    derivative = np.empty_like(x)
+    flat, flat_derivative = x.reshape(-1), derivative.reshape(-1)
+    squares = np.empty(min(BLOCK_SIZE, flat.size), x.dtype)
+    for start in range(0, flat.size, BLOCK_SIZE):
+        block = flat[start : start + BLOCK_SIZE]
+        of_block = flat_derivative[start : start + BLOCK_SIZE]
+        _gelu_and_derivative_of_block(block, of_block, squares[: block.size])
+    return derivative
+
+
+def _gelu_and_derivative_of_block(x: Array, derivative: Array, square: Array) -> None:
+    np.multiply(x, x, out=square)
+    phi_of_x = _normal_distribution(x, square, out=derivative)
+    density = square
+    density *= -0.5
+    np.exp(density, out=density)
+    density *= 1 / sqrt(2 * pi)
+    density *= x
+    x *= phi_of_x
+    derivative += density
+
+
+def _normal_distribution(x: Array, square: Array, out: Array) -> Array:
+    """Phi(x), by the polynomial of `skdistilbert.nn.activations.gelu`."""
+    highest, *lower = reversed(GELU_COEFFICIENTS)
+    np.multiply(square, highest, out=out)
+    for coefficient in lower[:-1]:
+        out += coefficient
+        out *= square
+    out += lower[-1]
+    out *= x
+    np.tanh(out, out=out)
+    out += 1
+    out *= 0.5
+    return out
+
+
+def relu_and_derivative(x: Array) -> Array:
+    """Replace x by max(x, 0) in place, and give the derivative, 0 or 1."""
+    derivative = (x > 0).astype(x.dtype)
+    np.maximum(x, 0, out=x)
+    return derivative
+
+
+ACTIVATIONS_AND_DERIVATIVES: dict[Activation, Callable[[Array], Array]] = {
+    "gelu": gelu_and_derivative,
+    "relu": relu_and_derivative,
+}

@@ -1,0 +1,64 @@
+"""Linear maps and layer normalisation with their derivatives, on columns (dim, n_tokens)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from skdistilbert.nn.weights import LayerNorm, Linear
+
+if TYPE_CHECKING:
+    from skdistilbert.nn.weights import Array
+
+
+def linear_backward(d_out: Array, x: Array, weights: Linear) -> tuple[Array, Linear]:
+    """Differentiate `weight @ x + bias`: with respect to x, and to the weights."""
+    d_x = weights.weight.T @ d_out
+    return d_x, linear_gradient(d_out, x)
+
+
+def linear_gradient(d_out: Array, x: Array) -> Linear:
+    """Differentiate `weight @ x + bias` with respect to the weights alone."""
+    return Linear(d_out @ x.T, np.add.reduce(d_out, axis=1))
+
+
+class LayerNormTape(NamedTuple):
+    """What the derivative of a layer normalisation reads."""
+
+    normalised: Array  # (dim, n_tokens), of mean 0 and variance 1
+    inverse_deviation: Array  # (n_tokens,)
+
+
+def layer_norm_forward(x: Array, weights: LayerNorm) -> tuple[Array, LayerNormTape]:
+    """Layer normalisation of each column; `x` becomes part of the tape."""
+    dim = len(x)
+    x -= np.add.reduce(x, axis=0) / dim
+    out = x * x
+    inverse_deviation = 1 / np.sqrt(np.add.reduce(out, axis=0) / dim + weights.eps)
+    x *= inverse_deviation
+    np.multiply(x, weights.weight[:, None], out=out)
+    out += weights.bias[:, None]
+    return out, LayerNormTape(x, inverse_deviation)
+
+
+def layer_norm_backward(
+    d_out: Array, tape: LayerNormTape, weights: LayerNorm
+) -> tuple[Array, LayerNorm]:
+    """Give the derivatives with respect to the columns and the weights; overwrites `d_out`.
+
+    A change of a column's mean or of its length is undone by the normalisation: what is left of
+    the derivative is orthogonal to both.
+    """
+    normalised, inverse_deviation = tape
+    dim = len(normalised)
+    product = d_out * normalised
+    gradient = LayerNorm(np.add.reduce(product, axis=1), np.add.reduce(d_out, axis=1), weights.eps)
+    d_x = d_out
+    d_x *= weights.weight[:, None]
+    np.multiply(d_x, normalised, out=product)
+    along_length = np.add.reduce(product, axis=0) / dim
+    d_x -= np.add.reduce(d_x, axis=0) / dim
+    d_x -= np.multiply(normalised, along_length, out=product)
+    d_x *= inverse_deviation
+    return d_x, gradient

@@ -1,0 +1,229 @@
+"""Every parameter's gradient, against finite differences in float64 and against torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from skdistilbert.nn.heads import SequenceClassificationHead
+from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.training.dropout import Dropout, DropoutRates
+from skdistilbert.nn.training.encoder import RowGradient
+from skdistilbert.nn.training.heads import TokenClassificationHead
+from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
+from skdistilbert.nn.training.network import Inputs, Network, backward, forward
+from skdistilbert.nn.training.parameters import arrays_of, gradients_of
+from skdistilbert.nn.weights import Encoder, Linear
+from tests.nn.reference import random_tensors
+
+if TYPE_CHECKING:
+    from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.nn.weights import Array
+
+TEXTS = [
+    [3, 7, 1, 9, 4, 3],
+    [5],
+    [1, 2, 3],
+    [8, 8, 2],
+    list(range(1, 16)),
+    [4, 6, 2],
+]  # 0 is torch's padding
+SIZES = {"vocab_size": 20, "positions": 16, "dim": 8, "hidden_dim": 12}
+RATES = DropoutRates(hidden=0.1, attention=0.2, head=0.3)
+
+
+def a_network(
+    pooling: Any = "cls",  # noqa: ANN401
+    activation: Any = "gelu",  # noqa: ANN401
+    n_layers: int = 2,
+    dtype: type[np.floating] = np.float64,
+    num_labels: int = 3,
+) -> Network:
+    tensors = random_tensors(n_layers=n_layers, **SIZES)
+    tensors = {name: value.astype(dtype) for name, value in tensors.items()}
+    encoder = Encoder.from_tensors(
+        tensors, n_layers=n_layers, n_heads=2, activation=activation, layer_norm_eps=1e-12
+    )
+    rng = np.random.default_rng(1)
+    hidden, output = (
+        Linear(rng.normal(size=(n, 8)).astype(dtype), rng.normal(size=n).astype(dtype))
+        for n in (8, num_labels)
+    )
+    head = (
+        TokenClassificationHead(output)
+        if pooling is None
+        else SequenceClassificationHead(hidden, output)
+    )
+    return Network(encoder.embeddings, encoder.layers, head, 2, activation, pooling)
+
+
+def arrays(network: Network) -> dict[str, Array]:
+    return {
+        k: v for name, part in network.parts().items() for k, v in arrays_of(part, name).items()
+    }
+
+
+def loss_and_gradients(
+    network: Network,
+    loss: Loss,
+    targets: Any,  # noqa: ANN401
+    dropout: Dropout,
+) -> tuple[float, dict[str, Array]]:
+    (batch,) = Ragged.from_lists(TEXTS).batches(1000)
+    logits, tape = forward(network, Inputs(batch), dropout)
+    weights = np.linspace(0.5, 2, logits.shape[1]).astype(logits.dtype)
+    value, d_logits = loss(logits, targets, weights)
+    dense = {key: np.zeros_like(array) for key, array in arrays(network).items()}
+    for name, part in backward(network, d_logits, tape):
+        for key, gradient in gradients_of(part, name).items():
+            if isinstance(gradient, RowGradient):
+                dense[key][gradient.rows] = gradient.values
+            else:
+                dense[key][...] = gradient
+    return value, dense
+
+
+def targets_of(network: Network, loss: Loss) -> Array:
+    n_columns = sum(map(len, TEXTS)) if network.pooling is None else len(TEXTS)
+    rng = np.random.default_rng(2)
+    if loss is cross_entropy:
+        return rng.integers(0, 3, n_columns)
+    return rng.integers(0, 2, (3, n_columns)).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "activation", "loss", "rates"),
+    [
+        ("cls", "gelu", cross_entropy, DropoutRates()),
+        ("cls", "relu", binary_cross_entropy, RATES),
+        ("mean", "gelu", squared_error, RATES),
+        ("max", "relu", cross_entropy, DropoutRates()),
+        (None, "gelu", cross_entropy, RATES),
+    ],
+)
+def test_gradients_are_those_of_finite_differences(
+    pooling: str | None, activation: str, loss: Loss, rates: DropoutRates
+) -> None:
+    network = a_network(pooling, activation)
+    targets = targets_of(network, loss)
+
+    def evaluate() -> tuple[float, dict[str, Array]]:
+        return loss_and_gradients(network, loss, targets, Dropout.seeded(rates, 0))
+
+    _, gradients = evaluate()
+    rng = np.random.default_rng(3)
+    for key, array in arrays(network).items():
+        # Along a random direction, every entry has its part.
+        direction, original, step = rng.normal(size=array.shape), array.copy(), 1e-6
+        array[...] = original + step * direction
+        above, _ = evaluate()
+        array[...] = original - step * direction
+        below, _ = evaluate()
+        array[...] = original
+        expected = (above - below) / (2 * step)
+        # gelu's polynomial is good to 1e-7, and its derivative to 1e-6
+        np.testing.assert_allclose(
+            np.sum(gradients[key] * direction), expected, rtol=1e-5, atol=1e-5, err_msg=key
+        )
+
+
+def test_rows_that_were_not_looked_up_have_no_gradient() -> None:
+    network = a_network()
+    (batch,) = Ragged.from_lists([[3, 7, 3]]).batches(1000)
+    _, tape = forward(network, Inputs(batch), Dropout.none())
+    *_, (_, embeddings) = backward(network, np.ones((3, 1)), tape)
+    assert embeddings.word_embeddings.rows.tolist() == [3, 7]  # type: ignore[union-attr]
+    assert embeddings.position_embeddings.rows.tolist() == [0, 1, 2]  # type: ignore[union-attr]
+
+
+def test_lower_layers_that_are_frozen_give_the_same_gradients_above() -> None:
+    whole = a_network()
+    (batch,) = Ragged.from_lists(TEXTS).batches(1000)
+    logits, tape = forward(whole, Inputs(batch), Dropout.none())
+    top = dataclasses.replace(whole, embeddings=None, layers=whole.layers[1:])
+    states = tape.layers[1].x
+    top_logits, top_tape = forward(top, Inputs(batch, states), Dropout.none())
+    np.testing.assert_allclose(top_logits, logits)
+    expected = dict(backward(whole, np.ones_like(logits), tape))
+    got = dict(backward(top, np.ones_like(logits), top_tape))
+    assert set(got) == {"head", "layer0"}
+    np.testing.assert_allclose(got["layer0"].lin1.weight, expected["layer1"].lin1.weight)  # type: ignore[union-attr]
+
+
+def test_the_losses_do_not_overflow() -> None:
+    logits = np.array([[1e4, -1e4], [-1e4, 1e4]], np.float32)
+    for loss, targets in ((cross_entropy, np.array([1, 1])), (binary_cross_entropy, np.eye(2))):
+        value, d_logits = loss(logits, targets, np.ones(2, np.float32))
+        assert np.isfinite(value)
+        assert np.isfinite(d_logits).all()
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@pytest.mark.parametrize("head", ["SequenceClassification", "TokenClassification"])
+def test_gradients_are_those_of_torch(head: str, activation: str) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    network = a_network(
+        "cls" if head == "SequenceClassification" else None, activation, dtype=np.float32
+    )
+    config = transformers.DistilBertConfig(
+        dim=8,
+        n_layers=2,
+        n_heads=2,
+        hidden_dim=12,
+        vocab_size=20,
+        max_position_embeddings=16,
+        activation=activation,
+        dropout=0,
+        attention_dropout=0,
+        seq_classif_dropout=0,
+        num_labels=3,
+    )
+    model = getattr(transformers, f"DistilBertFor{head}")(config)
+    tensors = {k: torch.from_numpy(v) for k, v in hugging_face_names(arrays(network)).items()}
+    model.load_state_dict(tensors)
+    targets = targets_of(network, cross_entropy)
+    (batch,) = Ragged.from_lists(TEXTS).batches(1000)
+    mask = np.arange(15) < batch.lengths[:, None]
+    ids = np.zeros(mask.shape, int)
+    ids[mask] = batch.input_ids
+    logits = model(torch.from_numpy(ids), torch.from_numpy(mask.astype(int))).logits
+    if network.pooling is None:
+        logits = logits[torch.from_numpy(mask)]
+    losses = torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets), reduction="none")
+    loss = (losses * torch.linspace(0.5, 2, len(logits))).sum()
+    loss.backward()
+    value, gradients = loss_and_gradients(network, cross_entropy, targets, Dropout.none())
+    np.testing.assert_allclose(value, loss.item(), rtol=1e-5)
+    parameters = dict(model.named_parameters())
+    got = hugging_face_names(gradients)
+    assert set(got) == set(parameters)
+    for name, gradient in got.items():
+        expected = parameters[name].grad.numpy()
+        error = np.abs(gradient - expected).max()
+        # A key's bias moves all scores of a query alike: its derivative is zero but for rounding.
+        scale = 1 if name.endswith("k_lin.bias") else np.abs(expected).max()
+        assert error <= 1e-4 * scale, name
+
+
+def hugging_face_names(arrays: dict[str, Array]) -> dict[str, Array]:
+    names = {}
+    for key, array in arrays.items():
+        name = key.removeprefix("head.").replace("embeddings.layer_norm", "embeddings.LayerNorm")
+        name = name.replace("_embeddings", "_embeddings.weight")
+        if name.startswith("layer"):
+            name = name.replace("layer", "distilbert.transformer.layer.", 1)
+            name = name.replace(".lin", ".ffn.lin").replace("out_lin", "attention.out_lin")
+        elif name.startswith("embeddings"):
+            name = f"distilbert.{name}"
+        if "qkv_lin" in name:
+            for part, third in zip("qkv", np.split(array, 3), strict=True):
+                names[name.replace("qkv_lin", f"attention.{part}_lin")] = third.copy()
+        else:
+            names[name] = array
+    return names
