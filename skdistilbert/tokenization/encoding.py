@@ -57,18 +57,15 @@ class Encoding:
         punctuation, or as given; None for special tokens that were added around.
     sequence_ids : list of (int or None)
         0 for the text, 1 for the second of a pair, None for special tokens that were added.
+    token_type_ids : list of int
+        0 up to the first [SEP], 1 for the second text of a pair and its [SEP].
     """
 
     input_ids: list[int]
     offsets: list[tuple[int, int]]
     word_ids: list[int | None]
     sequence_ids: list[int | None]
-
-    @property
-    def token_type_ids(self) -> list[int]:
-        """0 up to the first [SEP], 1 for the second text of a pair and its [SEP]."""
-        first_of_second = self.sequence_ids.index(1) if 1 in self.sequence_ids else len(self)
-        return [int(index >= first_of_second) for index in range(len(self))]
+    token_type_ids: list[int]
 
     @property
     def special_tokens_mask(self) -> list[int]:
@@ -80,17 +77,16 @@ class Encoding:
         return len(self.input_ids)
 
 
-def join_pieces(
-    texts: list[Pieces], lengths: list[int], before: list[int], after: list[int]
-) -> Encoding:
-    """Join the first tokens of one text or two, with ids before the first and after each."""
-    input_ids, offsets = before.copy(), [(0, 0)] * len(before)
-    word_ids: list[int | None] = [None] * len(before)
-    sequence_ids: list[int | None] = [None] * len(before)
-    for sequence, (pieces, length) in enumerate(zip(texts, lengths, strict=False)):
-        input_ids += pieces.ids[:length] + after
-        offsets += pieces.offsets[:length] + [(0, 0)] * len(after)
-        word_ids += [*pieces.word_ids[:length], *([None] * len(after))]
-        sequence_ids += [sequence] * length
-        sequence_ids += [None] * len(after)
-    return Encoding(input_ids, offsets, word_ids, sequence_ids)
+def join_pieces(texts: list[Pieces], before: list[int], after: list[int]) -> Encoding:
+    """Join the tokens of one text or two, with ids before the first and after each."""
+    around = len(before)
+    joined = Encoding(
+        before.copy(), [(0, 0)] * around, [None] * around, [None] * around, [0] * around
+    )
+    for sequence, pieces in enumerate(texts):
+        joined.input_ids.extend(pieces.ids + after)
+        joined.offsets.extend(pieces.offsets + [(0, 0)] * len(after))
+        joined.word_ids.extend([*pieces.word_ids, *([None] * len(after))])
+        joined.sequence_ids.extend([*([sequence] * len(pieces.ids)), *([None] * len(after))])
+        joined.token_type_ids.extend([sequence] * (len(pieces.ids) + len(after)))
+    return joined

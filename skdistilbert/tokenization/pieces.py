@@ -77,6 +77,10 @@ class Pieces(NamedTuple):
         self.offsets.append((start, stop))
         self.word_ids.append(self.next_word())
 
+    def part(self, start: int, stop: int) -> Pieces:
+        """Give some of the tokens."""
+        return Pieces(self.ids[start:stop], self.offsets[start:stop], self.word_ids[start:stop])
+
     def next_word(self) -> int:
         """Give the number of the next word."""
         return self.word_ids[-1] + 1 if self.word_ids else 0

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+def not_a_string(text: object) -> TypeError:
+    """Give the error for a text that is none."""
+    return TypeError(f"a text must be a string, got {text!r} of type {type(text).__name__}")
+
+
 class TokenizerState:
     """Base of the tokenizer: what is pickled, compared and shown, without the encoding."""
 
@@ -94,6 +99,22 @@ class TokenizerState:
         return [
             token for token in tokens.values() if not (token.special and self.split_special_tokens)
         ]
+
+    def _max_length(self, max_length: int | None) -> int:
+        length = self.model_max_length if max_length is None else max_length
+        if length is None:
+            raise ValueError("This tokenizer has no model_max_length: give max_length.")
+        return length
+
+    def _room(self, max_length: int | None, n_special: int) -> int:
+        """Give how many tokens fit into `max_length` beside the special ones."""
+        length = self._max_length(max_length)
+        if length < n_special:
+            raise ValueError(
+                f"max_length must be at least {n_special}, for {self.cls_token} and "
+                f"{self.sep_token}; got {length}."
+            )
+        return length - n_special
 
     @property
     def special_tokens(self) -> tuple[str, ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Truncation = Literal["longest_first", "only_first", "only_second"]
 STRATEGIES = (False, True, "longest_first", "only_first", "only_second")
@@ -49,3 +52,36 @@ def _longest_first(n_first: int, n_second: int, max_length: int) -> tuple[int, i
     if n_first > n_second:
         return kept_of_longer, kept_of_shorter
     return kept_of_shorter, kept_of_longer
+
+
+def windowed_text(truncation: str | None, n_texts: int) -> int:
+    """Give which of one text or two to cut into windows; None means the last."""
+    choices = {None: n_texts - 1, "only_first": 0, "only_second": 1}
+    if truncation not in choices:
+        raise ValueError(
+            f"truncation must be 'only_first' or 'only_second' for windows; got {truncation!r}."
+        )
+    if choices[truncation] >= n_texts:
+        raise ValueError("truncation='only_second' needs a text_pair, got None.")
+    return choices[truncation]
+
+
+def check_stride(stride: int, room: int) -> None:
+    """Refuse windows that don't proceed: they need room for more than `stride` tokens."""
+    if stride < 0:
+        raise ValueError(f"stride must not be negative, got {stride}.")
+    if stride >= room:
+        raise ValueError(
+            f"A window has room for {max(room, 0)} tokens of the text that is cut, too few to "
+            f"overlap by stride={stride}; use a larger max_length or a smaller stride."
+        )
+
+
+def windows(length: int, room: int, stride: int) -> Iterator[tuple[int, int]]:
+    """Give where to cut `length` tokens to windows of `room` that share `stride` tokens."""
+    if length <= room:
+        yield 0, length
+        return
+    check_stride(stride, room)
+    for start in range(0, length - stride, room - stride):
+        yield start, min(start + room, length)

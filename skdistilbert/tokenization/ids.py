@@ -1,0 +1,184 @@
+"""From texts to bare token ids, the fast way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from skdistilbert.tokenization.encoding import PaddedBatch, RaggedEncoding
+from skdistilbert.tokenization.state import TokenizerState, not_a_string
+from skdistilbert.tokenization.truncation import Truncation, check_truncation, truncated_lengths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class IdsEncoder(TokenizerState):
+    """The part of the tokenizer that gives ids and nothing else."""
+
+    def _ids_of_text(self, text: str) -> list[int]:
+        if not isinstance(text, str):
+            raise not_a_string(text)
+        if not self._finder.may_find(text):
+            return self._chunk_ids.of_text(text)
+        ids: list[int] = []
+        for start, stop, token in self._finder.segments(text):
+            ids += [token.id] if token else self._chunk_ids.of_text(text[start:stop])
+        return ids
+
+    def encode(
+        self,
+        text: str,
+        *,
+        add_special_tokens: bool = True,
+        max_length: int | None = None,
+        truncation: bool = False,
+        padding: bool | Literal["max_length"] = False,
+    ) -> list[int]:
+        """Give the token ids of a text.
+
+        Parameters
+        ----------
+        text : str
+        add_special_tokens : bool, default=True
+            Put [CLS] before and [SEP] after.
+        max_length : int, default=None
+            Length to cut or pad to, special tokens included; None: `model_max_length`.
+        truncation : bool, default=False
+            Cut a longer text.
+        padding : bool or "max_length", default=False
+            With "max_length", fill a shorter text with [PAD]. True changes nothing, as the only
+            text is the longest.
+
+        Returns
+        -------
+        list of int
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a string.
+        ValueError
+            If it holds a lone surrogate, or no `max_length` is known for what is asked.
+        """
+        ids = self._ids_of_text(text)
+        if truncation:
+            del ids[self._room(max_length, 2 * add_special_tokens) :]
+        if add_special_tokens:
+            ids = [self.cls_token_id, *ids, self.sep_token_id]
+        if padding == "max_length":
+            ids += [self.pad_token_id] * (self._max_length(max_length) - len(ids))
+        return ids
+
+    def encode_pair(
+        self,
+        text: str,
+        text_pair: str,
+        *,
+        add_special_tokens: bool = True,
+        max_length: int | None = None,
+        truncation: bool | Truncation = False,
+    ) -> list[int]:
+        """Give the token ids of a pair of texts: [CLS] text [SEP] text_pair [SEP].
+
+        Parameters
+        ----------
+        text, text_pair : str
+        add_special_tokens : bool, default=True
+        max_length : int, default=None
+            Length to cut to, special tokens included; None: `model_max_length`.
+        truncation : bool or {"longest_first", "only_first", "only_second"}, default=False
+            Which text to cut; True is "longest_first".
+
+        Returns
+        -------
+        list of int
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `encode`; and if the text to cut is too short.
+        """
+        first, second = self._ids_of_text(text), self._ids_of_text(text_pair)
+        strategy = check_truncation(truncation)
+        if strategy:
+            room = self._room(max_length, 3 * add_special_tokens)
+            n_first, n_second = truncated_lengths(len(first), len(second), room, strategy)
+            first, second = first[:n_first], second[:n_second]
+        if not add_special_tokens:
+            return first + second
+        return [self.cls_token_id, *first, self.sep_token_id, *second, self.sep_token_id]
+
+    def encode_ragged(
+        self,
+        texts: Iterable[str],
+        *,
+        add_special_tokens: bool = True,
+        max_length: int | None = None,
+        first_row: int = 0,
+    ) -> RaggedEncoding:
+        """Give the token ids of several texts, as lists of uneven lengths.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        add_special_tokens : bool, default=True
+        max_length : int, default: no limit
+            Cut longer texts to so many tokens, special ones included.
+        first_row : int, default=0
+            Number of the first text, for errors that name a row.
+
+        Returns
+        -------
+        RaggedEncoding
+            With the ids, and how many texts were cut.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a text is not a string or holds a lone surrogate; the message gives its row.
+        """
+        before, after = [], []
+        if add_special_tokens:
+            before, after = [self.cls_token_id], [self.sep_token_id]
+        room = float("inf")
+        if max_length is not None:
+            room = self._room(max_length, len(before + after))
+        input_ids, n_truncated = [], 0
+        for row, text in enumerate(texts, first_row):
+            try:
+                ids = self._ids_of_text(text)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"Row {row}: {error}") from None
+            if len(ids) > room:
+                del ids[int(room) :]
+                n_truncated += 1
+            input_ids.append(before + ids + after)
+        return RaggedEncoding(input_ids, n_truncated)
+
+    def encode_batch(self, texts: Iterable[str], max_length: int | None = None) -> PaddedBatch:
+        """Give the token ids of several texts as arrays, padded on the right.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        max_length : int, default: no limit
+            Cut longer texts to so many tokens, [CLS] and [SEP] included.
+
+        Returns
+        -------
+        PaddedBatch
+            With `input_ids` and `attention_mask`, int64 of shape (n_texts, longest).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a text is not a string or holds a lone surrogate; the message gives its row.
+        """
+        ragged = self.encode_ragged(texts, max_length=max_length).input_ids
+        lengths = np.array([len(ids) for ids in ragged], np.int64)
+        attention_mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        input_ids = np.full(attention_mask.shape, self.pad_token_id, np.int64)
+        input_ids[attention_mask] = [index for ids in ragged for index in ids]
+        return PaddedBatch(input_ids, attention_mask.astype(np.int64))
