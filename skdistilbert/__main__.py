@@ -1,0 +1,80 @@
+"""``python -m skdistilbert``: what a bug report must say, and whether the arithmetic is right."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from threadpoolctl import threadpool_info
+
+import skdistilbert
+from skdistilbert.files.hub_cache import cache_directory, is_offline
+from skdistilbert.nn.threads import effective_n_threads
+from skdistilbert.self_test import TOLERANCE, largest_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REQUIRED = ("numpy", "scipy", "scikit-learn", "joblib", "safetensors", "threadpoolctl")
+# Extras for working on the package, not with it.
+DEVELOPMENT = {"test", "lint", "parity"}
+
+
+def report() -> Iterator[tuple[str, str]]:
+    """Yield names and values, in the order in which they are printed."""
+    yield "skdistilbert", skdistilbert.__version__
+    bits = 64 if sys.maxsize > 2**32 else 32
+    implementation = platform.python_implementation()
+    yield "Python", f"{platform.python_version()} ({implementation}, {bits} bits)"
+    yield "platform", f"{platform.platform()}, {platform.machine()}"
+    for package in REQUIRED:
+        yield package, _version(package)
+    for package, extra in optional_packages().items():
+        yield package, f"{_version(package)} (extra {extra})"
+    yield from _blas()
+    yield "threads used", str(effective_n_threads(None))
+    yield "hub's cache", str(cache_directory()) + (" (offline)" if is_offline() else "")
+
+
+def optional_packages() -> dict[str, str]:
+    """Give the packages that extras bring, and the name of the extra."""
+    try:
+        requirements = importlib.metadata.requires("skdistilbert") or []
+    except importlib.metadata.PackageNotFoundError:  # run from its source
+        return {}
+    pattern = re.compile(r"([\w.-]+).*extra == ['\"]([\w-]+)")
+    pairs = (match.groups() for match in map(pattern.match, requirements) if match)
+    return {package: extra for package, extra in pairs if extra not in DEVELOPMENT}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _blas() -> Iterator[tuple[str, str]]:
+    """Name each BLAS and OpenMP that is loaded, and how many threads it may use."""
+    for library in threadpool_info():
+        keys = ("internal_api", "version", "threading_layer", "architecture")
+        known = [str(library[key]) for key in keys if library.get(key)]
+        yield library["user_api"], ", ".join([*known, f"{library['num_threads']} threads"])
+
+
+def main() -> int:
+    """Print the report, run the self-test; give the exit status."""
+    for name, value in report():
+        print(f"{name:<16} {value}", flush=True)
+    error = max(largest_error(n_threads=1), largest_error())
+    passed = error < TOLERANCE
+    outcome = f"ok (error {error:.0e})" if passed else f"FAILED (error {error:.3g})"
+    print(f"{'self-test':<16} {outcome}")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skdistilbert import __main__ as main
+from skdistilbert import self_test
+from skdistilbert.nn import activations
+from tests.nn.reference import hidden_states
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_report_names_versions_blas_threads_and_cache(tmp_path: Path) -> None:
+    environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    environment |= {"HF_TOKEN": "hf_secret", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment.pop("HF_HUB_CACHE", None)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "skdistilbert"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    values = {line[:16].strip(): line[17:] for line in done.stdout.splitlines()}
+    for package in ("numpy", "scipy", "scikit-learn", "safetensors", "threadpoolctl"):
+        assert values[package] == importlib.metadata.version(package)
+    assert values["Python"].startswith(sys.version.split()[0])
+    if "blas" in values:  # threadpoolctl does not know each
+        assert values["blas"].endswith("1 threads")
+        assert values["threads used"] == "1"
+    assert values["hub's cache"] == f"{tmp_path}/hub (offline)".replace("/", os.sep)
+    assert values["self-test"].startswith("ok")
+    assert "secret" not in done.stdout
+
+
+def test_the_self_test_expects_what_a_plain_network_gives() -> None:
+    weights = self_test.known_weights()
+    features = [hidden_states(weights, text)[-1].mean(axis=0) for text in self_test.TEXTS]
+    expected = np.array(features) @ self_test.projection()
+    np.testing.assert_allclose(self_test.EXPECTED, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "coefficients",
+    [
+        # the tanh form of GELU, which is off by 5e-4
+        (np.sqrt(2 / np.pi), np.sqrt(2 / np.pi) * 0.044715, 0.0),
+        (np.nan, 0.0, 0.0),
+    ],
+)
+def test_wrong_arithmetic_fails(
+    coefficients: tuple[float, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(activations, "GELU_COEFFICIENTS", coefficients)
+    assert main.main() == 1
+    assert "\nself-test        FAILED (error " in capsys.readouterr().out
+
+
+def test_without_metadata_or_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert dict(main.report())["numpy"] == "not installed"
+    monkeypatch.setattr(importlib.metadata, "requires", missing)
+    assert main.optional_packages() == {}
+
+
+def test_optional_packages_are_those_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    requirements = ["numpy>=2", 'huggingface_hub>=0.30; extra == "hub"', 'ruff; extra == "lint"']
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _: requirements)
+    assert main.optional_packages() == {"huggingface_hub": "hub"}
