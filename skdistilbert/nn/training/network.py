@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,11 @@ class Network:
         if self.embeddings is not None:
             parts["embeddings"] = self.embeddings
         return parts
+
+    def with_parts(self, parts: dict[str, Any]) -> Network:
+        """Give the same network with other weights, named as by `parts`."""
+        layers = tuple(parts[f"layer{index}"] for index in range(len(self.layers)))
+        return replace(self, embeddings=parts.get("embeddings"), layers=layers, head=parts["head"])
 
 
 class Inputs(NamedTuple):

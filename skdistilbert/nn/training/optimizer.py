@@ -1,0 +1,220 @@
+"""AdamW (Loshchilov & Hutter, 2019), in place, at no cost for rows that a batch did not read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from skdistilbert.nn.activations import BLOCK_SIZE
+from skdistilbert.nn.threads import for_each
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from skdistilbert.nn.packing import IntArray
+    from skdistilbert.nn.training.encoder import RowGradient
+    from skdistilbert.nn.training.parameters import GradientSum, Parameters
+    from skdistilbert.nn.weights import Array
+
+BLOCKS_A_TASK = 8
+
+
+class Moments(NamedTuple):
+    """Running means of the gradient and of its square."""
+
+    first: Array
+    second: Array
+
+    @classmethod
+    def like(cls, x: Array) -> Moments:
+        """Start at zero; the system gives memory to what is written alone."""
+        return cls(np.zeros(x.shape, x.dtype), np.zeros(x.shape, x.dtype))
+
+
+class Update(NamedTuple):
+    """The numbers of one step: what torch.optim.AdamW computes once for all parameters."""
+
+    learning_rate: float
+    gradient_scale: float  # 1, or less where the norm is clipped
+    beta1: float
+    beta2: float
+    eps: float  # times the root of the second moments' correction
+    step_size: float  # learning rate and the corrections of both moments for their start at zero
+
+    def apply(self, x: Array, gradient: Array, moments: Moments, weight_decay: float) -> None:
+        """Update `x` and its moments in place; `gradient` is overwritten."""
+        first, second = moments
+        gradient *= self.gradient_scale
+        scratch = gradient * gradient
+        scratch *= 1 - self.beta2
+        second *= self.beta2
+        second += scratch
+        gradient *= 1 - self.beta1
+        first *= self.beta1
+        first += gradient
+        if weight_decay:
+            x *= 1 - self.learning_rate * weight_decay
+        x -= self.step(first, second, out=scratch)
+
+    def step(self, first: Array, second: Array, out: Array) -> Array:
+        """How far the moments move a parameter."""
+        np.sqrt(second, out=out)
+        out += self.eps
+        np.divide(first, out, out=out)
+        out *= self.step_size
+        return out
+
+
+class AdamW:
+    """Adam with decoupled weight decay of matrices, and the gradient clipped by its global norm.
+
+    The trajectory is that of torch.optim.AdamW, except that a row of a table decays only in the
+    steps that read it, so that a row never read stays as it is to the last bit.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    weight_decay : float, default=0.01
+    betas : tuple of float, default=(0.9, 0.999)
+    eps : float, default=1e-8
+    max_norm : float, default=1.0
+        Gradients of a larger norm are scaled down to it.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        weight_decay: float = 0.01,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        max_norm: float = 1.0,
+    ) -> None:
+        self.weight_decay, self.betas, self.eps, self.max_norm = weight_decay, betas, eps, max_norm
+        self.n_steps = 0
+        self._parameters = parameters
+        self._moments = Moments.like(parameters.vector)
+        self._tables = {
+            name: _TableMoments(table, betas, eps) for name, table in parameters.tables.items()
+        }
+
+    def prepare(self, rows: Mapping[str, IntArray]) -> None:
+        """Bring rows of tables up to date, before they are read: {table: (n_rows,), unique}."""
+        for name, of_table in rows.items():
+            self._tables[name].catch_up(of_table)
+
+    def finish(self) -> None:
+        """Bring all rows up to date."""
+        for table in self._tables.values():
+            table.catch_up(np.flatnonzero(table.last_step))
+
+    def step(self, gradient: GradientSum, learning_rate: float, n_threads: int) -> float:
+        """Update all parameters in place; gives the gradient's norm before clipping."""
+        tables = dict(gradient.tables())
+        norm = _norm(gradient.vector, *(table.values for table in tables.values()))
+        update = self._next_update(learning_rate, min(1.0, self.max_norm / (norm + 1e-6)))
+        tasks = range(0, gradient.vector.size, BLOCKS_A_TASK * BLOCK_SIZE)
+        for_each(
+            lambda start: self._update_vector(start, gradient.vector, update), tasks, n_threads
+        )
+        for name, table in self._tables.items():
+            table.step(tables.get(name), update, self.weight_decay)
+        return norm
+
+    def _next_update(self, learning_rate: float, gradient_scale: float) -> Update:
+        self.n_steps += 1
+        beta1, beta2 = self.betas
+        root = np.sqrt(1 - beta2**self.n_steps).item()
+        step_size = learning_rate * root / (1 - beta1**self.n_steps)
+        return Update(learning_rate, gradient_scale, beta1, beta2, self.eps * root, step_size)
+
+    def _update_vector(self, start: int, gradient: Array, update: Update) -> None:
+        n_decaying = self._parameters.n_decaying
+        stop = min(start + BLOCKS_A_TASK * BLOCK_SIZE, gradient.size)
+        while start < stop:
+            end = min(start + BLOCK_SIZE, stop)
+            if start < n_decaying < end:
+                end = n_decaying
+            block = slice(start, end)
+            moments = Moments(*(moment[block] for moment in self._moments))
+            decay = self.weight_decay if start < n_decaying else 0.0
+            update.apply(self._parameters.vector[block], gradient[block], moments, decay)
+            start = end
+
+
+class _TableMoments:
+    """The moments of a table, whose rows move on between the batches that read them.
+
+    Without a gradient the moments only shrink, by a known factor a step. So the sum of the steps
+    that a row should have taken since it was last read is one number times its last step, and is
+    made up for when the row is next read.
+    """
+
+    # After so many steps without a gradient the momentum is 1e-11 of what it was.
+    MEMORY = 256
+
+    def __init__(self, table: Array, betas: tuple[float, float], eps: float) -> None:
+        self.last_step = np.zeros(len(table), np.int64)  # 0: never read
+        self._table, self._betas, self._eps = table, betas, eps
+        self._moments = Moments.like(table)
+        self._n_steps = 0
+        # By step: the sum of all later steps' sizes, each shrunk as momentum shrinks by then.
+        self._drift = np.zeros(1024)
+        self._shrinking = (betas[0] / np.sqrt(betas[1])) ** np.arange(self.MEMORY, 0, -1)
+
+    def catch_up(self, rows: IntArray) -> None:
+        last = self.last_step[rows]
+        behind = (last > 0) & (last < self._n_steps)
+        rows, last = rows[behind], last[behind]
+        first, second = (moment[rows] for moment in self._moments)
+        eps = self._eps * np.sqrt(1 - self._betas[1] ** last)
+        move = first / (np.sqrt(second) + eps[:, None].astype(second.dtype))
+        self._table[rows] -= move * self._drift[last, None].astype(move.dtype)
+        for moment, values, beta in zip(self._moments, (first, second), self._betas, strict=True):
+            moment[rows] = values * (beta ** (self._n_steps - last))[:, None].astype(values.dtype)
+        self.last_step[rows] = self._n_steps
+
+    def step(self, gradient: RowGradient | None, update: Update, weight_decay: float) -> None:
+        if gradient is not None:
+            self.catch_up(gradient.rows)
+        self._n_steps += 1
+        self._let_others_drift(update.step_size)
+        if gradient is None:
+            return
+        rows = gradient.rows
+        moments = Moments(*(moment[rows] for moment in self._moments))
+        values = self._table[rows]
+        update.apply(values, gradient.values, moments, weight_decay)
+        self._table[rows] = values
+        for moment, of_rows in zip(self._moments, moments, strict=True):
+            moment[rows] = of_rows
+        self.last_step[rows] = self._n_steps
+
+    def _let_others_drift(self, step_size: float) -> None:
+        n = self._n_steps
+        if n >= len(self._drift):
+            self._drift = np.concatenate([self._drift, np.zeros_like(self._drift)])
+        recent = self._drift[max(0, n - self.MEMORY) : n]
+        recent += step_size * self._shrinking[-len(recent) :]
+
+
+def _norm(*arrays: Array) -> float:
+    """Euclidean norm of all numbers together, by blocks as float32 sums lose digits."""
+    total = 0.0
+    for array in arrays:
+        flat = array.reshape(-1)
+        for start in range(0, flat.size, BLOCK_SIZE):
+            block = flat[start : start + BLOCK_SIZE]
+            total += float(block @ block)
+    return float(np.sqrt(total))
+
+
+def linear_schedule(step: int, n_steps: int, warmup: float) -> float:
+    """Factor of the learning rate in step 0, 1, ...: up to 1 in a share `warmup`, then down to 0.
+
+    As transformers' ``get_linear_schedule_with_warmup``.
+    """
+    n_warmup = round(warmup * n_steps)
+    if step < n_warmup:
+        return step / n_warmup
+    return max(0.0, (n_steps - step) / max(1, n_steps - n_warmup))

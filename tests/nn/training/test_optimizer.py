@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from skdistilbert.nn.training.encoder import EmbeddingsGradient, RowGradient
+from skdistilbert.nn.training.optimizer import AdamW, linear_schedule
+from skdistilbert.nn.training.parameters import GradientSum, Parameters, map_arrays
+from tests.nn.training.test_gradients import a_network
+
+if TYPE_CHECKING:
+    from skdistilbert.nn.training.network import PartGradient
+
+N_STEPS = 400
+
+
+def random_gradients(parameters: Parameters, rng: np.random.Generator) -> dict[str, PartGradient]:
+    """Of every part; of few rows of the tables, and of none in some steps."""
+    gradients: dict[str, PartGradient] = {}
+    for name, part in parameters.network.parts().items():
+        noise = map_arrays(part, name, lambda _, x: rng.normal(size=x.shape).astype(x.dtype))
+        gradients[name] = noise  # type: ignore[assignment]
+    embeddings = gradients["embeddings"]
+    rows = np.flatnonzero(rng.random(20) < 0.02)
+    values = rng.normal(size=(len(rows), 8)).astype(embeddings.layer_norm.bias.dtype)
+    gradients["embeddings"] = EmbeddingsGradient(
+        RowGradient(rows, values), RowGradient(rows[:0], values[:0]), embeddings.layer_norm
+    )
+    return gradients
+
+
+def summed(gradient: GradientSum, parts: dict[str, PartGradient]) -> GradientSum:
+    gradient.start()
+    for name, part in parts.items():
+        gradient.add(0, name, part)
+    return gradient
+
+
+def learning_rate(step: int) -> float:
+    return 0.01 * linear_schedule(step, N_STEPS, warmup=0.1)
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("max_norm", [1.0, 1e9])
+def test_steps_are_those_of_torch(max_norm: float) -> None:
+    torch = pytest.importorskip("torch")
+    parameters = Parameters(a_network(dtype=np.float32))
+    optimizer = AdamW(parameters, weight_decay=0.1, max_norm=max_norm)
+    arrays = {**parameters.views, **parameters.tables}
+    theirs = {name: torch.nn.Parameter(torch.from_numpy(x.copy())) for name, x in arrays.items()}
+    decaying = [theirs[name] for name, x in parameters.views.items() if x.ndim > 1]
+    others = [
+        theirs[name] for name, x in arrays.items() if x.ndim == 1 or name not in parameters.views
+    ]
+    reference = torch.optim.AdamW(
+        [{"params": decaying}, {"params": others, "weight_decay": 0.0}], weight_decay=0.1
+    )
+    # rows of tables decay when they are read; here they do not
+    for table in optimizer._tables.values():
+        step = table.step
+        table.step = lambda g, u, _, step=step: step(g, u, 0.0)  # type: ignore[method-assign]
+    gradient, rng = GradientSum(parameters), np.random.default_rng(0)
+    for step in range(N_STEPS):
+        optimizer.prepare({"embeddings.word_embeddings": np.arange(0, 20, 3)})
+        summed(gradient, random_gradients(parameters, rng))
+        for name, view in gradient._views.items():
+            theirs[name].grad = torch.from_numpy(view.copy())
+        for name, rows in gradient.tables():
+            theirs[name].grad = torch.zeros_like(theirs[name])
+            theirs[name].grad[rows.rows] = torch.from_numpy(rows.values.copy())
+        norm = torch.nn.utils.clip_grad_norm_(theirs.values(), max_norm)
+        for group in reference.param_groups:
+            group["lr"] = learning_rate(step)
+        reference.step()
+        got = optimizer.step(gradient, learning_rate(step), n_threads=1)
+        np.testing.assert_allclose(got, norm.item(), rtol=1e-5)
+    optimizer.finish()
+    for name, array in arrays.items():
+        np.testing.assert_allclose(
+            array, theirs[name].detach().numpy(), rtol=1e-4, atol=2e-5, err_msg=name
+        )
+
+
+def test_rows_that_are_never_read_stay_the_same_to_the_last_bit() -> None:
+    parameters = Parameters(a_network())
+    before = {name: table.copy() for name, table in parameters.tables.items()}
+    optimizer, gradient = AdamW(parameters), GradientSum(parameters)
+    parts = random_gradients(parameters, np.random.default_rng(0))
+    norm = parts["embeddings"].layer_norm
+    read = RowGradient(np.array([3, 7]), np.ones((2, 8)))
+    none = RowGradient(np.array([], int), np.ones((0, 8)))
+    for of_words in (read, none, none):
+        parts["embeddings"] = EmbeddingsGradient(of_words, none, norm)
+        optimizer.step(summed(gradient, parts), 0.1, n_threads=1)
+    optimizer.finish()
+    words = parameters.tables["embeddings.word_embeddings"]
+    changed = (words != before["embeddings.word_embeddings"]).any(axis=1)
+    assert np.flatnonzero(changed).tolist() == [3, 7]
+    positions = parameters.tables["embeddings.position_embeddings"]
+    np.testing.assert_array_equal(positions, before["embeddings.position_embeddings"])
+
+
+def test_rows_drift_on_whenever_they_are_brought_up_to_date() -> None:
+    once, often = (Parameters(a_network()) for _ in range(2))
+    optimizers = AdamW(once), AdamW(often)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        parts = random_gradients(once, rng)
+        for parameters, optimizer in zip((once, often), optimizers, strict=True):
+            gradient = summed(GradientSum(parameters), parts)
+            optimizer.step(gradient, 0.01, n_threads=1)
+        optimizers[1].finish()
+    optimizers[0].finish()
+    for name, table in once.tables.items():
+        np.testing.assert_allclose(table, often.tables[name], atol=1e-5)
+
+
+def test_only_matrices_decay() -> None:
+    parameters = Parameters(a_network())
+    before = {name: view.copy() for name, view in parameters.views.items()}
+    gradient = GradientSum(parameters)
+    gradient.vector[:] = 0
+    AdamW(parameters, weight_decay=0.5).step(gradient, 0.1, n_threads=1)
+    for name, view in parameters.views.items():
+        np.testing.assert_allclose(view, before[name] * (0.95 if view.ndim > 1 else 1))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_pieces_are_summed_in_their_order(order: tuple[int, ...]) -> None:
+    parameters = Parameters(a_network(dtype=np.float32))
+    rng = np.random.default_rng(0)
+    pieces = [random_gradients(parameters, rng) for _ in order]
+    sums = [GradientSum(parameters) for _ in range(2)]
+    for gradient, pieces_in_order in zip(sums, (range(3), order), strict=True):
+        for piece in pieces_in_order:
+            for name, part in pieces[piece].items():
+                gradient.add(piece, name, part)
+    np.testing.assert_array_equal(sums[0].vector, sums[1].vector)
+    for (name, first), (_, second) in zip(*(s.tables() for s in sums), strict=True):
+        np.testing.assert_array_equal(first.rows, second.rows, err_msg=name)
+        np.testing.assert_array_equal(first.values, second.values, err_msg=name)
+
+
+def test_the_schedule_rises_and_falls() -> None:
+    factors = [linear_schedule(step, 10, warmup=0.2) for step in range(11)]
+    np.testing.assert_allclose(factors, [0, 0.5, *np.linspace(1, 0, 9)])
+    assert linear_schedule(0, 1, warmup=0.0) == 1
