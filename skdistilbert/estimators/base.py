@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
+from skdistilbert.estimators.text_input import check_texts
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.nn.threads import effective_n_threads
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
+    from skdistilbert.estimators.text_input import Missing
     from skdistilbert.files import Location
     from skdistilbert.nn.pooling import Pooling
 
@@ -35,12 +37,16 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     model: str | os.PathLike[str]
     pooling: Pooling | None
     max_length: int | None
+    missing: Missing
     n_threads: int | None
     revision: str | None
     cache_dir: str | os.PathLike[str] | None
     local_files_only: bool
     fingerprint_: str
     revision_: str | None
+
+    def _check_texts(self, X: object) -> list[str]:
+        return check_texts(X, self.missing)
 
     def _load_encoder(self) -> PretrainedEncoder:
         encoder: PretrainedEncoder | None = self.__dict__.get("_encoder")

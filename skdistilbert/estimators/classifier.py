@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.estimators.base import PretrainedTextEstimator
-from skdistilbert.estimators.text_input import check_texts
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.weights import Linear
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
+    from skdistilbert.estimators.text_input import Missing
     from skdistilbert.nn.pooling import Pooling
 
 
@@ -44,6 +44,8 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
     max_length : int, default=None
         Cut texts to so many tokens, with a warning that counts them; None: to the model's
         ``max_position_embeddings``.
+    missing : {"error", "empty"}, default="error"
+        What to do about None, NaN and pandas.NA: raise, naming the rows, or read them as "".
     alpha : float, default=1e-4
         Strength of the L2 penalty on the head's weights.
     batch_size : int, default=32
@@ -110,6 +112,7 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         *,
         pooling: Pooling = "mean",
         max_length: int | None = None,
+        missing: Missing = "error",
         alpha: float = 1e-4,
         batch_size: int = 32,
         learning_rate_init: float = 1e-3,
@@ -128,6 +131,7 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         self.model = model
         self.pooling = pooling
         self.max_length = max_length
+        self.missing = missing
         self.alpha = alpha
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
@@ -211,7 +215,7 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         ValueError, TypeError
             If a parameter, a text or a label is not valid.
         """
-        texts = check_texts(X)
+        texts = self._check_texts(X)
         encoder = self._fit_encoder()
         trainer = MLPClassifier(
             (encoder.model.config.dim,),
@@ -236,7 +240,7 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
     def _logits(self, X: Iterable[str]) -> NDArray[np.float32]:
         """(n_texts, n_classes)."""
         check_is_fitted(self)
-        features = self._features(check_texts(X))
+        features = self._features(self._check_texts(X))
         return self.head_.logits(np.ascontiguousarray(features.T)).T
 
     def decision_function(self, X: Iterable[str]) -> NDArray[np.float32]:

@@ -9,7 +9,6 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.base import PretrainedTextEstimator
-from skdistilbert.estimators.text_input import check_texts
 
 if TYPE_CHECKING:
     import os
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
+    from skdistilbert.estimators.text_input import Missing
     from skdistilbert.nn.pooling import Pooling
 
 
@@ -42,6 +42,8 @@ class DistilBertEmbedder(
     max_length : int, default=None
         Cut texts to so many tokens, with a warning that counts them; None: to the model's
         ``max_position_embeddings``.
+    missing : {"error", "empty"}, default="error"
+        What to do about None, NaN and pandas.NA: raise, naming the rows, or read them as "".
     normalize : bool, default=False
         Scale each vector to unit length, so that dot products are cosines.
     n_threads : int, default=None
@@ -87,6 +89,7 @@ class DistilBertEmbedder(
         *,
         pooling: Pooling | None = "mean",
         max_length: int | None = None,
+        missing: Missing = "error",
         normalize: bool = False,
         n_threads: int | None = None,
         revision: str | None = None,
@@ -96,6 +99,7 @@ class DistilBertEmbedder(
         self.model = model
         self.pooling = pooling
         self.max_length = max_length
+        self.missing = missing
         self.normalize = normalize
         self.n_threads = n_threads
         self.revision = revision
@@ -121,7 +125,7 @@ class DistilBertEmbedder(
         ValueError, TypeError
             If a parameter or a text is not valid.
         """
-        check_texts(X)
+        self._check_texts(X)
         encoder = self._fit_encoder()
         self._n_features_out = encoder.model.config.dim
         if self.pooling is None:
@@ -150,7 +154,7 @@ class DistilBertEmbedder(
             If a text is not valid.
         """
         check_is_fitted(self)
-        features = self._features(check_texts(X))
+        features = self._features(self._check_texts(X))
         return normalize(features, copy=False) if self.normalize else features
 
     def fit_transform(self, X: Iterable[str], y: object = None, **params: Any) -> Any:  # noqa: ANN401
@@ -168,7 +172,7 @@ class DistilBertEmbedder(
         ndarray of shape (n_texts, dim)
             Float32.
         """
-        texts = check_texts(X)  # a generator can be read once only
+        texts = self._check_texts(X)  # a generator can be read once only
         return self.fit(texts, y, **params).transform(texts)
 
     def __sklearn_tags__(self) -> Tags:

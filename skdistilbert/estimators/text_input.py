@@ -2,32 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
+
+import numpy as np
+from sklearn.utils import check_array
+
+Missing = Literal["error", "empty"]
 
 
-def check_texts(X: object) -> list[str]:
+def check_texts(X: object, missing: Missing = "error") -> list[str]:
     """Give the texts as a list, or raise.
+
+    Parameters
+    ----------
+    X : iterable of str
+        Also anything NumPy can read: Series and one-column frames of pandas and polars, Arrow
+        arrays, arrays of shape (n_texts,) or (n_texts, 1).
+    missing : {"error", "empty"}
+        What to do about None, NaN, pandas.NA and pandas.NaT.
 
     Raises
     ------
     ValueError
-        If `X` is a single string (in scikit-learn's own words) or empty.
+        If `X` is a single string (in scikit-learn's own words), is empty, has several columns, or
+        a text is missing; the rows are named.
     TypeError
-        If `X` can't be iterated, or holds anything but strings; the rows are named.
+        If `X` is no ordered collection, or holds anything but strings; the rows are named.
     """
+    if missing not in get_args(Missing):
+        raise ValueError(f"missing must be 'error' or 'empty'; got {missing!r}.")
+    texts = _as_list(X)
+    if not texts:
+        check_array(texts, ensure_2d=False)  # raises scikit-learn's usual error
+    if set(map(type, texts)) == {str}:
+        return texts
+    return _fill_missing(texts, missing)
+
+
+def _as_list(X: object) -> list[str]:
     if isinstance(X, str):
         raise ValueError("Iterable over raw text documents expected, string object received.")
-    if not isinstance(X, Iterable):
-        raise TypeError(f"Expected an iterable of texts; got {type(X).__name__}.")
-    texts = list(X)
-    if not texts:
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
-    wrong = [row for row, text in enumerate(texts) if not isinstance(text, str)]
-    if wrong:
-        rows = ", ".join(map(str, wrong[:5])) + (", ..." if len(wrong) > 5 else "")
-        raise TypeError(
-            f"Every text must be a string; {len(wrong)} of {len(texts)} are not (row {rows}; the "
-            f"first is {texts[wrong[0]]!r}, of type {type(texts[wrong[0]]).__name__}). "
-            "Fill missing texts with '' first."
+    if hasattr(X, "__array__") and not isinstance(X, bytes):
+        return _column_as_list(X)
+    if not isinstance(X, Iterable) or isinstance(X, bytes | Mapping | set | frozenset):
+        raise TypeError(f"Expected an iterable of texts, in order; got {type(X).__name__}.")
+    return list(X)
+
+
+def _column_as_list(X: object) -> list[str]:
+    # Series, frames and Arrow arrays become arrays much faster than lists; a masked array must
+    # stay one.
+    texts = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
+    if texts.ndim != 1 and (texts.ndim != 2 or texts.shape[1] != 1):
+        raise ValueError(
+            f"Expected one column of texts; got {type(X).__name__} of shape {texts.shape}."
         )
+    return list(texts.ravel().tolist())
+
+
+def _fill_missing(texts: list[str], missing: Missing) -> list[str]:
+    """Check texts of which some may be missing or no strings."""
+    others = [row for row, text in enumerate(texts) if not isinstance(text, str)]
+    lost = [row for row in others if _is_missing(texts[row])]
+    if len(others) > len(lost):
+        wrong = sorted({*others}.difference(lost))
+        first = texts[wrong[0]]
+        raise TypeError(
+            f"Every text must be a string; {_name(wrong, texts)} not (the first is "
+            f"{first!r:.100}, of type {type(first).__name__})."
+        )
+    if lost and missing == "error":
+        raise ValueError(
+            f"{_name(lost, texts)} missing (None, NaN or NA). Fill them in, leave them out, or "
+            "set missing='empty' to read them as empty texts."
+        )
+    for row in lost:
+        texts[row] = ""
     return texts
+
+
+def _is_missing(value: object) -> bool:
+    if value is None or type(value).__name__ == "NAType":  # pandas.NA is not even unlike itself
+        return True
+    # Only NaN and NaT are unlike themselves.
+    differs = value != value
+    return isinstance(differs, bool | np.bool) and bool(differs)
+
+
+def _name(rows: list[int], texts: list[str]) -> str:
+    named = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    return f"{len(rows)} of {len(texts)} texts (row {named}) {'is' if len(rows) == 1 else 'are'}"
