@@ -201,7 +201,7 @@ class AlignedEncoder(TokenizerState):
         max_length: int | None,
         truncation: bool | Truncation,
     ) -> Encoding:
-        strategy = check_truncation(truncation)
+        strategy = check_truncation(truncation, len(pieces))
         if strategy:
             room = self._room(max_length, (len(pieces) + 1) * add_special_tokens)
             n_first, n_second = [*(len(each.ids) for each in pieces), 0][:2]

@@ -8,7 +8,13 @@ import numpy as np
 
 from skdistilbert.tokenization.encoding import PaddedBatch, RaggedEncoding
 from skdistilbert.tokenization.state import TokenizerState, not_a_string
-from skdistilbert.tokenization.truncation import Truncation, check_truncation, truncated_lengths
+from skdistilbert.tokenization.truncation import (
+    Padding,
+    Truncation,
+    check_padding,
+    check_truncation,
+    truncated_lengths,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +39,8 @@ class IdsEncoder(TokenizerState):
         *,
         add_special_tokens: bool = True,
         max_length: int | None = None,
-        truncation: bool = False,
-        padding: bool | Literal["max_length"] = False,
+        truncation: bool | Literal["longest_first", "only_first"] = False,
+        padding: bool | Padding = False,
     ) -> list[int]:
         """Give the token ids of a text.
 
@@ -45,11 +51,11 @@ class IdsEncoder(TokenizerState):
             Put [CLS] before and [SEP] after.
         max_length : int, default=None
             Length to cut or pad to, special tokens included; None: `model_max_length`.
-        truncation : bool, default=False
-            Cut a longer text.
-        padding : bool or "max_length", default=False
-            With "max_length", fill a shorter text with [PAD]. True changes nothing, as the only
-            text is the longest.
+        truncation : bool or {"longest_first", "only_first"}, default=False
+            Cut a longer text; all but False mean the same.
+        padding : bool or {"longest", "max_length"}, default=False
+            With "max_length", fill a shorter text with [PAD]. True and "longest" change nothing,
+            as the only text is the longest.
 
         Returns
         -------
@@ -60,14 +66,16 @@ class IdsEncoder(TokenizerState):
         TypeError
             If `text` is not a string.
         ValueError
-            If it holds a lone surrogate, or no `max_length` is known for what is asked.
+            If it holds a lone surrogate, or no `max_length` is known for what is asked, or it is
+            too small for [CLS] and [SEP].
         """
         ids = self._ids_of_text(text)
         if truncation:
+            check_truncation(truncation, n_texts=1)
             del ids[self._room(max_length, 2 * add_special_tokens) :]
         if add_special_tokens:
             ids = [self.cls_token_id, *ids, self.sep_token_id]
-        if padding == "max_length":
+        if padding and check_padding(padding) == "max_length":
             ids += [self.pad_token_id] * (self._max_length(max_length) - len(ids))
         return ids
 
@@ -101,7 +109,7 @@ class IdsEncoder(TokenizerState):
             As `encode`; and if the text to cut is too short.
         """
         first, second = self._ids_of_text(text), self._ids_of_text(text_pair)
-        strategy = check_truncation(truncation)
+        strategy = check_truncation(truncation, n_texts=2)
         if strategy:
             room = self._room(max_length, 3 * add_special_tokens)
             n_first, n_second = truncated_lengths(len(first), len(second), room, strategy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,8 @@ class TokenizerState:
         length = self.model_max_length if max_length is None else max_length
         if length is None:
             raise ValueError("This tokenizer has no model_max_length: give max_length.")
+        if not isinstance(length, Integral) or length < 0:
+            raise ValueError(f"max_length must be an integer of at least 0; got {length!r}.")
         return length
 
     def _room(self, max_length: int | None, n_special: int) -> int:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Truncation = Literal["longest_first", "only_first", "only_second"]
-STRATEGIES = (False, True, "longest_first", "only_first", "only_second")
+Padding = Literal["longest", "max_length"]
+STRATEGIES = (False, True, *get_args(Truncation))
+PADDINGS = (False, True, *get_args(Padding))
 
 
-def check_truncation(truncation: bool | str) -> Truncation | None:
+def check_truncation(truncation: bool | str, n_texts: int) -> Truncation | None:
     """Give the strategy that a `truncation=` argument means; True is "longest_first"."""
     if truncation not in STRATEGIES:
         raise ValueError(f"truncation must be one of {STRATEGIES}; got {truncation!r}.")
-    if truncation is False:
+    if truncation == "only_second" and n_texts == 1:
+        raise ValueError("truncation='only_second' needs a text_pair, got None.")
+    if not truncation:
         return None
-    return "longest_first" if truncation is True else truncation  # type: ignore[return-value]
+    return truncation if isinstance(truncation, str) else "longest_first"  # type: ignore[return-value]
+
+
+def check_padding(padding: bool | str) -> bool | str:
+    """Refuse what `padding=` can't mean."""
+    if padding not in PADDINGS:
+        raise ValueError(f"padding must be one of {PADDINGS}; got {padding!r}.")
+    return padding
 
 
 def truncated_lengths(

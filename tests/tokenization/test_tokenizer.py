@@ -104,6 +104,32 @@ def test_encode(tokenizer: WordPieceTokenizer) -> None:
         tokenizer.encode("the one", truncation=True, max_length=1)
 
 
+def test_lengths_and_strategies_that_cannot_be(tokenizer: WordPieceTokenizer) -> None:
+    ids = tokenizer.encode("the one")
+    assert (
+        tokenizer.encode("the one", padding="max_length", max_length=1) == ids
+    )  # as transformers
+    for wrong in (-1, 2.5, "5"):
+        for options in ({"padding": "max_length"}, {"truncation": True}):
+            with pytest.raises(ValueError, match=r"max_length must be an integer of at least 0"):
+                tokenizer.encode("the one", max_length=wrong, **options)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"max_length must be an integer of at least 0"):
+            tokenizer.encode_batch(["the one"], max_length=wrong)  # type: ignore[arg-type]
+    assert (
+        tokenizer.encode("the one", max_length=np.int64(3), truncation="only_first")[1:2]
+        == ids[1:2]
+    )
+    assert tokenizer.encode("the one", padding="longest") == ids
+    with pytest.raises(ValueError, match=r"padding must be one of .* got 'max_len'"):
+        tokenizer.encode("the one", padding="max_len", max_length=9)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"truncation must be one of .* got 'first'"):
+        tokenizer.encode("the one", truncation="first", max_length=9)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'only_second' needs a text_pair"):
+        tokenizer.encode("the one", truncation="only_second", max_length=9)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'only_second' needs a text_pair"):
+        tokenizer.encode_with_offsets("the one", truncation="only_second", max_length=9)
+
+
 @pytest.mark.parametrize("strategy", ["longest_first", "only_first", "only_second"])
 @pytest.mark.parametrize("max_length", range(6, 24, 3))
 @pytest.mark.parametrize("lengths", [(4, 12), (12, 4), (9, 8), (10, 10)])
