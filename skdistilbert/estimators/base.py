@@ -116,4 +116,5 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
+        tags.input_tags.allow_nan = self.missing == "empty"
         return tags

@@ -154,7 +154,10 @@ class DistilBertEmbedder(
             If a text is not valid.
         """
         check_is_fitted(self)
-        features = self._features(self._check_texts(X))
+        return self._transform(self._check_texts(X))
+
+    def _transform(self, texts: list[str]) -> NDArray[np.float32]:
+        features = self._features(texts)
         return normalize(features, copy=False) if self.normalize else features
 
     def fit_transform(self, X: Iterable[str], y: object = None, **params: Any) -> Any:  # noqa: ANN401
@@ -173,7 +176,8 @@ class DistilBertEmbedder(
             Float32.
         """
         texts = self._check_texts(X)  # a generator can be read once only
-        return self.fit(texts, y, **params).transform(texts)
+        # The public `transform` would make a frame that lacks the index of `X`.
+        return self.fit(texts, y, **params)._transform(texts)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -63,15 +63,6 @@ def test_features_are_those_of_embed(tiny: Path) -> None:
     np.testing.assert_allclose(unit, features / lengths, atol=1e-6)
 
 
-def test_feature_names_and_pandas_output(tiny: Path) -> None:
-    pandas = pytest.importorskip("pandas")
-    embedder = DistilBertEmbedder(tiny).fit(TEXTS)
-    names = embedder.get_feature_names_out()
-    assert names[[0, -1]].tolist() == ["distilbertembedder0", "distilbertembedder31"]
-    table = embedder.set_output(transform="pandas").transform(pandas.Series(TEXTS))
-    assert table.columns.tolist() == names.tolist()
-
-
 def test_the_classifier_learns(tiny: Path) -> None:
     classifier = quick(tiny).fit(TEXTS, LABELS)
     assert classifier.classes_.tolist() == ["person", "place", "thing"]
@@ -223,7 +214,3 @@ def test_before_fit(estimator: Estimator) -> None:
 def test_empty_texts_are_texts(estimator: Estimator) -> None:
     estimator.fit(["", *TEXTS[1:]], LABELS)
     assert np.isfinite(result(estimator, ["", " "])).all()
-
-
-def test_repr_names_what_was_set(tiny: Path) -> None:
-    assert "pooling='cls'" in repr(DistilBertEmbedder(tiny, pooling="cls"))
