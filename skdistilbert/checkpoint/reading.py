@@ -25,9 +25,10 @@ from skdistilbert.checkpoint.names import (
     encoder_shapes,
     head_shapes,
 )
-from skdistilbert.checkpoint.safetensors_file import SafetensorsFile
+from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.json_file import read_json_object
+from skdistilbert.files.names import is_plain_name
 
 if TYPE_CHECKING:
     import os
@@ -113,7 +114,7 @@ def read_checkpoint(
     head = None if encoder_only else reader.head()
     weights = reader.read(head, ignore_heads=encoder_only)
     if not allow_non_finite:
-        _check_finite(weights, directory)
+        check_finite(weights, directory, "; allow_non_finite=True reads it all the same")
     return Checkpoint(
         config,
         weights,
@@ -282,7 +283,7 @@ def _shards(index: Path) -> tuple[Path, ...]:
         raise CheckpointError(f"{index}: weight_map must be an object that names the shards.")
     shards = []
     for name in dict.fromkeys(map(str, weight_map.values())):
-        if Path(name).name != name or "\\" in name or not name.endswith(".safetensors"):
+        if not is_plain_name(name) or not name.endswith(".safetensors"):
             raise CheckpointError(
                 f"{index}: weight_map names {name!r:.99}; expected .safetensors files in the same "
                 "directory."
@@ -298,18 +299,6 @@ def sinusoidal_positions(n_positions: int, dim: int) -> FloatArray:
     angles[:, 0::2] = np.sin(angles[:, 0::2])
     angles[:, 1::2] = np.cos(angles[:, 1::2])
     return angles.astype(np.float32)
-
-
-def _check_finite(weights: Mapping[str, FloatArray], directory: Path) -> None:
-    for name, tensor in weights.items():
-        # The sum of a finite tensor is finite but for overflow, and eight times faster to see.
-        with np.errstate(all="ignore"):
-            suspicious = not np.isfinite(np.add.reduce(tensor, axis=None))
-        if suspicious and not np.isfinite(tensor).all():
-            raise CheckpointError(
-                f"{directory}: tensor {name!r} holds NaN or infinity, so that the model would "
-                "give nothing else; pass allow_non_finite=True to read it all the same."
-            )
 
 
 def _listed(names: list[str], noun: str) -> str:

@@ -17,6 +17,7 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.json_file import parse_json_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -93,3 +94,18 @@ def _as_float32(stored: NDArray[Any], dtype: str) -> NDArray[np.float32]:
         stored = np.left_shift(stored, 16, dtype=np.uint32).view(np.float32)
     # A file whose header is not padded to four bytes can't be computed with in place.
     return np.require(stored, np.float32, "A")
+
+
+def check_finite(
+    tensors: Mapping[str, NDArray[np.float32]], where: Path, remedy: str = ""
+) -> None:
+    """Refuse tensors that hold NaN or infinity."""
+    for name, tensor in tensors.items():
+        # The sum of a finite tensor is finite but for overflow, and eight times faster to see.
+        with np.errstate(all="ignore"):
+            suspicious = not np.isfinite(np.add.reduce(tensor, axis=None))
+        if suspicious and not np.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{where}: tensor {name!r} holds NaN or infinity, so that the model would "
+                f"give nothing else{remedy}."
+            )

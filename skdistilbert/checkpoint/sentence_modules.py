@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from skdistilbert.checkpoint.safetensors_file import SafetensorsFile
+from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files.json_file import parse_json_object, read_json_object
+from skdistilbert.files.json_file import parse_json, read_json_object
+from skdistilbert.files.names import is_plain_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,7 @@ class DenseFiles(NamedTuple):
 
     tensors: dict[str, NDArray[np.float32]]
     activation: str  # the last part of its name in torch: "Tanh", "Identity", ...
+    config_file: Path
 
 
 class SentenceModules(NamedTuple):
@@ -48,29 +50,37 @@ class SentenceModules(NamedTuple):
     after: tuple[DenseFiles | None, ...]
 
 
-def read_sentence_modules(directory: Path) -> SentenceModules | None:
+def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
     """Read a directory's ``modules.json`` and what it names; None if there is none.
+
+    Parameters
+    ----------
+    directory : Path
+    dim : int
+        Width of the encoder's hidden states.
 
     Raises
     ------
     CheckpointError
-        If a module is not Transformer, Pooling, Dense or Normalize, or a file is malformed.
+        If a module is not Transformer, Pooling, Dense or Normalize, a file is malformed, or a
+        Dense module does not fit what stands before it.
     """
     file = directory / MODULES_FILE
     if not file.is_file():
         return None
-    modules = parse_json_object(b'{"modules": ' + file.read_bytes() + b"}", str(file))["modules"]
-    kinds, paths = _kinds_and_paths(modules, file)
+    kinds, paths = _kinds_and_paths(parse_json(file.read_bytes(), str(file)), file)
     if kinds[:2] != ["Transformer", "Pooling"] or set(kinds[2:]) - {"Dense", "Normalize"}:
         raise CheckpointError(
             f"{file}: expected Transformer, Pooling, then Dense or Normalize; got "
-            f"{', '.join(kinds)}. Name a pooling, such as 'mean', to use the encoder alone."
+            f"{', '.join(kinds):.99}. Name a pooling, such as 'mean', to use the encoder alone."
         )
-    after = (
-        _read_dense(path) if kind == "Dense" else None
-        for kind, path in zip(kinds[2:], paths[2:], strict=True)
-    )
-    return SentenceModules(_read_poolings(paths[1] / "config.json"), tuple(after))
+    poolings, after = _read_poolings(paths[1] / "config.json"), list[DenseFiles | None]()
+    n_features = dim * len(poolings)
+    for kind, path in zip(kinds[2:], paths[2:], strict=True):
+        module = _read_dense(path, n_features) if kind == "Dense" else None
+        n_features = len(module.tensors["linear.weight"]) if module else n_features
+        after.append(module)
+    return SentenceModules(poolings, tuple(after))
 
 
 def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]:  # noqa: ANN401
@@ -79,9 +89,11 @@ def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]: 
         kind = module.get("type") if isinstance(module, dict) else None
         path = module.get("path") if isinstance(module, dict) else None
         if not (isinstance(kind, str) and kind.startswith("sentence_transformers.")):
-            raise CheckpointError(f"{file}: {kind!r} is no module of sentence-transformers.")
-        if not isinstance(path, str) or "/" in path or "\\" in path or path in (".", ".."):
-            raise CheckpointError(f"{file}: path must name a directory in it; got {path!r}.")
+            raise CheckpointError(f"{file}: {kind!r:.99} is no module of sentence-transformers.")
+        if not isinstance(path, str) or not (path == "" or is_plain_name(path)):
+            raise CheckpointError(
+                f"{file}: path must name a directory beside it; got {path!r:.99}."
+            )
         kinds.append(kind.rpartition(".")[2])
         paths.append(file.parent / path)
     if paths and paths[0] != file.parent:
@@ -91,22 +103,38 @@ def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]: 
 
 def _read_poolings(file: Path) -> tuple[str, ...]:
     config = read_json_object(file)
+    for name in LEGACY_POOLINGS:
+        _check_flag(config.get(name, False), name, file)
     legacy = [mode for name, mode in LEGACY_POOLINGS.items() if config.get(name)]
     stated = config.get("pooling_mode", legacy or "mean")
-    poolings = (stated,) if isinstance(stated, str) else tuple(stated)
+    poolings = stated if isinstance(stated, list) else [stated]
     unknown = [mode for mode in poolings if mode not in LEGACY_POOLINGS.values()]
-    if unknown or not poolings:
-        raise CheckpointError(f"{file}: pooling_mode {stated!r} is not known.")
-    return poolings
-
-
-def _read_dense(directory: Path) -> DenseFiles:
-    config = read_json_object(directory / "config.json")
-    names = {config.get(f"module_{end}_name") for end in ("input", "output")}
-    if config.get("use_residual") or names - {None, "sentence_embedding"}:
+    if unknown or not 1 <= len(poolings) <= len(LEGACY_POOLINGS):
         raise CheckpointError(
-            f"{directory / 'config.json'}: use_residual, and names other than "
-            "'sentence_embedding', are not supported."
+            f"{file}: pooling_mode must be one or several of "
+            f"{', '.join(LEGACY_POOLINGS.values())}; got {stated!r:.99}."
+        )
+    return tuple(poolings)
+
+
+def _check_flag(value: object, name: str, file: Path) -> None:
+    if type(value) is not bool:
+        raise CheckpointError(f"{file}: {name} must be true or false; got {value!r:.99}.")
+
+
+def _read_dense(directory: Path, n_features: int) -> DenseFiles:
+    config_file = directory / "config.json"
+    config = read_json_object(config_file)
+    names = [config.get(f"module_{end}_name") for end in ("input", "output")]
+    if config.get("use_residual") or any(x not in (None, "sentence_embedding") for x in names):
+        raise CheckpointError(
+            f"{config_file}: use_residual, and names other than 'sentence_embedding', are not "
+            "supported."
+        )
+    if config.get("in_features") != n_features:
+        raise CheckpointError(
+            f"{config_file}: in_features must be {n_features}, as the modules before give so "
+            f"many; got {config.get('in_features')!r:.99}."
         )
     weights = directory / "model.safetensors"
     if not weights.is_file() and (directory / "pytorch_model.bin").is_file():
@@ -117,12 +145,17 @@ def _read_dense(directory: Path) -> DenseFiles:
         )
     file = SafetensorsFile(weights)
     shapes: dict[str, tuple[Any, ...]] = {
-        "linear.weight": (config.get("out_features"), config.get("in_features"))
+        "linear.weight": (config.get("out_features"), n_features)
     }
+    _check_flag(config.get("bias", True), "bias", config_file)
     if config.get("bias", True):
         shapes["linear.bias"] = shapes["linear.weight"][:1]
     found = {name: entry.shape for name, entry in file.entries.items()}
     if found != shapes:
-        raise CheckpointError(f"{weights}: expected the tensors {shapes}; got {found}.")
+        raise CheckpointError(
+            f"{weights}: expected the tensors {shapes!s:.199} by config.json; got {found!s:.199}."
+        )
+    tensors = {name: file.read(name) for name in found}
+    check_finite(tensors, weights)
     activation = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
-    return DenseFiles({name: file.read(name) for name in found}, activation.rpartition(".")[2])
+    return DenseFiles(tensors, activation.rpartition(".")[2], config_file)

@@ -34,15 +34,20 @@ def read_json_object(file: Path) -> dict[str, Any]:
 
 def parse_json_object(text: str | bytes, name: str) -> dict[str, Any]:
     """Parse a JSON object; `name` says in errors where it stands."""
+    value = parse_json(text, name)
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{name}: must hold an object, got {type(value).__name__}.")
+    return value
+
+
+def parse_json(text: str | bytes, name: str) -> Any:  # noqa: ANN401
+    """Parse any JSON value."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except RecursionError:
         raise CheckpointError(f"{name}: is nested too deeply.") from None
     except ValueError as error:
         raise CheckpointError(f"{name}: is not valid JSON ({error}).") from None
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{name}: must hold an object, got {type(value).__name__}.")
-    return value
 
 
 def _refuse_constant(constant: str) -> NoReturn:

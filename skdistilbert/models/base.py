@@ -80,6 +80,7 @@ class DistilBertModel:
         revision: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         local_files_only: bool = False,
+        allow_non_finite: bool = False,
     ) -> Self:
         """Load a checkpoint.
 
@@ -94,6 +95,8 @@ class DistilBertModel:
             The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
         local_files_only : bool, default=False
             Never use the network.
+        allow_non_finite : bool, default=False
+            Accept weights that are NaN or infinite.
 
         Raises
         ------
@@ -104,7 +107,11 @@ class DistilBertModel:
         location = locate_checkpoint(
             path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
         )
-        checkpoint = read_checkpoint(location.directory, encoder_only=cls.head is None)
+        checkpoint = read_checkpoint(
+            location.directory,
+            encoder_only=cls.head is None,
+            allow_non_finite=allow_non_finite,
+        )
         if cls.head is not None and checkpoint.head != cls.head:
             raise CheckpointError(
                 f"{path}: {cls.__name__} needs a checkpoint with the head {cls.head!r}; this one "
@@ -123,7 +130,9 @@ class DistilBertModel:
     @cached_property
     def sentence_modules(self) -> SentenceModules | None:
         """What ``modules.json`` of sentence-transformers names, if the checkpoint has one."""
-        return read_sentence_modules(self._directory) if self._directory else None
+        if self._directory is None:
+            return None
+        return read_sentence_modules(self._directory, self.config.dim)
 
     def save_pretrained(
         self,

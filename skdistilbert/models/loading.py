@@ -35,6 +35,7 @@ def load_model(
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
+    allow_non_finite: bool = False,
 ) -> DistilBertModel:
     """Load a checkpoint as the model that its ``architectures`` name.
 
@@ -50,6 +51,8 @@ def load_model(
         The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
     local_files_only : bool, default=False
         Never use the network.
+    allow_non_finite : bool, default=False
+        Accept weights that are NaN or infinite.
 
     Returns
     -------
@@ -70,5 +73,5 @@ def load_model(
     location = locate_checkpoint(
         path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
     )
-    checkpoint = read_checkpoint(location.directory)
+    checkpoint = read_checkpoint(location.directory, allow_non_finite=allow_non_finite)
     return MODELS[checkpoint.head].from_checkpoint(checkpoint)

@@ -21,6 +21,8 @@ DENSE_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+# Overflow and NaN come out as torch's do; estimators refuse them.
+@np.errstate(all="ignore")
 def dense(x: Array, tensors: Mapping[str, Array], activation: str) -> Array:
     """Affine map and activation: (n_texts, n_in) -> (n_texts, n_out)."""
     out = x @ tensors["linear.weight"].T
@@ -29,6 +31,7 @@ def dense(x: Array, tensors: Mapping[str, Array], activation: str) -> Array:
     return DENSE_ACTIVATIONS[activation](out)
 
 
+@np.errstate(all="ignore")
 def unit_length(x: Array) -> Array:
     """Scale each row to length 1 (n_texts, dim); torch's way with rows of zeros."""
     lengths = np.sqrt(np.add.reduce(x * x, axis=1, keepdims=True))

@@ -159,8 +159,8 @@ def _embed_by_modules(
             embeddings = unit_length(embeddings)
         elif module.activation not in DENSE_ACTIVATIONS:
             raise CheckpointError(
-                f"The activation of a Dense module must be one of {', '.join(DENSE_ACTIVATIONS)}; "
-                f"got {module.activation!r}."
+                f"{module.config_file}: activation_function must be one of "
+                f"{', '.join(DENSE_ACTIVATIONS)} of torch; got {module.activation!r:.99}."
             )
         else:
             embeddings = dense(embeddings, module.tensors, module.activation)

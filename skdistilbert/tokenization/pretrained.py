@@ -76,7 +76,7 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         if token is not None:
             params[name] = _content(token, name, directory)
     params["added_tokens"] = _added_tokens(config, backend, directory)
-    params["model_max_length"] = _max_length(config, _read_json(directory / SENTENCE_FILE))
+    params["model_max_length"] = _max_length(directory, config)
     return params
 
 
@@ -164,11 +164,17 @@ def _added_token(token: object, where: str) -> AddedToken:
     return AddedToken(content, values["id"], **flags)
 
 
-def _max_length(config: Mapping[str, Any], sentence: Mapping[str, Any]) -> int | None:
-    for value in (sentence.get("max_seq_length"), config.get("model_max_length")):
-        if isinstance(value, int | float) and 0 < value < LARGEST_MAX_LENGTH:
-            return int(value)
-    return None
+def _max_length(directory: Path, config: Mapping[str, Any]) -> int | None:
+    sentence = _read_json(directory / SENTENCE_FILE)
+    stated = {
+        f"{directory / SENTENCE_FILE}: max_seq_length": sentence.get("max_seq_length"),
+        f"{directory / CONFIG_FILE}: model_max_length": config.get("model_max_length"),
+    }
+    for where, value in stated.items():
+        if value is not None and (type(value) not in (int, float) or value < 2 or value % 1):
+            raise CheckpointError(f"{where} must be an integer from 2 on; got {value!r:.99}.")
+    limits = (value for value in stated.values() if value is not None)
+    return next((int(value) for value in limits if value < LARGEST_MAX_LENGTH), None)
 
 
 def tokenizer_files(tokenizer: TokenizerState) -> dict[str, bytes]:

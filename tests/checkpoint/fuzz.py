@@ -8,20 +8,33 @@ Run from the project's root, where it may take some minutes:
 from __future__ import annotations
 
 import collections
+import os
 import random
+import shutil
 import sys
 import tempfile
 import time
 import tracemalloc
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import load_file
 
-from skdistilbert import CheckpointError, WordPieceTokenizer, load_model
+from skdistilbert import (
+    CheckpointError,
+    TruncationWarning,
+    WordPieceTokenizer,
+    embed,
+    load_model,
+)
 from skdistilbert.estimators.pretrained import PretrainedEncoder
-from tests.checkpoint.mutations import small_checkpoint, spoil, write
+from tests.checkpoint.mutations import ELSEWHERE, links, spoil
+from tests.checkpoint.originals import ORIGINALS
+
+if TYPE_CHECKING:
+    from tests.checkpoint.originals import Files
 
 TEXTS = ["one two", "Ünknown [MASK] 中", ""]
 MAX_SECONDS = 2.0
@@ -31,31 +44,56 @@ MAX_BYTES_A_BYTE, MAX_BYTES_BESIDES = 40, 4_000_000
 
 def check(directory: Path) -> str:
     """Load a directory as a model and as an estimator does, and use both; give the outcome."""
-    before = sorted(directory.iterdir())
+    before = _listed(directory)
     try:
         model = load_model(directory)
         encoder = PretrainedEncoder(directory)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TruncationWarning)
+            embeddings = embed(model, encoder.tokenizer, TEXTS, n_threads=1)
     except CheckpointError as error:
         if str(directory) not in str(error) or len(str(error)) > 2000:
             raise AssertionError("names no file, or is endless") from error
         return "refused"
     finally:
-        assert sorted(directory.iterdir()) == before, "wrote files"
+        assert _listed(directory) == before, "wrote files"
+    assert embeddings.shape[0] == len(TEXTS)
     for tensor in (*model.weights.values(), *encoder.model.weights.values()):
         assert tensor.dtype == np.float32
         assert np.isfinite(tensor).all()
     _check_against_safetensors(directory, encoder.model.weights)
+    _check_against_lines(directory, encoder.tokenizer)
     _use(encoder)
     return "loaded"
 
 
+def _listed(directory: Path) -> list[tuple[str, list[str], list[str]]]:
+    return sorted((name, sorted(dirs), sorted(files)) for name, dirs, files in os.walk(directory))
+
+
 def _check_against_safetensors(directory: Path, weights: dict[str, np.ndarray]) -> None:
     """Compare with what the safetensors library reads, where names are the same."""
+    tensors: dict[str, np.ndarray] = {}
     for file in directory.glob("*.safetensors"):
-        for name, tensor in load_file(file).items():
-            ours = weights.get(name.removeprefix("distilbert."))
-            if ours is not None and tensor.dtype == np.float32:
-                np.testing.assert_array_equal(ours, tensor)
+        tensors |= load_file(file)
+    for name, tensor in tensors.items():
+        ours = weights.get(name.removeprefix("distilbert.").removeprefix("bert."))
+        if ours is None or tensor.dtype != np.float32:
+            continue
+        if name.endswith("position_embeddings.weight"):
+            types = tensors.get(name.replace("position", "token_type"))
+            tensor = tensor if types is None else tensor + types[0].astype(np.float32)  # noqa: PLW2901, RUF100
+        np.testing.assert_array_equal(ours, tensor)
+
+
+def _check_against_lines(directory: Path, tokenizer: WordPieceTokenizer) -> None:
+    """Compare the vocabulary with its file, whose lines are its tokens."""
+    file = directory / "vocab.txt"
+    if file.is_file():
+        lines = file.read_bytes().decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for index, token in tokenizer.ids_to_tokens.items():
+            added = {each.id: each.content for each in tokenizer.added_tokens}
+            assert added.get(index) == token or lines[index] == token
 
 
 def _use(encoder: PretrainedEncoder) -> None:
@@ -68,12 +106,14 @@ def _use(encoder: PretrainedEncoder) -> None:
 
 def run(n_cases: int, first_seed: int, directory: Path) -> collections.Counter[str]:
     """Check cases, a seed each; raises with the seed of the first that fails."""
-    original, outcomes = small_checkpoint(), collections.Counter[str]()
-    write(original, directory)
-    assert check(directory) == "loaded"
+    originals, outcomes = [make() for make in ORIGINALS], collections.Counter[str]()
+    for original in originals:
+        write(original, directory)
+        assert check(directory) == "loaded"
     for seed in range(first_seed, first_seed + n_cases):
-        files = spoil(original, random.Random(seed))
-        write(files, directory)
+        rng = random.Random(seed)
+        files = spoil(originals[seed % len(originals)], rng)
+        write(files, directory, links(files, rng))
         try:
             outcomes[_bounded(files, directory, traced=seed % 16 == 0)] += 1
         except BaseException as error:
@@ -95,6 +135,27 @@ def _bounded(files: dict[str, bytes], directory: Path, *, traced: bool) -> str:
     allowed = MAX_BYTES_BESIDES + MAX_BYTES_A_BYTE * sum(map(len, files.values()))
     assert peak < allowed, f"{peak} bytes in use; {allowed} allowed"
     return outcome
+
+
+def write(files: Files, directory: Path, links: dict[str, str] | None = None) -> None:
+    """Write files, or links in their place, as the only ones of a directory."""
+    for each in (directory, directory.parent / ELSEWHERE):
+        shutil.rmtree(each, ignore_errors=True)
+    directory.mkdir()
+    for name, content in files.items():
+        target = (links or {}).get(name)
+        path = directory / name
+        if target == ELSEWHERE:
+            path = directory.parent / ELSEWHERE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for name, target in (links or {}).items():
+        path = directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(
+            directory.parent / ELSEWHERE / name if target == ELSEWHERE else directory / target
+        )
 
 
 def _limit_memory(n_bytes: int) -> None:

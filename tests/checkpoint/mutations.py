@@ -1,80 +1,32 @@
-"""Checkpoints that lie: a small correct one, and seeded ways to spoil it."""
+"""Seeded ways to spoil a checkpoint, so that it lies."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import load, save
 
-from tests.conftest import DATA
+from tests.checkpoint.originals import WEIGHTS, dump
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
-    from pathlib import Path
 
-    Files = dict[str, bytes]
+    from tests.checkpoint.originals import Files
+
     Json = Any
 
-VOCAB_SIZE = 160
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+# Where `links` leads to the very content, in another directory.
+ELSEWHERE = "elsewhere"
+INDEX = "model.safetensors.index.json"
 VALUES: list[Json] = [
     *(None, True, False, 0, 1, -1, 2, 3, 7, 10**9, 2**31, 2**63, -(2**63), 10**30, 10**400),
     *(0.0, -0.5, 1e-300, 1.5, 768.0, 1e308, float("nan"), float("inf")),
     *("", "x", "768", "gelu", "\ud800", "\0", "a" * 5000, "../x", "/etc/passwd"),
     *([], [1], ["x"], [[[]]], {}, {"x": 1}, {"0": "a"}, {"content": 3}, {"content": "[UNK]"}),
 ]
-
-
-def small_checkpoint() -> Files:
-    """Give one layer of the tiny DistilBERT, with each of the files that are read."""
-    directory = DATA / "distilbert-tiny-token-classification"
-    config = json.loads((directory / "config.json").read_bytes())
-    config |= {"n_layers": 1, "vocab_size": VOCAB_SIZE, "max_position_embeddings": 16}
-    vocab = (directory / "vocab.txt").read_text(encoding="utf-8").split("\n")[:VOCAB_SIZE]
-    options = {
-        "do_lower_case": True,
-        "strip_accents": None,
-        "tokenize_chinese_chars": True,
-        "unk_token": "[UNK]",
-        "cls_token": {"content": "[CLS]", "special": True},
-        "model_max_length": 16,
-        "added_tokens_decoder": {"4": {"content": "[MASK]", "special": True, "lstrip": True}},
-        "auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]},
-    }
-    return {
-        "config.json": _dump(config),
-        WEIGHTS: save(_smaller(load((directory / WEIGHTS).read_bytes()))),
-        "vocab.txt": "\n".join(vocab).encode() + b"\n",
-        "tokenizer_config.json": _dump(options),
-        "tokenizer.json": _dump(_backend(vocab)),
-        "special_tokens_map.json": _dump({"sep_token": "[SEP]", "pad_token": "[PAD]"}),
-        "sentence_bert_config.json": _dump({"max_seq_length": 16, "do_lower_case": False}),
-    }
-
-
-def _smaller(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    rows = {"word_embeddings": VOCAB_SIZE, "position_embeddings": 16}
-    return {
-        name: tensor[: rows.get(name.split(".")[-2])]
-        for name, tensor in tensors.items()
-        if ".layer.1." not in name
-    }
-
-
-def _backend(vocab: list[str]) -> Json:
-    return {
-        "normalizer": {"type": "BertNormalizer", "lowercase": True, "strip_accents": None},
-        "model": {"type": "WordPiece", "vocab": {token: i for i, token in enumerate(vocab)}},
-        "added_tokens": [{"id": 0, "content": "[PAD]", "special": True, "normalized": False}],
-    }
-
-
-def _dump(value: Json) -> bytes:
-    return json.dumps(value).encode()
 
 
 def spoil(files: Files, rng: random.Random) -> Files:
@@ -87,6 +39,10 @@ def spoil(files: Files, rng: random.Random) -> Files:
 
 def _any_file(files: Files, rng: random.Random) -> str:
     return rng.choice(sorted(files))
+
+
+def _any_weights(files: Files, rng: random.Random) -> str:
+    return rng.choice([WEIGHTS, *(name for name in sorted(files) if name.endswith(WEIGHTS))])
 
 
 def flip_bytes(files: Files, rng: random.Random) -> None:
@@ -129,7 +85,8 @@ def change_json(files: Files, rng: random.Random) -> None:
 
 def change_header(files: Files, rng: random.Random) -> None:
     """Change the JSON header of the weights, or its length."""
-    content = files.get(WEIGHTS, b"")
+    weights = _any_weights(files, rng)
+    content = files.get(weights, b"")
     length = int.from_bytes(content[:8], "little")
     try:
         header = json.loads(content[8 : 8 + length])
@@ -137,14 +94,15 @@ def change_header(files: Files, rng: random.Random) -> None:
         return
     text = _spoiled_json(header, rng)
     if rng.random() < 0.3:  # a name that stands there twice
-        text = text[:-1] + b"," + _dump(header)[1:]
+        text = text[:-1] + b"," + dump(header)[1:]
     stated = rng.choice((len(text),) * 8 + (0, 1, length + 1, 2**40, 2**63, 2**64 - 1))
-    files[WEIGHTS] = stated.to_bytes(8, "little") + text + content[8 + length :]
+    files[weights] = stated.to_bytes(8, "little") + text + content[8 + length :]
 
 
 def change_offsets(files: Files, rng: random.Random) -> None:
     """Change numbers alone in the header: offsets, shapes, types of elements."""
-    content = files.get(WEIGHTS, b"")
+    weights = _any_weights(files, rng)
+    content = files.get(weights, b"")
     length = int.from_bytes(content[:8], "little")
     try:
         header = json.loads(content[8 : 8 + length])
@@ -157,14 +115,15 @@ def change_offsets(files: Files, rng: random.Random) -> None:
             entry[field][rng.randrange(len(entry[field]))] = rng.choice(numbers)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return
-    text = _dump(header)
-    files[WEIGHTS] = len(text).to_bytes(8, "little") + text + content[8 + length :]
+    text = dump(header)
+    files[weights] = len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def change_weights(files: Files, rng: random.Random) -> None:
     """Put extreme numbers into a tensor, or change its type or shape, in a correct file."""
     try:
-        tensors = dict(load(files[WEIGHTS]))
+        weights = _any_weights(files, rng)
+        tensors = dict(load(files[weights]))
         name = rng.choice(sorted(tensors))
         tensor = tensors[name].copy()
         extremes = (np.nan, np.inf, 3.4e38, -3.4e38, 1e-45, 0.0)
@@ -174,7 +133,7 @@ def change_weights(files: Files, rng: random.Random) -> None:
             tensors[name] = tensor.astype(dtype)
         if rng.random() < 0.3:
             tensors[name] = rng.choice((tensor[:0], tensor[1:], tensor.reshape(-1), tensor[None]))
-        files[WEIGHTS] = save(tensors)
+        files[weights] = save(tensors)
     except Exception:  # noqa: BLE001, S110, RUF100 - spoilt before: no file to change any more
         return
 
@@ -219,9 +178,18 @@ def shards(files: Files, rng: random.Random) -> None:
     lies = ["../b.safetensors", "/a.safetensors", "c.safetensors", "a", 3, None, [], "a\0", "."]
     if rng.random() < 0.7:
         weight_map[rng.choice([*names, "new"])] = rng.choice(["b.safetensors", *lies])
-    files[INDEX] = _dump({"weight_map": weight_map, "metadata": {"total_size": 10**15}})
+    files[INDEX] = dump({"weight_map": weight_map, "metadata": {"total_size": 10**15}})
     if rng.random() < 0.3:
         files[INDEX] = _spoiled_json({"weight_map": weight_map}, rng)
+
+
+def links(files: Files, rng: random.Random) -> dict[str, str]:
+    """Some files to make links, and where these lead."""
+    if rng.random() < 0.9:
+        return {}
+    targets = [ELSEWHERE, ELSEWHERE, *sorted(files), "missing", ".", "..", "/dev/zero", "/dev/tty"]
+    names = rng.sample(sorted(files), rng.randint(1, len(files)))
+    return {name: rng.choice(targets) for name in names}
 
 
 WAYS: tuple[Callable[[Files, random.Random], None], ...] = (
@@ -244,11 +212,11 @@ WAYS: tuple[Callable[[Files, random.Random], None], ...] = (
 def _spoiled_json(value: Json, rng: random.Random) -> bytes:
     containers = _containers(value)
     if not containers or rng.random() < 0.02:
-        return _dump(rng.choice(VALUES))
+        return dump(rng.choice(VALUES))
     container = rng.choice(containers)
     keys = sorted(container) if isinstance(container, dict) else list(range(len(container)))
     if not keys:
-        return _dump(value)
+        return dump(value)
     key, way = rng.choice(keys), rng.random()
     if way < 0.15:
         del container[key]
@@ -256,7 +224,7 @@ def _spoiled_json(value: Json, rng: random.Random) -> bytes:
         container[rng.choice(("x", "", "-1", "99", "\ud800"))] = container.pop(key)
     else:
         container[key] = rng.choice(VALUES)
-    return _dump(value)
+    return dump(value)
 
 
 def _containers(value: Json) -> list[Json]:
@@ -265,11 +233,3 @@ def _containers(value: Json) -> list[Json]:
         return []
     inner = value.values() if isinstance(value, dict) else value
     return [value, *(each for part in list(inner)[:60] for each in _containers(part))]
-
-
-def write(files: Files, directory: Path) -> None:
-    """Write files as the only ones of a directory."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
-    for name, content in files.items():
-        (directory / name).write_bytes(content)

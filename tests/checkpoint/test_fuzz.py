@@ -11,7 +11,8 @@ from safetensors.numpy import load, save
 from skdistilbert import CheckpointError, DistilBertEmbedder
 from skdistilbert.estimators.pretrained import PretrainedEncoder
 from tests.checkpoint import fuzz
-from tests.checkpoint.mutations import small_checkpoint, write
+from tests.checkpoint.fuzz import write
+from tests.checkpoint.originals import small_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,9 @@ def test_spoilt_checkpoints_load_or_are_refused(tmp_path: Path) -> None:
         ("config.json", "n_layers", 10**9, "n_layers is 1000000000, but the weights have only"),
         ("config.json", "vocab_size", 161, r"has shape \(160, 32\); expected \(161, 32\)"),
         ("tokenizer_config.json", "do_lower_case", "no", "do_lower_case must be true or false"),
+        ("tokenizer_config.json", "model_max_length", 1, "model_max_length must be an integer"),
+        ("tokenizer_config.json", "model_max_length", "16", "model_max_length must be an integer"),
+        ("sentence_bert_config.json", "max_seq_length", -1, "max_seq_length must be an integer"),
         ("tokenizer_config.json", "cls_token", 3, "cls_token must be a token; got 3"),
         ("tokenizer_config.json", "cls_token", "<s>", "The vocabulary has no '<s>'"),
         (
