@@ -109,20 +109,29 @@ class Ragged:
 
         Texts without a token are in no batch.
         """
-        starts = np.cumsum(self.lengths) - self.lengths
         order = np.argsort(-self.lengths, kind="stable")
         order = order[self.lengths[order] > 0]
         for texts in _runs_of_at_most(max_tokens, order, self.lengths):
-            lengths = self.lengths[texts]
-            first_columns = np.cumsum(lengths) - lengths
-            tokens = np.arange(lengths.sum()) + np.repeat(starts[texts] - first_columns, lengths)
-            yield PackedBatch(
-                texts,
-                lengths,
-                self.input_ids[tokens],
-                self.position_ids[tokens],
-                None if self.is_key is None else self.is_key[tokens],
-            )
+            yield self.pack(texts)
+
+    def pack(self, texts: IntArray) -> PackedBatch:
+        """Pack some texts, given longest first."""
+        tokens = self.tokens_of(texts)
+        return PackedBatch(
+            texts,
+            self.lengths[texts],
+            self.input_ids[tokens],
+            self.position_ids[tokens],
+            None if self.is_key is None else self.is_key[tokens],
+        )
+
+    def tokens_of(self, texts: IntArray) -> IntArray:
+        """Where the tokens of some texts stand, one text after the other."""
+        lengths = self.lengths[texts]
+        starts = (np.cumsum(self.lengths) - self.lengths)[texts]
+        first_columns = np.cumsum(lengths) - lengths
+        tokens: IntArray = np.arange(lengths.sum()) + np.repeat(starts - first_columns, lengths)
+        return tokens
 
 
 def _runs_of_at_most(max_tokens: int, order: IntArray, lengths: IntArray) -> Iterator[IntArray]:

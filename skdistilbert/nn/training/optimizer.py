@@ -109,9 +109,20 @@ class AdamW:
             table.catch_up(np.flatnonzero(table.last_step))
 
     def step(self, gradient: GradientSum, learning_rate: float, n_threads: int) -> float:
-        """Update all parameters in place; gives the gradient's norm before clipping."""
+        """Update all parameters in place; gives the gradient's norm before clipping.
+
+        Raises
+        ------
+        ValueError
+            If the norm is not finite; nothing is changed then.
+        """
         tables = dict(gradient.tables())
         norm = _norm(gradient.vector, *(table.values for table in tables.values()))
+        if not np.isfinite(norm):
+            raise ValueError(
+                f"Training diverged in step {self.n_steps + 1}: the gradient is not finite. "
+                "A lower learning rate may help."
+            )
         update = self._next_update(learning_rate, min(1.0, self.max_norm / (norm + 1e-6)))
         tasks = range(0, gradient.vector.size, BLOCKS_A_TASK * BLOCK_SIZE)
         for_each(

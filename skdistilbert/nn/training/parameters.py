@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import fields, is_dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -110,6 +110,25 @@ class Parameters:
             name: piece.reshape(shape)
             for (name, shape), piece in zip(self._shapes.items(), cut, strict=True)
         }
+
+    def snapshot(self) -> Snapshot:
+        """Copy all weights."""
+        return Snapshot(
+            self.vector.copy(), {name: table.copy() for name, table in self.tables.items()}
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to the weights of a snapshot."""
+        self.vector[:] = snapshot.vector
+        for name, table in self.tables.items():
+            table[:] = snapshot.tables[name]
+
+
+class Snapshot(NamedTuple):
+    """The weights of a moment."""
+
+    vector: Array
+    tables: dict[str, Array]
 
 
 class GradientSum:

@@ -1,0 +1,128 @@
+"""One step of training, and the logits of what was trained."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skdistilbert.nn.threads import effective_n_threads, for_each
+from skdistilbert.nn.training.dropout import Dropout, DropoutRates
+from skdistilbert.nn.training.network import backward, forward
+from skdistilbert.nn.training.optimizer import AdamW
+from skdistilbert.nn.training.parameters import GradientSum, Parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from skdistilbert.nn.training.examples import Examples, Piece
+    from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.nn.training.network import Network
+    from skdistilbert.nn.weights import Array
+
+# Texts whose logits are computed at a time.
+TEXTS_A_BATCH = 128
+
+
+class Trainer:
+    """A network in training: its parameters, the optimiser's state, and how a batch is used.
+
+    Parameters
+    ----------
+    network : Network
+        Its weights are copied.
+    loss : callable
+        One of `skdistilbert.nn.training.losses`.
+    rates : DropoutRates
+    seed : int
+        Of dropout: the masks depend on it, on the step and on the piece of the batch.
+    weight_decay : float
+    n_threads : int or None
+        The result does not depend on it.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        rates: DropoutRates,
+        seed: int,
+        weight_decay: float,
+        n_threads: int | None,
+    ) -> None:
+        self.parameters = Parameters(network)
+        self.optimizer = AdamW(self.parameters, weight_decay)
+        self._gradient = GradientSum(self.parameters)
+        self._loss, self._rates, self._seed = loss, rates, seed
+        self._n_threads = n_threads
+
+    @property
+    def network(self) -> Network:
+        """The network with the weights of now."""
+        return self.parameters.network
+
+    def step(self, pieces: list[Piece], learning_rate: float) -> float:
+        """Learn from one batch; gives the sum of its columns' losses.
+
+        Raises
+        ------
+        ValueError
+            If the gradient is not finite; the weights are then as before.
+        """
+        self._prepare_rows(pieces)
+        losses = np.zeros(len(pieces))
+        n_columns = sum(int(np.count_nonzero(piece.weights)) for piece in pieces)
+
+        def differentiate(index: int) -> None:
+            losses[index] = self._differentiate(pieces[index], index, n_columns)
+
+        self._gradient.start()
+        self._for_each(differentiate, len(pieces))
+        self.optimizer.step(self._gradient, learning_rate, effective_n_threads(self._n_threads))
+        return float(losses.sum())
+
+    def _differentiate(self, piece: Piece, index: int, n_columns: int) -> float:
+        dropout = Dropout.none()
+        if any(self._rates):
+            key = self.optimizer.n_steps, index
+            dropout = Dropout.seeded(self._rates, self._seed, *key)
+        logits, tape = forward(self.network, piece.inputs, dropout)
+        loss, d_logits = self._loss(logits, piece.targets, piece.weights)
+        d_logits /= max(1, n_columns)
+        for name, gradient in backward(self.network, d_logits, tape):
+            self._gradient.add(index, name, gradient)
+        return loss
+
+    def _prepare_rows(self, pieces: list[Piece]) -> None:
+        if self.network.embeddings is None:
+            return
+        batches = [piece.inputs.batch for piece in pieces if piece.inputs.batch is not None]
+        ids, positions = (
+            np.unique(np.concatenate([getattr(batch, name) for batch in batches]))
+            for name in ("input_ids", "position_ids")
+        )
+        self.optimizer.prepare(
+            {"embeddings.word_embeddings": ids, "embeddings.position_embeddings": positions}
+        )
+
+    def logits(self, examples: Examples) -> Array:
+        """Logits without dropout: (num_labels, n_columns), in the order of the examples."""
+        self.optimizer.finish()
+        num_labels = len(self.network.head.classifier.bias)
+        logits = np.empty((num_labels, examples.weights.size), self.parameters.vector.dtype)
+        for start in range(0, len(examples), TEXTS_A_BATCH):
+            rows = np.arange(start, min(start + TEXTS_A_BATCH, len(examples)))
+            pieces = examples.pieces(rows)
+            self._for_each(partial(_fill, logits, self.network, pieces), len(pieces))
+        return logits
+
+    def _for_each(self, function: Callable[[int], None], n_pieces: int) -> None:
+        # A single piece is not given to the threads of BLAS, whose sums depend on their number.
+        n_threads = effective_n_threads(self._n_threads) if n_pieces > 1 else 1
+        for_each(function, range(n_pieces), n_threads)
+
+
+def _fill(logits: Array, network: Network, pieces: list[Piece], index: int) -> None:
+    piece = pieces[index]
+    logits[:, piece.columns], _ = forward(network, piece.inputs, Dropout.none())

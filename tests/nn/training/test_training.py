@@ -1,0 +1,163 @@
+"""Examples, steps and epochs: the same on any number of threads, and they learn."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skdistilbert.nn.encoder import encode
+from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.training import examples as examples_module
+from skdistilbert.nn.training import frozen
+from skdistilbert.nn.training.dropout import DropoutRates
+from skdistilbert.nn.training.examples import Examples, balanced
+from skdistilbert.nn.training.frozen import frozen_states
+from skdistilbert.nn.training.loop import History, Plan, train
+from skdistilbert.nn.training.losses import cross_entropy
+from skdistilbert.nn.training.trainer import Trainer
+from skdistilbert.nn.weights import Encoder
+from tests.nn.training.test_gradients import RATES, TEXTS, a_network
+
+PLAN = Plan(
+    max_iter=30, batch_size=3, learning_rate=0.01, warmup=0.1, tol=1e-4, n_iter_no_change=10
+)
+TARGETS = np.array([0, 1, 2, 0, 1, 2])
+
+
+def a_trainer(network: Any = None, rates: DropoutRates = RATES, n_threads: int = 1) -> Trainer:  # noqa: ANN401
+    network = network or a_network(dtype=np.float32)
+    return Trainer(network, cross_entropy, rates, seed=0, weight_decay=0.01, n_threads=n_threads)
+
+
+def some_examples(**changes: Any) -> Examples:  # noqa: ANN401
+    examples = Examples(Ragged.from_lists(TEXTS), None, TARGETS, np.ones(6, np.float32))
+    return dataclasses.replace(examples, **changes)
+
+
+def fit(trainer: Trainer, examples: Examples, **options: Any) -> History:  # noqa: ANN401
+    plan = options.pop("plan", PLAN)
+    return train(trainer, examples, plan, np.random.RandomState(0), **options)
+
+
+def test_pieces_hold_all_texts_and_are_balanced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples_module, "TOKENS_A_PIECE", 64)
+    lengths = np.random.default_rng(0).integers(1, 20, 60)
+    texts = Ragged.from_lists([[1] * length for length in lengths])
+    batches = balanced(texts, np.arange(10, 60))
+    assert len(batches) % 2 == 0
+    tokens = [len(batch.input_ids) for batch in batches]
+    assert max(tokens) - min(tokens) <= 20
+    assert sorted(np.concatenate([batch.text_indices for batch in batches])) == [*range(10, 60)]
+    assert all((np.diff(batch.lengths) <= 0).all() for batch in batches)
+
+
+def test_a_single_text_is_one_piece() -> None:
+    assert len(some_examples().pieces(np.array([2]))) == 1
+
+
+def test_training_is_the_same_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples_module, "TOKENS_A_PIECE", 4)
+    vectors = []
+    for n_threads in (1, 2, 4):
+        trainer = a_trainer(n_threads=n_threads)
+        fit(trainer, some_examples())
+        vectors.append(trainer.parameters.vector)
+    np.testing.assert_array_equal(vectors[1], vectors[0])
+    np.testing.assert_array_equal(vectors[2], vectors[0])
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", None])
+def test_it_learns_by_heart(pooling: str | None) -> None:
+    network = a_network(pooling, dtype=np.float32)
+    examples = some_examples()
+    if pooling is None:  # a target a token: its own parity
+        of_tokens = examples.texts.input_ids % 2  # type: ignore[union-attr]
+        weights = np.ones(len(of_tokens), np.float32)
+        examples = some_examples(targets=of_tokens, weights=weights, by_token=True)
+    trainer = a_trainer(network, DropoutRates())
+    history = fit(trainer, examples, plan=PLAN._replace(max_iter=150, n_iter_no_change=150))
+    assert history.losses[-1] < history.losses[0] / 5
+    logits = trainer.logits(examples)
+    np.testing.assert_array_equal(logits.argmax(axis=0), examples.targets)
+
+
+def test_columns_without_weight_teach_nothing() -> None:
+    weights = np.array([1, 1, 1, 1, 1, 0], np.float32)
+    vectors = []
+    for last in (0, 2):
+        targets = np.array([0, 1, 2, 0, 1, last])
+        trainer = a_trainer(rates=DropoutRates())
+        fit(trainer, some_examples(targets=targets, weights=weights))
+        vectors.append(trainer.parameters.vector)
+    np.testing.assert_array_equal(*vectors)
+
+
+@pytest.mark.parametrize("limit", [0, 2**30])
+def test_frozen_layers_are_computed_once(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frozen, "MAX_BYTES_IN_MEMORY", limit)
+    whole = a_network(dtype=np.float32)
+    encoder = Encoder(whole.embeddings, whole.layers, 2, "gelu")  # type: ignore[arg-type]
+    texts = Ragged.from_lists(TEXTS)
+    states = frozen_states(encoder, texts, 2)
+    assert isinstance(states, np.memmap) == (limit == 0)
+    (batch,) = texts.batches(1000)
+    expected = encode(encoder, batch).T
+    np.testing.assert_allclose(states[texts.tokens_of(batch.text_indices)], expected, atol=1e-5)
+    assert frozen_states(encoder, texts, 0).shape == states.shape
+
+
+def test_training_on_states_is_training_on_top_of_frozen_layers() -> None:
+    whole = a_network(dtype=np.float32)
+    texts = Ragged.from_lists(TEXTS)
+    encoder = Encoder(whole.embeddings, whole.layers, 2, "gelu")  # type: ignore[arg-type]
+    states = frozen_states(encoder, texts, 1)
+    top = dataclasses.replace(whole, embeddings=None, layers=whole.layers[1:])
+    trainer = a_trainer(top)
+    expected = a_trainer(whole).logits(some_examples())
+    np.testing.assert_allclose(trainer.logits(some_examples(states=states)), expected, atol=1e-5)
+    history = fit(trainer, some_examples(states=states))
+    assert history.losses[-1] < history.losses[0]
+
+
+def test_the_best_weights_are_kept() -> None:
+    trainer = a_trainer()
+    scores, vectors = iter([0.1, 0.9, 0.5, 0.9]), []
+
+    def score() -> float:
+        vectors.append(trainer.parameters.vector.copy())
+        return next(scores)
+
+    history = fit(trainer, some_examples(), score=score, after_epoch=lambda h: len(h.losses) == 4)
+    assert history.scores == [0.1, 0.9, 0.5, 0.9]
+    np.testing.assert_array_equal(trainer.parameters.vector, vectors[1])
+
+
+def test_training_stops_where_nothing_improves() -> None:
+    history = fit(a_trainer(), some_examples(), score=lambda: 0.5)
+    assert len(history.scores) == PLAN.n_iter_no_change + 1
+    losses = [3.0, 2.0, 1.0, 1.00001]
+    assert History(losses).stands_still(PLAN._replace(n_iter_no_change=1))
+    assert not History(losses).stands_still(PLAN._replace(n_iter_no_change=2))
+
+
+def test_ctrl_c_ends_the_training_and_is_noted() -> None:
+    def interrupt(history: History) -> bool:
+        if len(history.losses) == 2:
+            raise KeyboardInterrupt
+        return False
+
+    history = fit(a_trainer(), some_examples(), after_epoch=interrupt)
+    assert history.interrupted
+    assert len(history.losses) == 2
+
+
+def test_divergence_is_named_and_spoils_nothing() -> None:
+    trainer = a_trainer()
+    trainer.network.head.classifier.weight[0, 0] = np.inf
+    before = trainer.parameters.vector.copy()
+    with pytest.raises(ValueError, match="Training diverged in step 1: .* lower learning rate"):
+        trainer.step(some_examples().pieces(np.arange(6)), 0.1)
+    np.testing.assert_array_equal(trainer.parameters.vector, before)
