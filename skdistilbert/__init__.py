@@ -11,7 +11,7 @@ from skdistilbert.models import (
     DistilBertModel,
     load_model,
 )
-from skdistilbert.tasks import embed, predict
+from skdistilbert.tasks import classify, embed, predict
 from skdistilbert.tokenization import WordPieceTokenizer
 
 __version__ = "0.1.0.dev0"
@@ -28,6 +28,7 @@ __all__ = [
     "DistilBertModel",
     "TruncationWarning",
     "WordPieceTokenizer",
+    "classify",
     "embed",
     "load_model",
     "predict",

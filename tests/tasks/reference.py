@@ -1,0 +1,45 @@
+"""Comparing our results with those of transformers' pipelines, stored or made just now."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import DATA
+from tests.tasks import peers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# For `@pytest.mark.parametrize("source", SOURCES)`.
+SOURCES = ["stored", pytest.param("live", marks=pytest.mark.parity)]
+
+
+def reference(name: str, source: str) -> peers.Json:
+    """Give the results for the tiny checkpoint of a task: those on file, or made now."""
+    if source == "live":
+        return peers.RESULTS[name](checkpoint(name))
+    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def checkpoint(name: str) -> Path:
+    return DATA / f"distilbert-tiny-{name}"
+
+
+def assert_same(got: peers.Json, expected: peers.Json, where: str = "result") -> None:
+    """Fail unless both are equal, numbers within 1e-5."""
+    if isinstance(expected, dict):
+        assert got.keys() == expected.keys(), where
+        for key, value in expected.items():
+            assert_same(got[key], value, f"{where}[{key!r}]")
+    elif isinstance(expected, list | tuple):
+        assert len(got) == len(expected), where
+        for row, value in enumerate(expected):
+            assert_same(got[row], value, f"{where}[{row}]")
+    elif isinstance(expected, float):
+        assert type(got) is float, where
+        assert got == pytest.approx(expected, abs=1e-5), where
+    else:
+        assert got == expected, where

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skdistilbert import (
+    DistilBertForSequenceClassification,
+    TruncationWarning,
+    WordPieceTokenizer,
+    classify,
+    load_model,
+)
+from tests.conftest import DATA
+from tests.tasks.peers import CLASSIFICATIONS
+from tests.tasks.reference import SOURCES, assert_same, checkpoint, reference
+from tests.tasks.texts import TEXTS
+
+DIRECTORY = checkpoint("sequence-classification")
+MODEL = DistilBertForSequenceClassification.from_pretrained(DIRECTORY)
+TOKENIZER = WordPieceTokenizer.from_pretrained(DIRECTORY)
+
+
+def with_labels(problem_type: str | None, num_labels: int) -> DistilBertForSequenceClassification:
+    labels = {index: MODEL.config.id2label[index] for index in range(num_labels)}
+    config = replace(MODEL.config, problem_type=problem_type, id2label=labels)
+    head = {
+        f"classifier.{name}": MODEL.weights[f"classifier.{name}"] for name in ("weight", "bias")
+    }
+    head = {name: tensor[:num_labels] for name, tensor in head.items()}
+    return DistilBertForSequenceClassification(config, {**MODEL.weights, **head})
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.filterwarnings("default")
+def test_labels_are_those_of_transformers(source: str) -> None:
+    expected = reference("sequence-classification", source)
+    for ((problem_type, num_labels), arguments), results in zip(
+        CLASSIFICATIONS, expected, strict=True
+    ):
+        model = with_labels(problem_type, num_labels)
+        got = classify(model, TOKENIZER, TEXTS, **arguments)
+        assert_same(got, results, f"{problem_type}, {num_labels}, {arguments}")
+
+
+def test_one_text_alone_and_many_in_any_order() -> None:
+    many = classify(MODEL, TOKENIZER, TEXTS, top_k=None)
+    backwards = classify(MODEL, TOKENIZER, TEXTS[::-1], top_k=None, n_threads=2)
+    assert_same(backwards[::-1], many)
+    assert_same([classify(MODEL, TOKENIZER, text, top_k=None) for text in TEXTS], many)
+    assert classify(MODEL, TOKENIZER, []) == []
+
+
+def test_scores_that_leave_float32_and_ties() -> None:
+    weights = {**MODEL.weights, "classifier.weight": np.zeros((3, 32), np.float32)}
+    weights["classifier.bias"] = np.float32([-1e4, 5, 5])
+    config = replace(MODEL.config, problem_type="multi_label_classification")
+    model = DistilBertForSequenceClassification(config, weights)
+    assert classify(model, TOKENIZER, "a", None)[-1] == {"label": "neutral", "score": 0.0}
+    assert [row["label"] for row in classify(model, TOKENIZER, "a", 2)] == ["angry", "pleased"]
+
+
+def test_what_is_no_classification() -> None:
+    with pytest.raises(
+        TypeError,
+        match="classify needs a DistilBertForSequenceClassification; got DistilBertForMaskedLM",
+    ):
+        classify(load_model(DATA / "distilbert-tiny-masked-lm"), TOKENIZER, "a")
+    with pytest.raises(ValueError, match="top_k must be an integer of at least 1; got 0"):
+        classify(MODEL, TOKENIZER, "a", top_k=0)
+    with pytest.raises(ValueError, match="one of softmax, sigmoid, none, or None .*; got 'tanh'"):
+        classify(MODEL, TOKENIZER, "a", function_to_apply="tanh")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Row 1: a text must be a string, got 5"):
+        classify(MODEL, TOKENIZER, ["a", 5])  # type: ignore[list-item]
+    with pytest.warns(TruncationWarning, match="1 of 2 texts have more than max_length=128"):
+        classify(MODEL, TOKENIZER, ["a", "a " * 200])

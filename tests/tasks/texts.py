@@ -1,0 +1,28 @@
+"""Texts that try the tasks: accents, emoji, Chinese, nothing at all, thousands of words."""
+
+from __future__ import annotations
+
+PLAIN = "Where is the first house of the old city? It is near the water, on the other side."
+ACCENTS = "Zo\u00eb's caf\u00e9 in A\u030aLESUND isn't na\u00efve\u2014\u0130stanbul & co\u0301n!"
+EMOJI = "the \U0001f469\u200d\U0001f692 won \U0001f3c6\U0001f3c6, good \U0001f600, (new) @home a#1"
+CHINESE = "he was in \u5317\u4eac and \u6771\u4eac\u90fd\u306b two\u3001three \uac00\ub098 years"
+ODD = "  \t\u00a0a\u200bb  [SEP] x [UNK] unbelievablyunbelievable \ufffd \n 3.14 e-mail "
+TEXTS = (PLAIN, ACCENTS, EMOJI, CHINESE, ODD, "", "a", "?!")
+
+_PARTS = (
+    PLAIN,
+    "She took \u00e9clairs to John's house;",
+    EMOJI,
+    "and they were there again.",
+    CHINESE,
+)
+
+
+def long_text(n_words: int) -> str:
+    """A text of so many words, in which no two stretches of some hundred words are the same."""
+    words: list[str] = []
+    step = 0
+    while len(words) < n_words:
+        words += _PARTS[step * step % 7 % 5].split() + ["no."] * (step % 3) + [str(step)]
+        step += 1
+    return " ".join(words[:n_words])
