@@ -241,7 +241,9 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         """(n_texts, n_classes)."""
         check_is_fitted(self)
         features = self._features(self._check_texts(X))
-        return self.head_.logits(np.ascontiguousarray(features.T)).T
+        # In float32 a text's logits would change with the number and order of texts beside it.
+        columns = np.ascontiguousarray(features.T, np.float64)
+        return self.head_.logits(columns).T.astype(np.float32)
 
     def decision_function(self, X: Iterable[str]) -> NDArray[np.float32]:
         """Logits of texts.
