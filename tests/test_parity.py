@@ -160,6 +160,30 @@ def test_embed_follows_directories_of_sentence_transformers(
 
 
 @pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("include_prompt", [True, False])
+@pytest.mark.parametrize("mode", get_args(Pooling))
+def test_prompts_are_those_of_sentence_transformers(
+    mode: Pooling, include_prompt: bool, tiny: Path, tmp_path: Path
+) -> None:
+    peer = pytest.importorskip("sentence_transformers")
+    theirs = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
+    modules = [theirs.Transformer(str(tiny), max_seq_length=16)]
+    modules += [theirs.Pooling(32, mode, include_prompt=include_prompt)]
+    prompts = {"query": "what is ", "long": "one two three four five six seven " * 4, "no": ""}
+    peer.SentenceTransformer(
+        modules=modules, prompts=prompts, default_prompt_name="query", device="cpu"
+    ).save(str(tmp_path))
+    model = peer.SentenceTransformer(str(tmp_path), device="cpu")
+    texts = ["the one", "", "what would you do? it is there, too. " * 3]
+    ours, tokenizer = load_model(tmp_path), WordPieceTokenizer.from_pretrained(tmp_path)
+    names = [{"prompt_name": name} for name in (*prompts, "document")]
+    for asked_for in (*names, {"prompt": ""}, {"prompt": "who is "}, {}):
+        got = embed(ours, tokenizer, texts, **asked_for)
+        np.testing.assert_allclose(got, model.encode(texts, **asked_for), atol=1e-5)
+
+
+@pytest.mark.parity
 @pytest.mark.minilm
 @pytest.mark.filterwarnings("default")
 def test_embed_of_minilm_is_that_of_sentence_transformers(minilm: Path) -> None:

@@ -42,12 +42,18 @@ class SentenceModules(NamedTuple):
     ----------
     poolings : tuple of str
         Their vectors are joined.
+    include_prompt : bool
+        Whether a prompt's tokens are pooled.
     after : tuple of DenseFiles or None
         None is a normalisation to unit length.
+    n_features : int
+        What the last module gives.
     """
 
     poolings: tuple[str, ...]
+    include_prompt: bool
     after: tuple[DenseFiles | None, ...]
+    n_features: int
 
 
 def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
@@ -74,13 +80,14 @@ def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
             f"{file}: expected Transformer, Pooling, then Dense or Normalize; got "
             f"{', '.join(kinds):.99}. Name a pooling, such as 'mean', to use the encoder alone."
         )
-    poolings, after = _read_poolings(paths[1] / "config.json"), list[DenseFiles | None]()
+    poolings, include_prompt = _read_pooling(paths[1] / "config.json")
+    after: list[DenseFiles | None] = []
     n_features = dim * len(poolings)
     for kind, path in zip(kinds[2:], paths[2:], strict=True):
         module = _read_dense(path, n_features) if kind == "Dense" else None
         n_features = len(module.tensors["linear.weight"]) if module else n_features
         after.append(module)
-    return SentenceModules(poolings, tuple(after))
+    return SentenceModules(poolings, include_prompt, tuple(after), n_features)
 
 
 def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]:  # noqa: ANN401
@@ -101,7 +108,7 @@ def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]: 
     return kinds, paths
 
 
-def _read_poolings(file: Path) -> tuple[str, ...]:
+def _read_pooling(file: Path) -> tuple[tuple[str, ...], bool]:
     config = read_json_object(file)
     for name in LEGACY_POOLINGS:
         _check_flag(config.get(name, False), name, file)
@@ -114,7 +121,9 @@ def _read_poolings(file: Path) -> tuple[str, ...]:
             f"{file}: pooling_mode must be one or several of "
             f"{', '.join(LEGACY_POOLINGS.values())}; got {stated!r:.99}."
         )
-    return tuple(poolings)
+    include_prompt = config.get("include_prompt", True)
+    _check_flag(include_prompt, "include_prompt", file)
+    return tuple(poolings), include_prompt
 
 
 def _check_flag(value: object, name: str, file: Path) -> None:

@@ -13,7 +13,7 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.nn.threads import effective_n_threads
 from skdistilbert.tasks import embed
-from skdistilbert.tasks.embedding import check_pooling
+from skdistilbert.tasks.embedding_plan import check_pooling
 from skdistilbert.tasks.encoding import check_max_length
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         self.fingerprint_ = encoder.fingerprint
         return encoder
 
+    def _embed_options(self) -> dict[str, Any]:
+        """Further arguments of `embed`, where an estimator has them."""
+        return {}
+
     def _features(self, texts: list[str]) -> NDArray[np.float32]:
         """Pooled features of texts: (n_texts, dim)."""
         encoder = self._load_encoder()
@@ -97,6 +101,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
             self.pooling,
             self.max_length,
             n_threads=self.n_threads,
+            **self._embed_options(),
         )
         finite = np.isfinite(features).all(axis=1)
         if not finite.all():

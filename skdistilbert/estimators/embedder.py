@@ -9,6 +9,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.base import PretrainedTextEstimator
+from skdistilbert.tasks.embedding_plan import plan_embedding
 
 if TYPE_CHECKING:
     import os
@@ -44,6 +45,11 @@ class DistilBertEmbedder(
         ``max_position_embeddings``.
     missing : {"error", "empty"}, default="error"
         What to do about None, NaN and pandas.NA: raise, naming the rows, or read them as "".
+    prompt : str, default=None
+        Put before every text. With ``pooling=None``, None is the default prompt of a
+        sentence-transformers directory and "" none; see `skdistilbert.embed`.
+    prompt_name : str, default=None
+        Name of a prompt in ``config_sentence_transformers.json``, such as "query".
     normalize : bool, default=False
         Scale each vector to unit length, so that dot products are cosines.
     n_threads : int, default=None
@@ -90,6 +96,8 @@ class DistilBertEmbedder(
         pooling: Pooling | None = "mean",
         max_length: int | None = None,
         missing: Missing = "error",
+        prompt: str | None = None,
+        prompt_name: str | None = None,
         normalize: bool = False,
         n_threads: int | None = None,
         revision: str | None = None,
@@ -100,6 +108,8 @@ class DistilBertEmbedder(
         self.pooling = pooling
         self.max_length = max_length
         self.missing = missing
+        self.prompt = prompt
+        self.prompt_name = prompt_name
         self.normalize = normalize
         self.n_threads = n_threads
         self.revision = revision
@@ -127,10 +137,18 @@ class DistilBertEmbedder(
         """
         self._check_texts(X)
         encoder = self._fit_encoder()
-        self._n_features_out = encoder.model.config.dim
-        if self.pooling is None:
-            self._n_features_out = self._features([""]).shape[1]
+        plan = plan_embedding(
+            encoder.model,
+            encoder.tokenizer,
+            self.pooling,
+            self.max_length,
+            **self._embed_options(),
+        )
+        self._n_features_out = plan.n_features
         return self
+
+    def _embed_options(self) -> dict[str, Any]:
+        return {"prompt": self.prompt, "prompt_name": self.prompt_name}
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:
         """Features of texts.

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint, write_checkpoint
+from skdistilbert.checkpoint.prompts import Prompts, read_prompts
 from skdistilbert.checkpoint.sentence_modules import read_sentence_modules
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
@@ -133,6 +134,11 @@ class DistilBertModel:
         if self._directory is None:
             return None
         return read_sentence_modules(self._directory, self.config.dim)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """What ``config_sentence_transformers.json`` wants before texts."""
+        return read_prompts(self._directory) if self._directory else Prompts()
 
     def save_pretrained(
         self,
@@ -266,8 +272,9 @@ class DistilBertModel:
     def pooled(
         self,
         input_ids: Sequence[Sequence[int]],
-        pooling: Pooling,
+        pooling: Pooling | Sequence[Pooling],
         *,
+        n_skipped: int = 0,
         n_threads: int | None = None,
     ) -> FloatArray:
         """One vector a text: its last hidden states, pooled.
@@ -277,13 +284,15 @@ class DistilBertModel:
         input_ids : list of lists of int
             Token ids, a list a text.
         pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}
-            As for `embed`.
+            As for `embed`; or a list of them, whose vectors are joined.
+        n_skipped : int, default=0
+            How many tokens at the start of each text, such as those of a prompt, are seen by the
+            others but not pooled; the last token always is.
         n_threads : int, default: as many as BLAS may use
 
         Returns
         -------
-        ndarray of shape (n_texts, dim)
+        ndarray of shape (n_texts, n_poolings * dim)
         """
-        return pooled_features(
-            self.encoder, check_ragged(input_ids, self.config), pooling, n_threads
-        )
+        texts = check_ragged(input_ids, self.config)
+        return pooled_features(self.encoder, texts, pooling, n_threads, n_skipped=n_skipped)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens
-from skdistilbert.nn.pooling import Pooling, pool
+from skdistilbert.nn.pooling import pool, without_first
 from skdistilbert.nn.threads import effective_n_threads, for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from skdistilbert.nn.packing import PackedBatch, Ragged
+    from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.weights import Array, Encoder
 
 # Larger batches gain nothing in BLAS, and their hidden states leave the cache.
@@ -37,19 +38,33 @@ def for_each_batch(
 
 
 def pooled_features(
-    encoder: Encoder, texts: Ragged, pooling: Pooling, n_threads: int | None = None
+    encoder: Encoder,
+    texts: Ragged,
+    pooling: Pooling | Sequence[Pooling],
+    n_threads: int | None = None,
+    *,
+    n_skipped: int = 0,
 ) -> Array:
-    """Pooled last hidden states, in the order of the texts: (n_texts, dim)."""
-    features = np.zeros((len(texts.lengths), encoder.dim), encoder.dtype)
+    """Pooled last hidden states, in the order of the texts: (n_texts, n_poolings * dim).
+
+    The first `n_skipped` tokens of each text are not pooled, unless there are no others.
+    """
+    poolings = (pooling,) if isinstance(pooling, str) else tuple(pooling)
+    shape = (len(texts.lengths), len(poolings), encoder.dim)
+    features = np.zeros(shape, encoder.dtype)
 
     def fill(batch: PackedBatch) -> None:
-        if pooling == "cls":
-            features[batch.text_indices] = encode_first_tokens(encoder, batch).T
-        else:
-            features[batch.text_indices] = pool(encode(encoder, batch), batch, pooling)
+        if set(poolings) == {"cls"} and not n_skipped:
+            features[batch.text_indices] = encode_first_tokens(encoder, batch).T[:, None]
+            return
+        hidden, tokens = encode(encoder, batch), batch
+        if n_skipped:
+            hidden, tokens = without_first(hidden, batch, n_skipped)
+        for index, pooling in enumerate(poolings):
+            features[batch.text_indices, index] = pool(hidden, tokens, pooling)
 
     for_each_batch(encoder, texts, fill, n_threads)
-    return features
+    return features.reshape(len(features), len(poolings) * encoder.dim)
 
 
 def padded_hidden_states(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -23,10 +24,25 @@ def pool(hidden: Array, batch: PackedBatch, pooling: Pooling) -> Array:
         return np.maximum.reduceat(hidden, starts, axis=1).T
     if pooling == "lasttoken":
         return hidden[:, starts + batch.lengths - 1].T
-    lengths = batch.lengths.astype(hidden.dtype)
+    totals = batch.lengths.astype(hidden.dtype)
     if pooling == "weightedmean":
-        hidden = hidden * (batch.position_ids + 1).astype(hidden.dtype)
-        lengths = lengths * (lengths + 1) / 2
+        weights = (batch.position_ids + 1).astype(hidden.dtype)
+        hidden = hidden * weights
+        totals = np.add.reduceat(weights, starts)
     if pooling == "mean_sqrt_len_tokens":
-        lengths = np.sqrt(lengths)
-    return (np.add.reduceat(hidden, starts, axis=1) / lengths).T
+        totals = np.sqrt(totals)
+    return (np.add.reduceat(hidden, starts, axis=1) / totals).T
+
+
+def without_first(hidden: Array, batch: PackedBatch, n_tokens: int) -> tuple[Array, PackedBatch]:
+    """Leave out the first tokens of each text, but never its last one."""
+    skipped = np.minimum(n_tokens, batch.lengths - 1)
+    places = np.arange(len(batch.position_ids)) - np.repeat(batch.starts, batch.lengths)
+    kept = places >= np.repeat(skipped, batch.lengths)
+    rest = replace(
+        batch,
+        lengths=batch.lengths - skipped,
+        input_ids=batch.input_ids[kept],
+        position_ids=batch.position_ids[kept],
+    )
+    return hidden[:, kept], rest

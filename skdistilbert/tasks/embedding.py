@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
-from skdistilbert.nn.pooling import POOLINGS
+from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
 
 if TYPE_CHECKING:
@@ -75,6 +73,8 @@ def embed(
     pooling: Pooling | None = None,
     max_length: int | None = None,
     *,
+    prompt: str | None = None,
+    prompt_name: str | None = None,
     n_threads: int | None = None,
 ) -> FloatArray:
     """One vector a text.
@@ -90,10 +90,17 @@ def embed(
         text, [CLS] and [SEP] among them; their sum by the root of their number; the mean weighted
         by position; the state of [SEP]. None, the default: what the checkpoint's ``modules.json``
         names, with all modules after the pooling, as ``SentenceTransformer.encode``; "cls" if it
-        has none. Prompts in ``config_sentence_transformers.json`` are not read.
+        has none.
     max_length : int, default: the model's ``max_position_embeddings`` (512)
         With the modules of ``modules.json`` at most the tokenizer's ``model_max_length``.
         Longer texts are cut to this many tokens, with one warning that counts them.
+    prompt : str, default=None
+        Put before every text. With ``modules.json``, None means the ``default_prompt_name`` of
+        ``config_sentence_transformers.json``, "" no prompt; and if the Pooling module has
+        ``include_prompt`` false, its tokens, and [CLS], are not pooled.
+    prompt_name : str, default=None
+        Name of a prompt in ``config_sentence_transformers.json`` to use as `prompt`. "query" and
+        "document" are empty where they are not there, as in sentence-transformers.
     n_threads : int, default: as many as BLAS may use
 
     Returns
@@ -104,9 +111,12 @@ def embed(
     Raises
     ------
     ValueError
-        If `pooling` is unknown, or `max_length` below 2 or more than the model has positions for.
+        If `pooling` or `prompt_name` is unknown, `prompt` and `prompt_name` are both given, or
+        `max_length` is below 2 or more than the model has positions for.
     TypeError
         If a text is not a string.
+    CheckpointError
+        If a file of sentence-transformers is malformed.
 
     Examples
     --------
@@ -116,58 +126,15 @@ def embed(
     >>> embed(model, tokenizer, "one text", pooling="mean").shape
     (32,)
     """
-    check_pooling(pooling)
-    if isinstance(texts, str):
-        (embedding,) = embed(model, tokenizer, [texts], pooling, max_length, n_threads=n_threads)
-        return np.asarray(embedding)
-    if max_length is None and pooling is None and model.sentence_modules is not None:
-        max_length = _max_seq_length(model, tokenizer)
-    max_length = check_max_length(max_length, model.config)
-    if pooling is None and model.sentence_modules is not None:
-        return _embed_by_modules(model, tokenizer, texts, max_length, n_threads)
-    pooling = pooling or "cls"
-    embeddings = np.empty((len(texts), model.config.dim), np.float32)
-    for rows, input_ids in encode_in_pieces(tokenizer, texts, max_length):
-        embeddings[rows] = model.pooled(input_ids, pooling, n_threads=n_threads)
-    return embeddings
-
-
-def _max_seq_length(model: DistilBertModel, tokenizer: WordPieceTokenizer) -> int:
-    positions = model.config.max_position_embeddings
-    return min(tokenizer.model_max_length or positions, positions)
-
-
-def _embed_by_modules(
-    model: DistilBertModel,
-    tokenizer: WordPieceTokenizer,
-    texts: Sequence[str],
-    max_length: int,
-    n_threads: int | None,
-) -> FloatArray:
-    """Embed as ``modules.json`` says: (n_texts, dim of the last module)."""
-    modules = model.sentence_modules
-    assert modules is not None
-    embeddings: FloatArray = np.concatenate(
-        [
-            embed(model, tokenizer, texts, pooling, max_length, n_threads=n_threads)  # type: ignore[arg-type]
-            for pooling in modules.poolings
-        ],
-        axis=1,
+    plan = plan_embedding(
+        model, tokenizer, pooling, max_length, prompt=prompt, prompt_name=prompt_name
     )
-    for module in modules.after:
-        if module is None:
-            embeddings = unit_length(embeddings)
-        elif module.activation not in DENSE_ACTIVATIONS:
-            raise CheckpointError(
-                f"{module.config_file}: activation_function must be one of "
-                f"{', '.join(DENSE_ACTIVATIONS)} of torch; got {module.activation!r:.99}."
-            )
-        else:
-            embeddings = dense(embeddings, module.tensors, module.activation)
-    return embeddings
-
-
-def check_pooling(pooling: str | None) -> None:
-    """Raise unless `pooling` is a known one, or None."""
-    if pooling is not None and pooling not in POOLINGS:
-        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}.")
+    one = isinstance(texts, str)
+    texts = [texts] if isinstance(texts, str) else texts
+    pooled = np.empty((len(texts), len(plan.poolings) * model.config.dim), np.float32)
+    for rows, input_ids in encode_in_pieces(tokenizer, texts, plan.max_length, plan.prompt):
+        pooled[rows] = model.pooled(
+            input_ids, plan.poolings, n_skipped=plan.n_skipped, n_threads=n_threads
+        )
+    embeddings = plan.after_pooling(pooled)
+    return embeddings[0] if one else embeddings

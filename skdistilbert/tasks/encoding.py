@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from skdistilbert.exceptions import TruncationWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.tokenization import WordPieceTokenizer
@@ -34,9 +34,11 @@ def check_max_length(max_length: int | None, config: DistilBertConfig) -> int:
 
 
 def encode_in_pieces(
-    tokenizer: WordPieceTokenizer, texts: Sequence[str], max_length: int
+    tokenizer: WordPieceTokenizer, texts: Sequence[str], max_length: int, prompt: str = ""
 ) -> Iterator[tuple[slice, list[list[int]]]]:
     """Yield which texts, and their token ids; warn once, at the end, if any had to be cut.
+
+    The prompt comes before every text.
 
     Raises
     ------
@@ -46,7 +48,8 @@ def encode_in_pieces(
     n_truncated = 0
     for start in range(0, len(texts), TEXTS_AT_A_TIME):
         rows = slice(start, start + TEXTS_AT_A_TIME)
-        encoded = tokenizer.encode_ragged(texts[rows], max_length=max_length, first_row=start)
+        prompted = texts[rows] if not prompt else _with_prompt(prompt, texts[rows])
+        encoded = tokenizer.encode_ragged(prompted, max_length=max_length, first_row=start)
         n_truncated += encoded.n_truncated
         yield rows, encoded.input_ids
     if n_truncated:
@@ -56,6 +59,11 @@ def encode_in_pieces(
             TruncationWarning,
             stacklevel=_stacklevel_of_caller(),
         )
+
+
+def _with_prompt(prompt: str, texts: Iterable[str]) -> Iterator[str]:
+    # What is no string is left to the tokenizer, which names its row.
+    return (prompt + text if isinstance(text, str) else text for text in texts)
 
 
 def _stacklevel_of_caller() -> int:

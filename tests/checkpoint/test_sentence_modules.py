@@ -2,16 +2,29 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from skdistilbert import CheckpointError, DistilBertEmbedder
+from skdistilbert import (
+    CheckpointError,
+    DistilBertEmbedder,
+    TruncationWarning,
+    WordPieceTokenizer,
+    embed,
+    load_model,
+    predict,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from skdistilbert import DistilBertModel
+    from skdistilbert.nn.pooling import Pooling
+
+PROMPTS = {"query": "what is ", "passage": "one "}
 
 
 @pytest.fixture
@@ -50,6 +63,8 @@ def test_the_embedder_follows_the_modules(directory: Path) -> None:
         ("1_Pooling", {"pooling_mode": 3}, "pooling_mode must be one or several of cls, "),
         ("1_Pooling", {"pooling_mode": []}, r"pooling_mode must be .* got \[\]"),
         ("1_Pooling", {"pooling_mode_cls_token": "no"}, "pooling_mode_cls_token must be true or"),
+        ("1_Pooling", {"include_prompt": "no"}, "include_prompt must be true or false; got 'no'"),
+        ("2_Dense", {"use_residual": True}, "use_residual, .* not supported"),
         ("2_Dense", {"in_features": 33}, "in_features must be 32, .* got 33"),
         ("2_Dense", {"out_features": 10**9}, r"2_Dense.model.safetensors: expected the tensors"),
         ("2_Dense", {"bias": None}, "bias must be true or false; got None"),
@@ -103,3 +118,92 @@ def test_a_pickled_dense_module_is_refused_with_the_remedy(directory: Path) -> N
     with pytest.raises(CheckpointError, match="Pickles are never read; convert it once"):
         DistilBertEmbedder(directory, pooling=None).fit(["one"])
     DistilBertEmbedder(directory, pooling="mean").fit(["one"])
+
+
+def edit(file: Path, **values: object) -> None:
+    config = json.loads(file.read_text()) if file.is_file() else {}
+    file.write_text(json.dumps(config | values))
+
+
+def pair(directory: Path) -> tuple[DistilBertModel, WordPieceTokenizer]:
+    return load_model(directory), WordPieceTokenizer.from_pretrained(directory)
+
+
+def test_prompts_come_before_every_text(directory: Path) -> None:
+    without = pair(directory)
+    expected = embed(*without, ["what is it", "what is "])
+    edit(directory / "config_sentence_transformers.json", prompts=PROMPTS)
+    ours = pair(directory)
+    texts = ["it", ""]
+    for asked_for in ({"prompt": "what is "}, {"prompt_name": "query"}):
+        np.testing.assert_allclose(embed(*ours, texts, **asked_for), expected, atol=1e-6)
+        np.testing.assert_allclose(embed(*ours, "it", **asked_for), expected[0], atol=1e-6)
+        embedder = DistilBertEmbedder(directory, pooling=None, **asked_for)
+        np.testing.assert_allclose(embedder.fit_transform(texts), expected, atol=1e-6)
+    np.testing.assert_array_equal(embed(*ours, texts), embed(*without, texts))
+    np.testing.assert_array_equal(
+        embed(*ours, texts, prompt_name="document"), embed(*ours, texts)
+    )  # empty, as sentence-transformers has it
+
+
+def test_the_default_prompt_belongs_to_the_modules(directory: Path) -> None:
+    file = directory / "config_sentence_transformers.json"
+    edit(file, prompts=PROMPTS, default_prompt_name="query")
+    ours = pair(directory)
+
+    def without(text: str, pooling: Pooling | None = None) -> np.ndarray:
+        return embed(*ours, text, pooling, prompt="")
+
+    np.testing.assert_array_equal(embed(*ours, "it"), without("what is it"))
+    np.testing.assert_array_equal(embed(*ours, "it", "mean"), without("it", "mean"))
+    np.testing.assert_array_equal(
+        embed(*ours, "it", "mean", prompt_name="passage"), without("one it", "mean")
+    )
+
+
+def test_a_prompt_may_be_seen_without_being_pooled(directory: Path) -> None:
+    edit(directory / "1_Pooling" / "config.json", include_prompt=False, pooling_mode="mean")
+    modules = json.loads((directory / "modules.json").read_text())
+    (directory / "modules.json").write_text(json.dumps(modules[:2]))
+    ours = pair(directory)
+    (states,) = predict(*ours, "what is it then")  # [CLS] what is it then [SEP]
+    got = embed(*ours, ["it then"], prompt="what is ")
+    np.testing.assert_allclose(got[0], states[3:].mean(axis=0), atol=1e-6)
+    with pytest.warns(TruncationWarning):
+        cut = embed(*ours, ["it then"], prompt="what is ", max_length=4)
+    np.testing.assert_allclose(cut[0], predict(*ours, "what is")[0, -1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"prompt_name": "no"}, ValueError, "'query', 'document', 'passage', .*; got 'no'"),
+        ({"prompt_name": "query", "prompt": "a"}, ValueError, "not both; got 'a' and 'query'"),
+        ({"prompt": 3}, TypeError, "prompt must be a string; got 3"),
+    ],
+)
+def test_wrong_prompts_are_named(
+    arguments: dict[str, Any], error: type[Exception], message: str, directory: Path
+) -> None:
+    edit(directory / "config_sentence_transformers.json", prompts=PROMPTS)
+    with pytest.raises(error, match=message):
+        embed(*pair(directory), "a", **arguments)
+    with pytest.raises(error, match=message):
+        DistilBertEmbedder(directory, **arguments).fit(["a"])
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"prompts": ["a"]}, "prompts must be an object; got"),
+        ({"prompts": {"a": 3}}, "prompt 'a' must be a string; got 3"),
+        ({"default_prompt_name": "a"}, "default_prompt_name must be one of 'query', 'document'"),
+        ({"default_prompt_name": ["a"]}, "default_prompt_name must be one of"),
+    ],
+)
+def test_malformed_prompts_are_named(
+    config: dict[str, Any], message: str, directory: Path
+) -> None:
+    edit(directory / "config_sentence_transformers.json", **config)
+    with pytest.raises(CheckpointError, match=message):
+        embed(*pair(directory), "a")

@@ -1,0 +1,126 @@
+"""What `embed` is to do, from its arguments and what sentence-transformers' files say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
+from skdistilbert.nn.pooling import POOLINGS
+from skdistilbert.tasks.encoding import check_max_length
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from skdistilbert.checkpoint.prompts import Prompts
+    from skdistilbert.checkpoint.sentence_modules import DenseFiles
+    from skdistilbert.models import DistilBertModel
+    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tokenization import WordPieceTokenizer
+
+    FloatArray = NDArray[np.float32]
+
+
+class EmbeddingPlan(NamedTuple):
+    """How texts become vectors; every part has been checked.
+
+    Attributes
+    ----------
+    prompt : str
+        Comes before every text.
+    max_length : int
+        In tokens.
+    n_skipped : int
+        How many tokens, those of a prompt, are not pooled.
+    poolings : tuple of str
+        Their vectors are joined.
+    after : tuple of DenseFiles or None
+        The modules after the pooling; None is a normalisation to unit length.
+    n_features : int
+        Of a vector after all that.
+    """
+
+    prompt: str
+    max_length: int
+    n_skipped: int
+    poolings: tuple[Pooling, ...]
+    after: tuple[DenseFiles | None, ...]
+    n_features: int
+
+    def after_pooling(self, pooled: FloatArray) -> FloatArray:
+        """Apply Dense and Normalize in their order: (n_texts, n_features)."""
+        for module in self.after:
+            if module is None:
+                pooled = unit_length(pooled)
+            else:
+                pooled = dense(pooled, module.tensors, module.activation)
+        return pooled
+
+
+def plan_embedding(
+    model: DistilBertModel,
+    tokenizer: WordPieceTokenizer,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+    *,
+    prompt: str | None = None,
+    prompt_name: str | None = None,
+) -> EmbeddingPlan:
+    """Check the arguments of `embed`, which see, and decide what they leave open."""
+    check_pooling(pooling)
+    modules = model.sentence_modules if pooling is None else None
+    if max_length is None and modules is not None and tokenizer.model_max_length is not None:
+        max_length = min(tokenizer.model_max_length, model.config.max_position_embeddings)
+    max_length = check_max_length(max_length, model.config)
+    prompt = _choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
+    if modules is None:
+        return EmbeddingPlan(prompt, max_length, 0, (pooling or "cls",), (), model.config.dim)
+    for module in filter(None, modules.after):
+        _check_activation(module)
+    n_skipped = 0
+    if prompt and not modules.include_prompt:
+        (prompt_ids,) = tokenizer.encode_ragged([prompt], max_length=max_length).input_ids
+        n_skipped = len(prompt_ids) - 1  # without [SEP]
+    poolings = cast("tuple[Pooling, ...]", modules.poolings)  # checked when they were read
+    return EmbeddingPlan(
+        prompt, max_length, n_skipped, poolings, modules.after, modules.n_features
+    )
+
+
+def check_pooling(pooling: str | None) -> None:
+    """Raise unless `pooling` is a known one, or None."""
+    if pooling is not None and pooling not in POOLINGS:
+        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}.")
+
+
+def _choose_prompt(
+    prompts: Prompts, prompt: str | None, prompt_name: str | None, *, use_default: bool
+) -> str:
+    """Give the prompt that is asked for by its text or name, or else the default; or ""."""
+    if prompt is not None and prompt_name is not None:
+        raise ValueError(
+            f"Give prompt or prompt_name, not both; got {prompt!r:.99} and {prompt_name!r:.99}."
+        )
+    if prompt is not None:
+        if not isinstance(prompt, str):
+            raise TypeError(f"prompt must be a string; got {prompt!r:.99}.")
+        return prompt
+    if prompt_name is None and use_default:
+        prompt_name = prompts.default_name
+    if prompt_name is None:
+        return ""
+    if prompt_name not in prompts.texts:
+        raise ValueError(
+            f"prompt_name must be one of {', '.join(map(repr, prompts.texts))}, the prompts of "
+            f"this checkpoint; got {prompt_name!r:.99}."
+        )
+    return prompts.texts[prompt_name]
+
+
+def _check_activation(module: DenseFiles) -> None:
+    if module.activation not in DENSE_ACTIVATIONS:
+        raise CheckpointError(
+            f"{module.config_file}: activation_function must be one of "
+            f"{', '.join(DENSE_ACTIVATIONS)} of torch; got {module.activation!r:.99}."
+        )
