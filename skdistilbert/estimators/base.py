@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,12 +60,23 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _locate(self) -> Location:
         """Find the checkpoint: at the commit it was fitted with, if it was."""
-        return locate_checkpoint(
-            self.model,
-            revision=getattr(self, "revision_", None) or self.revision,
-            cache_dir=self.cache_dir,
-            local_files_only=self.local_files_only,
-        )
+        commit = getattr(self, "revision_", None)
+        if commit and Path(self.model).is_dir():  # they have moved from the hub to a directory
+            commit = None
+        try:
+            return locate_checkpoint(
+                self.model,
+                revision=commit or self.revision,
+                cache_dir=self.cache_dir,
+                local_files_only=self.local_files_only,
+            )
+        except CheckpointError as error:
+            if not hasattr(self, "fingerprint_"):
+                raise
+            raise CheckpointError(
+                f"{error} This {type(self).__name__} is fitted, but holds no weights, only where "
+                "they were; if they are elsewhere now, set_params(model=...) says where."
+            ) from error
 
     def _check_fingerprint(self, encoder: PretrainedEncoder) -> None:
         fitted_on = getattr(self, "fingerprint_", encoder.fingerprint)

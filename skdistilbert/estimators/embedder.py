@@ -76,7 +76,8 @@ class DistilBertEmbedder(
 
     Notes
     -----
-    The weights are no part of a pickle: it holds the path and the fingerprint.
+    The weights are no part of a pickle: it holds the path and the fingerprint. If they have moved
+    when it is loaded, ``set_params(model=...)`` says where to; other weights are an error.
 
     Examples
     --------

@@ -38,8 +38,7 @@ _loading = Lock()
 
 def load_pretrained_encoder(directory: Path) -> PretrainedEncoder:
     """Give the encoder in a directory, shared with all who use it now, freed when none does."""
-    directory = directory.absolute()
-    key = (directory, *_file_states(directory))
+    key = (directory.resolve(), *_file_states(directory))
     with _loading:
         encoder = _loaded.get(key)
         if encoder is None:

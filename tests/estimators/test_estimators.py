@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import gc
 import pickle
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -21,7 +18,6 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.estimators import pretrained
 from skdistilbert.tokenization import WordPieceTokenizer
 from tests.conftest import DATA
 
@@ -104,37 +100,6 @@ def test_pipeline_cross_validation_and_grid_search(tiny: Path) -> None:
     assert isinstance(search.best_estimator_, Pipeline)
     search = GridSearchCV(quick(tiny), {"pooling": ["cls", "mean"]}, cv=3, error_score="raise")
     assert search.fit(TEXTS, LABELS).predict(TEXTS).shape == (9,)
-
-
-def test_clones_and_pickles_are_small_and_the_same(estimator: Estimator) -> None:
-    estimator.fit(TEXTS, LABELS)
-    expected = result(estimator, TEXTS)
-    assert not hasattr(clone(estimator), "fingerprint_")
-    pickled = pickle.dumps(estimator)
-    assert len(pickled) < 20_000
-    np.testing.assert_allclose(result(pickle.loads(pickled), TEXTS), expected, atol=1e-6)
-
-
-def test_a_pickle_knows_its_weights(estimator: Estimator, tmp_path: Path, tiny: Path) -> None:
-    directory = shutil.copytree(tiny, tmp_path / "model")
-    pickled = pickle.dumps(estimator.set_params(model=directory).fit(TEXTS, LABELS))
-    shutil.rmtree(directory)
-    with pytest.raises(CheckpointError, match="is not a directory"):
-        result(pickle.loads(pickled), TEXTS)
-    shutil.copytree(DATA / "distilbert-tiny-masked-lm", directory)
-    with pytest.raises(CheckpointError, match="these are not the weights that this DistilBert"):
-        result(pickle.loads(pickled), TEXTS)
-
-
-def test_a_process_keeps_one_copy_of_a_checkpoint_and_frees_it(tiny: Path) -> None:
-    gc.collect()
-    before = len(pretrained._loaded)
-    estimators = [DistilBertEmbedder(tiny, pooling=p).fit(TEXTS) for p in ("cls", "mean")]
-    assert len(pretrained._loaded) == before + 1
-    assert estimators[0]._encoder is estimators[1]._encoder
-    del estimators
-    gc.collect()
-    assert len(pretrained._loaded) == before
 
 
 def test_refitting_reads_the_parameters_anew(tiny: Path) -> None:

@@ -1,0 +1,166 @@
+"""Estimators in files: they name their weights and hold none."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import shutil
+import weakref
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from skdistilbert import CheckpointError, DistilBertClassifier, DistilBertEmbedder
+from skdistilbert.estimators import pretrained
+from tests.conftest import DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from skdistilbert.nn.heads import SequenceClassificationHead
+
+    Estimator = DistilBertEmbedder | DistilBertClassifier
+
+TEXTS = [f"{a} {b}" for a in ("what", "who", "where") for b in ("is it", "would you do", "then")]
+LABELS = [label for label in ("thing", "person", "place") for _ in range(3)]
+SMALL = 20_000  # bytes
+
+
+def classifier(model: Path) -> DistilBertClassifier:
+    return DistilBertClassifier(model, max_iter=500, tol=1e-2, random_state=0)
+
+
+@pytest.fixture(params=[DistilBertEmbedder, classifier], ids=["embedder", "classifier"])
+def estimator(request: pytest.FixtureRequest, tiny: Path) -> Estimator:
+    fitted: Estimator = request.param(tiny).fit(TEXTS, LABELS)
+    return fitted
+
+
+@pytest.fixture
+def pipeline(tiny: Path) -> Any:  # noqa: ANN401
+    return make_pipeline(DistilBertEmbedder(tiny), LogisticRegression()).fit(TEXTS, LABELS)
+
+
+def result(estimator: Estimator) -> np.ndarray:
+    if isinstance(estimator, DistilBertEmbedder):
+        return estimator.transform(TEXTS)
+    return estimator.decision_function(TEXTS)
+
+
+def with_joblib(estimator: object) -> bytes:
+    file = BytesIO()
+    joblib.dump(estimator, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("dump", "load"),
+    [(pickle.dumps, pickle.loads), (with_joblib, lambda content: joblib.load(BytesIO(content)))],
+    ids=["pickle", "joblib"],
+)
+def test_files_are_small_and_give_the_same(
+    estimator: Estimator,
+    pipeline: Any,  # noqa: ANN401
+    dump: Callable[[object], bytes],
+    load: Callable[[bytes], Any],
+) -> None:
+    assert len(dump(estimator)) < SMALL
+    np.testing.assert_allclose(result(load(dump(estimator))), result(estimator), atol=1e-5)
+    assert len(dump(pipeline)) < SMALL
+    assert load(dump(pipeline)).predict(TEXTS).tolist() == pipeline.predict(TEXTS).tolist()
+
+
+@pytest.mark.minilm
+def test_files_with_real_weights_are_small(minilm: Path) -> None:
+    pipeline = make_pipeline(DistilBertEmbedder(minilm), LogisticRegression()).fit(TEXTS, LABELS)
+    assert len(pickle.dumps(pipeline)) < SMALL
+    assert len(with_joblib(pipeline)) < SMALL
+    fitted = classifier(minilm).fit(TEXTS, LABELS)
+    learnt = n_bytes(fitted.head_)  # 384 * 384 weights are the head's own
+    assert learnt > 590_000
+    assert len(pickle.dumps(fitted)) < learnt + SMALL
+
+
+def n_bytes(head: SequenceClassificationHead) -> int:
+    layers = (head.pre_classifier, head.classifier)
+    return sum(layer.weight.nbytes + layer.bias.nbytes for layer in layers)
+
+
+def test_clones_are_not_fitted(estimator: Estimator) -> None:
+    assert not hasattr(clone(estimator), "fingerprint_")
+
+
+def test_a_file_knows_its_weights(estimator: Estimator, tmp_path: Path, tiny: Path) -> None:
+    directory = shutil.copytree(tiny, tmp_path / "model")
+    file = pickle.dumps(estimator.set_params(model=directory).fit(TEXTS, LABELS))
+    shutil.rmtree(directory)
+    with pytest.raises(CheckpointError, match=r"is not a directory.* set_params\(model=...\)"):
+        result(pickle.loads(file))
+    shutil.copytree(DATA / "distilbert-tiny-masked-lm", directory)
+    with pytest.raises(CheckpointError, match="these are not the weights that this DistilBert"):
+        result(pickle.loads(file))
+    moved = pickle.loads(file).set_params(model=tiny)
+    np.testing.assert_allclose(result(moved), result(estimator), atol=1e-5)
+
+
+def test_weights_move_from_the_hub_to_a_directory(tmp_path: Path, tiny: Path) -> None:
+    repo, commit = tmp_path / "models--owner--name", "0" * 40
+    shutil.copytree(tiny, repo / "snapshots" / commit)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(commit)
+    embedder = DistilBertEmbedder("owner/name", cache_dir=tmp_path, local_files_only=True)
+    expected = embedder.fit_transform(TEXTS)
+    assert embedder.revision_ == commit
+    moved = pickle.loads(pickle.dumps(embedder)).set_params(model=tiny)
+    np.testing.assert_allclose(moved.transform(TEXTS), expected, atol=1e-5)
+
+
+def test_a_process_keeps_one_copy_of_a_checkpoint_and_frees_it(tmp_path: Path, tiny: Path) -> None:
+    directory = shutil.copytree(tiny, tmp_path / "model")
+    (tmp_path / "link").symlink_to(directory)
+    estimators = [
+        DistilBertEmbedder(directory).fit(TEXTS),
+        DistilBertEmbedder(tmp_path / "link", pooling="cls").fit(TEXTS),
+        DistilBertEmbedder(directory / ".." / "model").fit(TEXTS),
+        classifier(directory).fit(TEXTS, LABELS),
+    ]
+    estimators.append(pickle.loads(pickle.dumps(estimators[0])))
+    result(estimators[-1])
+    encoders = {id(estimator._encoder) for estimator in estimators}
+    assert len(encoders) == 1
+    encoder = weakref.ref(estimators[0]._encoder)
+    while estimators:
+        assert encoder() is not None
+        estimators.pop()
+    gc.collect()
+    assert encoder() is None
+    assert all(directory not in key for key in pretrained._loaded)
+
+
+TRUSTED = [  # as the README says
+    "skdistilbert.estimators.embedder.DistilBertEmbedder",
+    "skdistilbert.estimators.classifier.DistilBertClassifier",
+    "skdistilbert.nn.heads.SequenceClassificationHead",
+    "skdistilbert.nn.weights.Linear",
+]
+
+
+def test_skops_files(tiny: Path) -> None:
+    io = pytest.importorskip("skops.io")
+    embedder = DistilBertEmbedder(str(tiny))
+    pipeline = make_pipeline(embedder, LogisticRegression()).fit(TEXTS, LABELS)
+    fitted = classifier(tiny).set_params(model=str(tiny)).fit(TEXTS, LABELS)
+    for estimator, used in ((pipeline, TRUSTED[:1]), (fitted, TRUSTED[1:])):
+        content = io.dumps(estimator)
+        assert sorted(io.get_untrusted_types(data=content)) == sorted(used)
+        loaded = io.loads(content, trusted=TRUSTED)
+        np.testing.assert_allclose(
+            loaded.predict_proba(TEXTS), estimator.predict_proba(TEXTS), atol=1e-5
+        )
