@@ -11,7 +11,7 @@ from skdistilbert.models import (
     DistilBertModel,
     load_model,
 )
-from skdistilbert.tasks import classify, embed, predict
+from skdistilbert.tasks import classify, embed, predict, unmask
 from skdistilbert.tokenization import WordPieceTokenizer
 
 __version__ = "0.1.0.dev0"
@@ -32,4 +32,5 @@ __all__ = [
     "embed",
     "load_model",
     "predict",
+    "unmask",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
 from skdistilbert.models.base import DistilBertModel, EncodedPadded
+from skdistilbert.models.inputs import check_ragged
 from skdistilbert.models.outputs import (
     MaskedLMOutput,
     QuestionAnsweringModelOutput,
@@ -16,6 +17,7 @@ from skdistilbert.models.outputs import (
 )
 from skdistilbert.nn.functional import linear
 from skdistilbert.nn.heads import MaskedLMHead, SequenceClassificationHead
+from skdistilbert.nn.inference import token_outputs
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.names import Head
 
     FloatArray = NDArray[np.float32]
+
+Row = TypeVar("Row")
 
 
 class DistilBertForSequenceClassification(DistilBertModel):
@@ -146,6 +150,41 @@ class DistilBertForMaskedLM(DistilBertModel):
     def _head(self) -> MaskedLMHead:
         config = self.config
         return MaskedLMHead.from_tensors(self.weights, config.activation, config.layer_norm_eps)
+
+    def at_tokens(
+        self,
+        input_ids: Sequence[Sequence[int]],
+        token_id: int,
+        function: Callable[[FloatArray], Sequence[Row]],
+        *,
+        n_threads: int | None = None,
+    ) -> list[Sequence[Row]]:
+        """Apply a function to the logits of one kind of token; no others are projected.
+
+        Parameters
+        ----------
+        input_ids : list of lists of int
+            Token ids, a list a text.
+        token_id : int
+            Which tokens: usually [MASK].
+        function : callable
+            Takes logits of shape (n_tokens, vocab_size), gives a row a token. Logits are not
+            kept, as those of many texts would fill the memory. It is called in several threads.
+        n_threads : int, default: as many as BLAS may use
+
+        Returns
+        -------
+        list of sequences
+            The rows of each text.
+        """
+        texts = check_ragged(input_ids, self.config)
+        return token_outputs(
+            self.encoder,
+            texts,
+            lambda hidden: function(np.ascontiguousarray(self._head.logits(hidden).T)),
+            texts.input_ids == token_id,
+            n_threads,
+        )
 
     def _with_head(self, encoded: EncodedPadded) -> MaskedLMOutput:
         _, hidden_states, attentions = encoded.states

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from skdistilbert.nn.threads import effective_n_threads, for_each
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from skdistilbert.nn.packing import PackedBatch, Ragged
+    from skdistilbert.nn.packing import BoolArray, PackedBatch, Ragged
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.weights import Array, Encoder
+
+Row = TypeVar("Row")
 
 # Larger batches gain nothing in BLAS, and their hidden states leave the cache.
 MAX_TOKENS = 512
@@ -65,6 +67,45 @@ def pooled_features(
 
     for_each_batch(encoder, texts, fill, n_threads)
     return features.reshape(len(features), len(poolings) * encoder.dim)
+
+
+def token_outputs(
+    encoder: Encoder,
+    texts: Ragged,
+    head: Callable[[Array], Sequence[Row]],
+    wanted: BoolArray,
+    n_threads: int | None = None,
+) -> list[Sequence[Row]]:
+    """Give what a head makes of the wanted tokens, and of no others.
+
+    Parameters
+    ----------
+    encoder, n_threads
+    texts : Ragged
+        Made from lists, so that positions count from 0.
+    head : callable
+        (dim, n_tokens) -> a row a token; called in several threads.
+    wanted : bool ndarray of shape (n_tokens,)
+
+    Returns
+    -------
+    list of sequences
+        One a text, in the order of the texts: the rows of its wanted tokens, in their order.
+    """
+    starts = np.cumsum(texts.lengths) - texts.lengths
+    outputs: list[Sequence[Row]] = [()] * len(texts.lengths)
+
+    def fill(batch: PackedBatch) -> None:
+        keep = wanted[starts[batch.token_texts] + batch.position_ids]
+        rows = head(np.ascontiguousarray(encode(encoder, batch)[:, keep]))
+        start = 0
+        n_wanted = np.add.reduceat(keep, batch.starts, dtype=np.intp)
+        for text, n_rows in zip(batch.text_indices, n_wanted.tolist(), strict=True):
+            outputs[text] = rows[start : start + n_rows]
+            start += n_rows
+
+    for_each_batch(encoder, texts, fill, n_threads)
+    return outputs
 
 
 def padded_hidden_states(

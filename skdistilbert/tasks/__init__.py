@@ -2,5 +2,6 @@
 
 from skdistilbert.tasks.classification import classify
 from skdistilbert.tasks.embedding import embed, predict
+from skdistilbert.tasks.masked_words import unmask
 
-__all__ = ["classify", "embed", "predict"]
+__all__ = ["classify", "embed", "predict", "unmask"]

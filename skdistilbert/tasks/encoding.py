@@ -57,7 +57,7 @@ def encode_in_pieces(
             f"{n_truncated} of {len(texts)} texts have more than max_length={max_length} tokens; "
             "what stands after that was not read.",
             TruncationWarning,
-            stacklevel=_stacklevel_of_caller(),
+            stacklevel=stacklevel_of_caller(),
         )
 
 
@@ -66,7 +66,7 @@ def _with_prompt(prompt: str, texts: Iterable[str]) -> Iterator[str]:
     return (prompt + text if isinstance(text, str) else text for text in texts)
 
 
-def _stacklevel_of_caller() -> int:
+def stacklevel_of_caller() -> int:
     """Count the frames up to the first outside of this package, which the warning is for."""
     package = str(Path(__file__).parents[1])
     level, frame = 0, sys._getframe()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.tasks.texts import TEXTS
+from tests.tasks.texts import LONG_MASKED, MASKED, TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,25 @@ def classifications(directory: Path) -> Json:
     return results
 
 
+GUESSES: list[dict[str, Json]] = [
+    {},
+    {"top_k": 2},
+    {"targets": ["it", "##s", "it", "?"], "top_k": 9},
+    {"targets": "[PAD]"},
+    {"targets": ["Where", "unbelievable", "\u5317\u4eac", "\u00e9t\u00e9"], "top_k": 3},
+]
+
+
+def guesses(directory: Path) -> Json:
+    """A list a case, of results a text."""
+    from transformers import DistilBertForMaskedLM
+
+    model = DistilBertForMaskedLM.from_pretrained(directory)
+    pipeline = _pipeline("fill-mask", model, directory)
+    texts, cut = [*MASKED, LONG_MASKED], {"truncation": True}
+    return [pipeline(texts, tokenizer_kwargs=cut, **arguments) for arguments in GUESSES]
+
+
 def _pipeline(task: str, model: Json, directory: Path) -> Json:
     import transformers
 
@@ -55,4 +74,7 @@ def _pipeline(task: str, model: Json, directory: Path) -> Json:
     return transformers.pipeline(task, model=model.eval(), tokenizer=tokenizer, device="cpu")
 
 
-RESULTS: dict[str, Callable[[Path], Json]] = {"sequence-classification": classifications}
+RESULTS: dict[str, Callable[[Path], Json]] = {
+    "sequence-classification": classifications,
+    "masked-lm": guesses,
+}

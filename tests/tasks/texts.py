@@ -9,6 +9,15 @@ CHINESE = "he was in \u5317\u4eac and \u6771\u4eac\u90fd\u306b two\u3001three \u
 ODD = "  \t\u00a0a\u200bb  [SEP] x [UNK] unbelievablyunbelievable \ufffd \n 3.14 e-mail "
 TEXTS = (PLAIN, ACCENTS, EMOJI, CHINESE, ODD, "", "a", "?!")
 
+MASKED = (
+    "Where is the [MASK]?",
+    f"[MASK] {ACCENTS} don't [MASK] [MASK]",
+    f"{EMOJI}[MASK]{CHINESE}",
+    "[MASK]",
+    f" [MASK]'s {ODD}",
+    f"[PAD] a[MASK]. {ACCENTS}",
+)
+
 _PARTS = (
     PLAIN,
     "She took \u00e9clairs to John's house;",
@@ -26,3 +35,6 @@ def long_text(n_words: int) -> str:
         words += _PARTS[step * step % 7 % 5].split() + ["no."] * (step % 3) + [str(step)]
         step += 1
     return " ".join(words[:n_words])
+
+
+LONG_MASKED = f"the [MASK] {long_text(5000)}"
