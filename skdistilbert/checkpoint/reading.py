@@ -28,7 +28,7 @@ from skdistilbert.checkpoint.names import (
 from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.json_file import read_json_object
-from skdistilbert.files.names import is_plain_name
+from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE, shard_names
 
 if TYPE_CHECKING:
     import os
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float32]
 
-WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
 # Sinusoidal positions that no file holds must not take any memory that a configuration names.
 MAX_COMPUTED_POSITIONS = 2**16
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -266,7 +264,7 @@ def _weight_files(directory: Path) -> tuple[Path, ...]:
     if single.is_file():
         return (single,)
     if index.is_file():
-        return _shards(index)
+        return tuple(directory / name for name in shard_names(index))
     pickle = next((name for name in PICKLES if (directory / name).is_file()), None)
     if pickle:
         raise CheckpointError(
@@ -275,21 +273,6 @@ def _weight_files(directory: Path) -> tuple[Path, ...]:
             "AutoModel.from_pretrained(directory).save_pretrained(new_directory)."
         )
     raise CheckpointError(f"{single} does not exist, and no {INDEX_FILE} either.")
-
-
-def _shards(index: Path) -> tuple[Path, ...]:
-    weight_map = read_json_object(index).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError(f"{index}: weight_map must be an object that names the shards.")
-    shards = []
-    for name in dict.fromkeys(map(str, weight_map.values())):
-        if not is_plain_name(name) or not name.endswith(".safetensors"):
-            raise CheckpointError(
-                f"{index}: weight_map names {name!r:.99}; expected .safetensors files in the same "
-                "directory."
-            )
-        shards.append(index.parent / name)
-    return tuple(shards)
 
 
 def sinusoidal_positions(n_positions: int, dim: int) -> FloatArray:

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from skdistilbert.checkpoint.directory_swap import replace_directory
 from skdistilbert.checkpoint.names import ARCHITECTURE_OF_HEAD, PROJECTOR, WORDS, head_shapes
-from skdistilbert.checkpoint.reading import INDEX_FILE, WEIGHTS_FILE
+from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     import os

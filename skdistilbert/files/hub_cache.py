@@ -6,11 +6,12 @@ The layout is that of https://huggingface.co/docs/huggingface_hub/guides/manage-
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE, shard_names
 
 TRUE = ("1", "ON", "YES", "TRUE")
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -62,11 +63,9 @@ def is_complete(snapshot: Path) -> bool:
 
 def has_weights(snapshot: Path) -> bool:
     """Tell whether a directory has ``model.safetensors``, or every shard of its index."""
-    if (snapshot / "model.safetensors").is_file():
+    if (snapshot / WEIGHTS_FILE).is_file():
         return True
     try:
-        index: Any = json.loads((snapshot / "model.safetensors.index.json").read_bytes())
-        shards = set(index["weight_map"].values())
-        return bool(shards) and all((snapshot / shard).is_file() for shard in shards)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return all((snapshot / name).is_file() for name in shard_names(snapshot / INDEX_FILE))
+    except CheckpointError:
         return False
