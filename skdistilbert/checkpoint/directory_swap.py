@@ -81,11 +81,12 @@ def _exchange(staged: Path, directory: Path) -> None:
     if _exchange_in_one_step(staged, directory):
         return
     old = staged.with_name(f"{directory.name}-old")
-    directory.rename(old)
     try:
+        directory.rename(old)
         staged.rename(directory)
-    except OSError:
-        old.rename(directory)
+    except BaseException:  # Ctrl-C, too: what stands here is about to be removed
+        if old.exists() and not directory.exists():
+            old.rename(directory)
         raise
 
 

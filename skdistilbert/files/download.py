@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files.hub_cache import has_weights
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.model_type import check_model_type
+from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE, shard_names
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 # Those of the modules of sentence-transformers ("1_Pooling", "2_Dense") among them; never a
@@ -23,14 +22,13 @@ FILES_BESIDE_WEIGHTS = [
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
-    "model.safetensors.index.json",
+    INDEX_FILE,
     "modules.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
     "[0-9]_*/config.json",
     "[0-9]_*/model.safetensors",
 ]
-WEIGHTS = ["model.safetensors", "model-*.safetensors"]
 
 
 def download(repo_id: str, revision: str, cache: Path) -> Path:
@@ -50,20 +48,31 @@ def download(repo_id: str, revision: str, cache: Path) -> Path:
             'pip install "skdistilbert[hub]".'
         ) from None
     endpoint = os.environ.get("HF_ENDPOINT", DEFAULT_ENDPOINT).rstrip("/")
-    options = {"cache_dir": cache, "endpoint": endpoint, "library_name": "skdistilbert"}
-    fetch = partial(huggingface_hub.snapshot_download, repo_id, **options)
+    options: dict[str, Any] = {
+        "cache_dir": cache,
+        "endpoint": endpoint,
+        "library_name": "skdistilbert",
+    }
     try:
         # The weights come last: where they are, the other files are, even in the cache of a
         # process that was ended on the way, or is still at it.
-        first = fetch(revision=revision, allow_patterns=FILES_BESIDE_WEIGHTS)
-        _check_architecture(repo_id, Path(first))
-        commit = Path(first).name
-        snapshot = Path(fetch(revision=commit, allow_patterns=WEIGHTS))
+        snapshot = Path(
+            huggingface_hub.snapshot_download(
+                repo_id, revision=revision, allow_patterns=FILES_BESIDE_WEIGHTS, **options
+            )
+        )
+        _check_architecture(repo_id, snapshot)
+        # One by one, in this thread, which Ctrl-C ends at once; the client's threads end when
+        # their files do.
+        index = snapshot / INDEX_FILE
+        for name in shard_names(index) if index.is_file() else [WEIGHTS_FILE]:
+            huggingface_hub.hf_hub_download(repo_id, name, revision=snapshot.name, **options)
     except CheckpointError:
         raise
     except Exception as error:  # whatever the client's HTTP library, and its version, raise
         raise CheckpointError(_sentence(error, repo_id, revision, endpoint)) from error
-    _check_downloaded(repo_id, snapshot)
+    for file in snapshot.rglob("*"):
+        _check_hash(repo_id, file)
     return snapshot
 
 
@@ -73,17 +82,6 @@ def _check_architecture(repo_id: str, snapshot: Path) -> None:
         check_model_type(read_json_object(snapshot / "config.json"))
     except ValueError as error:
         raise CheckpointError(f"{repo_id}: {error}") from None
-
-
-def _check_downloaded(repo_id: str, snapshot: Path) -> None:
-    if not has_weights(snapshot):
-        raise CheckpointError(
-            f"{repo_id}: has no model.safetensors on the hub, or not all of its shards. Other "
-            "formats are not read, and pickles never; convert it once, where transformers is "
-            f"installed, with AutoModel.from_pretrained({repo_id!r}).save_pretrained(directory)."
-        )
-    for file in snapshot.rglob("*"):
-        _check_hash(repo_id, file)
 
 
 def _check_hash(repo_id: str, file: Path) -> None:
@@ -124,6 +122,12 @@ def _sentence(error: Exception, repo_id: str, revision: str, endpoint: str) -> s
         return (
             f"{repo_id} is gated: accept its conditions at {endpoint}/{repo_id}, then log in with "
             "'hf auth login' or set HF_TOKEN."
+        )
+    if "EntryNotFoundError" in names and "LocalEntryNotFoundError" not in names:
+        return (
+            f"{repo_id}: has no {WEIGHTS_FILE} on the hub, or not all of its shards. Other "
+            "formats are not read, and pickles never; convert it once, where transformers is "
+            f"installed, with AutoModel.from_pretrained({repo_id!r}).save_pretrained(directory)."
         )
     if "RevisionNotFoundError" in names:
         return f"{repo_id} has no revision {revision!r}: see {endpoint}/{repo_id}/commits/main."

@@ -36,30 +36,40 @@ class _BlasLimit:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._n_holders = 0
+        self._holders: set[object] = set()
         self._before: list[int] = []
 
     def allowed(self) -> int:
         """How many threads BLAS may use now, as the caller or the environment has set it."""
         with self._lock:
-            counts = self._before if self._n_holders else _blas_thread_counts()
+            counts = self._before if self._holders else _blas_thread_counts()
         return min(counts, default=joblib.cpu_count())
 
     @contextmanager
     def hold(self, n_threads: int) -> Iterator[int]:
         """Keep BLAS to a number of threads; yields the number it really is kept to."""
-        with self._lock:
-            if self._n_holders == 0:
-                self._before = _blas_thread_counts()
-            self._n_holders += 1
-            _set_blas_threads([n_threads] * len(self._before))
-            held = max(_blas_thread_counts(), default=n_threads)
+        holder = object()
         try:
-            yield held
+            yield self._limit(holder, n_threads)
         finally:
-            with self._lock:
-                self._n_holders -= 1
+            try:
+                self._release(holder)
+            finally:  # Ctrl-C may have cut the first short
+                self._release(holder)
+
+    def _limit(self, holder: object, n_threads: int) -> int:
+        with self._lock:
+            if not self._holders:
+                self._before = _blas_thread_counts()
+            self._holders.add(holder)
+            _set_blas_threads([n_threads] * len(self._before))
+            return max(_blas_thread_counts(), default=n_threads)
+
+    def _release(self, holder: object) -> None:
+        with self._lock:
+            if holder in self._holders:
                 _set_blas_threads(self._before)
+                self._holders.discard(holder)
 
 
 _blas_limit = _BlasLimit()
@@ -107,8 +117,8 @@ def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads:
 def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers: int) -> None:
     # Leaving the pool waits for its threads: none works on after an error or Ctrl-C.
     with ThreadPoolExecutor(n_workers - 1) as pool:
-        helpers = [pool.submit(_work_off, function, pending) for _ in range(n_workers - 1)]
         try:
+            helpers = [pool.submit(_work_off, function, pending) for _ in range(n_workers - 1)]
             _work_off(function, pending)
             for helper in helpers:
                 helper.result()

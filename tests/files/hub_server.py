@@ -45,6 +45,8 @@ class Hub(ThreadingHTTPServer):
         self.failure: Failure | None = None
         self.failure_of_files: Failure | None = None
         self.cut_after: int | None = None  # break the next large transfer after so many bytes
+        self.stop_after: int | None = None  # wait in a large transfer after so many bytes
+        self.stopped, self.proceed = threading.Event(), threading.Event()
         self.damage = False  # change a byte of every large file
         self.commit(files)
 
@@ -146,6 +148,12 @@ class _Handler(BaseHTTPRequestHandler):
         if cut is not None and large:
             self.server.cut_after = None
             content, self.close_connection = content[:cut], True
+        if self.server.stop_after is not None and large:
+            self.wfile.write(content[: self.server.stop_after])
+            self.server.stopped.set()
+            self.server.proceed.wait()
+            self.close_connection = True
+            return
         self.wfile.write(content)
 
     def _send_json(self, value: Any) -> None:  # noqa: ANN401

@@ -1,0 +1,122 @@
+"""Raising an error at any line of the package, as Ctrl-C or a lack of memory may."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import skdistilbert
+from skdistilbert.nn.threads import _blas_libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+PACKAGE = str(Path(skdistilbert.__file__).parent)
+
+
+class Line(NamedTuple):
+    """A line of the package, as it is run in the main thread or in another."""
+
+    code: CodeType
+    number: int
+    in_main_thread: bool
+
+    @property
+    def source(self) -> str:
+        return linecache.getline(self.code.co_filename, self.number).strip()
+
+    def __str__(self) -> str:
+        file = Path(self.code.co_filename).relative_to(PACKAGE).as_posix()
+        thread = "" if self.in_main_thread else " in another thread"
+        return f"{file}:{self.number} {self.code.co_qualname}{thread}"
+
+
+def lines_of(action: Callable[[], object]) -> list[Line]:
+    """Give every line of the package that an action runs, in their order.
+
+    But for those that can't be interrupted: Python looks for signals after calls and at jumps,
+    neither at ``try:`` nor between the last call of a block and the one call after ``finally:``.
+    """
+    lines: dict[Line, None] = {}
+    with _Tracing(lambda line: lines.setdefault(line)):
+        action()
+    return [line for line in lines if line.source not in ("try:", "os.close(descriptor)")]
+
+
+def interrupt(action: Callable[[], object], at: Line, error: BaseException) -> bool:
+    """Run an action, raise an error where it comes to a line first; tell whether it came there.
+
+    With several threads it may not: another does the work.
+    """
+
+    def visit(line: Line) -> None:
+        if line == at and not done:
+            done.append(True)
+            raise error
+
+    done: list[bool] = []
+    with _Tracing(visit):
+        try:
+            action()
+        except type(error) as raised:
+            if raised is not error:
+                raise
+            error.__traceback__ = None  # which keeps alive whatever was in work
+            return True
+    assert not done, "the error was lost"
+    return False
+
+
+class _Tracing:
+    """Call a function with each line of the package that is about to be run."""
+
+    def __init__(self, visit: Callable[[Line], object]) -> None:
+        self.visit = visit
+
+    def __enter__(self) -> None:
+        self.before = sys.gettrace()
+        threading.settrace(self._call)
+        sys.settrace(self._call)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self.before)
+        threading.settrace(self.before)  # type: ignore[arg-type]
+
+    def _call(self, frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401, ARG002
+        return self._line if frame.f_code.co_filename.startswith(PACKAGE) else None
+
+    def _line(self, frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401, ARG002
+        if event == "line":
+            in_main = threading.current_thread() is threading.main_thread()
+            self.visit(Line(frame.f_code, frame.f_lineno, in_main))
+        return self._line
+
+
+class Resources(NamedTuple):
+    """What a process holds that an error may leave changed."""
+
+    threads: frozenset[threading.Thread]
+    blas_threads: tuple[int, ...]
+    open_files: int
+
+
+def resources() -> Resources:
+    """Count what this process holds now."""
+    descriptors = Path("/proc/self/fd")
+    return Resources(
+        frozenset(threading.enumerate()),
+        tuple(library.num_threads for library in _blas_libraries()),
+        len(list(descriptors.iterdir())) if descriptors.is_dir() else 0,
+    )
+
+
+def assert_released(before: Resources) -> None:
+    """Raise if this process holds other resources than before."""
+    if resources() != before:
+        gc.collect()  # some are held in cycles of references
+        assert resources() == before
