@@ -11,7 +11,7 @@ from skdistilbert.models import (
     DistilBertModel,
     load_model,
 )
-from skdistilbert.tasks import classify, embed, predict, unmask
+from skdistilbert.tasks import classify, embed, extract_entities, predict, unmask
 from skdistilbert.tokenization import WordPieceTokenizer
 
 __version__ = "0.1.0.dev0"
@@ -30,6 +30,7 @@ __all__ = [
     "WordPieceTokenizer",
     "classify",
     "embed",
+    "extract_entities",
     "load_model",
     "predict",
     "unmask",

@@ -98,6 +98,12 @@ class DistilBertForTokenClassification(DistilBertModel):
         logits = _at_visible(encoded, lambda hidden: linear(hidden, classifier))
         return TokenClassifierOutput(logits, hidden_states, attentions)
 
+    def logits(
+        self, input_ids: Sequence[Sequence[int]], *, n_threads: int | None = None
+    ) -> list[FloatArray]:
+        """Logits of texts given as lists of token ids: (seq_len, num_labels) a text."""
+        return _logits_of_tokens(self, "classifier", input_ids, n_threads)
+
 
 class DistilBertForQuestionAnswering(DistilBertModel):
     """DistilBERT with a head that scores each token as start and as end of the answer.
@@ -125,6 +131,12 @@ class DistilBertForQuestionAnswering(DistilBertModel):
         logits = _at_visible(encoded, lambda hidden: linear(hidden, qa_outputs))
         start_logits, end_logits = np.ascontiguousarray(np.moveaxis(logits, -1, 0))
         return QuestionAnsweringModelOutput(start_logits, end_logits, hidden_states, attentions)
+
+    def logits(
+        self, input_ids: Sequence[Sequence[int]], *, n_threads: int | None = None
+    ) -> list[FloatArray]:
+        """Logits of texts given as lists of token ids: (seq_len, 2) a text."""
+        return _logits_of_tokens(self, "qa_outputs", input_ids, n_threads)
 
 
 class DistilBertForMaskedLM(DistilBertModel):
@@ -155,10 +167,10 @@ class DistilBertForMaskedLM(DistilBertModel):
         self,
         input_ids: Sequence[Sequence[int]],
         token_id: int,
-        function: Callable[[FloatArray], Sequence[Row]],
+        function: Callable[[FloatArray], list[Row]],
         *,
         n_threads: int | None = None,
-    ) -> list[Sequence[Row]]:
+    ) -> list[list[Row]]:
         """Apply a function to the logits of one kind of token; no others are projected.
 
         Parameters
@@ -174,7 +186,7 @@ class DistilBertForMaskedLM(DistilBertModel):
 
         Returns
         -------
-        list of sequences
+        list of lists
             The rows of each text.
         """
         texts = check_ragged(input_ids, self.config)
@@ -190,6 +202,23 @@ class DistilBertForMaskedLM(DistilBertModel):
         _, hidden_states, attentions = encoded.states
         logits = _at_visible(encoded, self._head.logits)
         return MaskedLMOutput(logits, hidden_states, attentions)
+
+
+def _logits_of_tokens(
+    model: DistilBertModel,
+    layer: str,
+    input_ids: Sequence[Sequence[int]],
+    n_threads: int | None,
+) -> list[FloatArray]:
+    """Apply a linear layer to every token: (seq_len, n_outputs) a text."""
+    texts = check_ragged(input_ids, model.config)
+    weights = Linear.from_tensors(model.weights, layer)
+    every = np.ones(len(texts.input_ids), bool)
+
+    def head(hidden: FloatArray) -> FloatArray:
+        return np.ascontiguousarray(linear(hidden, weights).T)
+
+    return token_outputs(model.encoder, texts, head, every, n_threads)
 
 
 def _at_visible(encoded: EncodedPadded, head: Callable[[FloatArray], FloatArray]) -> FloatArray:

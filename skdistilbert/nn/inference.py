@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.weights import Array, Encoder
 
-Row = TypeVar("Row")
+# A row a token.
+Rows = TypeVar("Rows", "Array", "list[Any]")
 
 # Larger batches gain nothing in BLAS, and their hidden states leave the cache.
 MAX_TOKENS = 512
@@ -72,10 +73,10 @@ def pooled_features(
 def token_outputs(
     encoder: Encoder,
     texts: Ragged,
-    head: Callable[[Array], Sequence[Row]],
+    head: Callable[[Array], Rows],
     wanted: BoolArray,
     n_threads: int | None = None,
-) -> list[Sequence[Row]]:
+) -> list[Rows]:
     """Give what a head makes of the wanted tokens, and of no others.
 
     Parameters
@@ -89,23 +90,23 @@ def token_outputs(
 
     Returns
     -------
-    list of sequences
+    list of arrays or of lists
         One a text, in the order of the texts: the rows of its wanted tokens, in their order.
     """
     starts = np.cumsum(texts.lengths) - texts.lengths
-    outputs: list[Sequence[Row]] = [()] * len(texts.lengths)
+    outputs: dict[int, Rows] = {}
 
     def fill(batch: PackedBatch) -> None:
         keep = wanted[starts[batch.token_texts] + batch.position_ids]
         rows = head(np.ascontiguousarray(encode(encoder, batch)[:, keep]))
         start = 0
         n_wanted = np.add.reduceat(keep, batch.starts, dtype=np.intp)
-        for text, n_rows in zip(batch.text_indices, n_wanted.tolist(), strict=True):
+        for text, n_rows in zip(batch.text_indices.tolist(), n_wanted.tolist(), strict=True):
             outputs[text] = rows[start : start + n_rows]
             start += n_rows
 
     for_each_batch(encoder, texts, fill, n_threads)
-    return outputs
+    return [outputs[text] for text in range(len(outputs))]
 
 
 def padded_hidden_states(

@@ -2,6 +2,7 @@
 
 from skdistilbert.tasks.classification import classify
 from skdistilbert.tasks.embedding import embed, predict
+from skdistilbert.tasks.entities import extract_entities
 from skdistilbert.tasks.masked_words import unmask
 
-__all__ = ["classify", "embed", "predict", "unmask"]
+__all__ = ["classify", "embed", "extract_entities", "predict", "unmask"]

@@ -6,9 +6,10 @@ only when one is called.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
-from tests.tasks.texts import LONG_MASKED, MASKED, TEXTS
+from tests.tasks.texts import LONG_MASKED, MASKED, TEXTS, WORDS, long_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,91 @@ def guesses(directory: Path) -> Json:
     return [pipeline(texts, tokenizer_kwargs=cut, **arguments) for arguments in GUESSES]
 
 
+STRATEGIES = ("none", "simple", "first", "average", "max")
+SCHEMES = {
+    "BIO": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
+    "IO": ("O", "PER", "PER-SON", "I-LOC", "LOC"),
+}
+# n_words, arguments; the text must be longer than a window
+LONG: list[tuple[int, dict[str, Json]]] = [
+    (400, {"aggregation_strategy": "simple", "stride": 0}),
+    (400, {"aggregation_strategy": "first", "stride": 16, "ignore_labels": []}),
+    (400, {"aggregation_strategy": "average", "stride": 100}),
+    (400, {"aggregation_strategy": "max", "stride": 63, "ignore_labels": ["LOC"]}),
+    (5000, {"aggregation_strategy": "simple", "stride": 64}),
+    (5000, {"aggregation_strategy": "max", "stride": 1}),
+]
+
+
+def entities(directory: Path) -> Json:
+    """Results of short texts, of long ones, and of words."""
+    from transformers import DistilBertForTokenClassification
+
+    model = DistilBertForTokenClassification.from_pretrained(directory)
+    pipeline = _pipeline("token-classification", model, directory)
+    short = {}
+    for scheme, labels in SCHEMES.items():
+        model.config.id2label = dict(enumerate(labels))
+        for strategy in STRATEGIES:
+            results = pipeline(list(TEXTS), aggregation_strategy=strategy)
+            short[f"{scheme}, {strategy}"] = _plain(results)
+    model.config.id2label = dict(enumerate(SCHEMES["BIO"]))
+    ignoring = [
+        pipeline(list(TEXTS[:2]), aggregation_strategy=strategy, ignore_labels=["PER", "B-LOC"])
+        for strategy in ("none", "simple")
+    ]
+    long = [abridged(_plain(pipeline(long_text(n), **arguments))) for n, arguments in LONG]
+    return {
+        "short": short,
+        "ignoring": _plain(ignoring),
+        "long": long,
+        "words": _words(model, pipeline.tokenizer),
+    }
+
+
+def abridged(found: Json) -> Json:
+    """Give the places of all entities as one text, and every tenth entity."""
+    places = " ".join(f"{each['start']}-{each['end']}" for each in found)
+    digest = hashlib.sha256(places.encode()).hexdigest()
+    return {"n": len(found), "places": digest, "some": found[:: max(1, len(found) // 10)]}
+
+
+def _words(model: Json, tokenizer: Json) -> Json:
+    """Labels of words, from the logits: a list a strategy, of a list a text."""
+    import torch
+
+    results: dict[str, Json] = {"first": [], "average": [], "max": []}
+    for words in WORDS:
+        encoded = tokenizer(words, is_split_into_words=True, return_tensors="pt")
+        with torch.inference_mode():
+            scores = model(**encoded).logits[0].softmax(-1)
+        rows: list[list[Json]] = [[] for _ in words]
+        for row, word in zip(scores, encoded.word_ids(), strict=True):
+            if word is not None:
+                rows[word].append(row)
+        for strategy, of_texts in results.items():
+            chosen = [_score_of_word(of_word, strategy) for of_word in rows]
+            of_texts.append(
+                [[model.config.id2label[int(row.argmax())], row.max().item()] for row in chosen]
+            )
+    return results
+
+
+def _score_of_word(rows: list[Json], strategy: str) -> Json:
+    import torch
+
+    if strategy == "average":
+        return torch.stack(rows).mean(0)
+    return rows[0] if strategy == "first" else max(rows, key=lambda row: row.max())
+
+
+def _plain(results: Json) -> Json:
+    """Make NumPy's numbers Python's."""
+    if isinstance(results, list):
+        return [_plain(each) for each in results]
+    return {key: each.item() if hasattr(each, "item") else each for key, each in results.items()}
+
+
 def _pipeline(task: str, model: Json, directory: Path) -> Json:
     import transformers
 
@@ -77,4 +163,5 @@ def _pipeline(task: str, model: Json, directory: Path) -> Json:
 RESULTS: dict[str, Callable[[Path], Json]] = {
     "sequence-classification": classifications,
     "masked-lm": guesses,
+    "token-classification": entities,
 }

@@ -18,6 +18,20 @@ MASKED = (
     f"[PAD] a[MASK]. {ACCENTS}",
 )
 
+WORDS = (
+    PLAIN.split(),
+    [
+        "Zo\u00eb's",
+        "house",
+        "is",
+        "unbelievably",
+        "co\u0301n!",
+        "\u6771\u4eac\u90fd",
+        "\U0001f469\u200d\U0001f692",
+    ],
+    ["New York", "[SEP]", " a ", "-"],
+)
+
 _PARTS = (
     PLAIN,
     "She took \u00e9clairs to John's house;",
