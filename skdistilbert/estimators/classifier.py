@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.base import ClassifierMixin
-from sklearn.neural_network import MLPClassifier
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_consistent_length, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
 
 from skdistilbert.checkpoint import read_checkpoint
-from skdistilbert.estimators.base import PretrainedTextEstimator
+from skdistilbert.estimators.callbacks import with_callbacks
+from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_sequence_head
+from skdistilbert.estimators.targets import Labels, check_labels
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
+from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
+    from sklearn.utils import Tags
 
     from skdistilbert.estimators.text_input import Missing
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.training.examples import Examples
+    from skdistilbert.nn.training.losses import Loss
 
 
-class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: ignore[misc]
-    """Classify texts with DistilBERT's classification head on a frozen encoder.
+class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore[misc]
+    """Classify texts with DistilBERT's classification head, fine-tuning the encoder if asked to.
 
     `fit` trains the head of ``DistilBertForSequenceClassification`` (``pre_classifier``, ReLU,
-    ``classifier``) with Adam on the pooled features of the encoder, which does not change.
+    ``classifier``) and as many of the encoder's topmost layers as `trainable_layers` says, with
+    AdamW [1]_, linear warm-up and decay of the learning rate, gradients clipped to a norm of 1,
+    and the dropout of the checkpoint's configuration in what is trained.
 
     Parameters
     ----------
     model : str or path-like
         Directory of a Hugging Face checkpoint, or the name of one on the Hugging Face hub; a
         task head in it is not used.
+    trainable_layers : int or "all", default=0
+        How many layers of the encoder are trained, from the top. 0: the head alone, on features
+        computed once. "all": every layer and the embeddings, as transformers fine-tunes; the most
+        accurate as a rule, and the slowest. What is below is computed once, without dropout.
     pooling : {"mean", "cls", "max"}, default="mean"
         How the states of a text's tokens become the features that the head reads.
         transformers' head reads "cls", which suits encoders that were fine-tuned with it.
@@ -46,28 +57,36 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         ``max_position_embeddings``.
     missing : {"error", "empty"}, default="error"
         What to do about None, NaN and pandas.NA: raise, naming the rows, or read them as "".
-    alpha : float, default=1e-4
-        Strength of the L2 penalty on the head's weights.
-    batch_size : int, default=32
-        Texts a step of the optimiser.
-    learning_rate_init : float, default=1e-3
-        Step size of Adam.
-    max_iter : int, default=100
-        Epochs at most.
+    learning_rate_init : float or "auto", default="auto"
+        Highest learning rate, reached after a tenth of all steps. "auto": 5e-3 for the head
+        alone, 1e-4 with layers.
+    weight_decay : float, default=0.01
+        Decoupled weight decay of all matrices; not an L2 penalty.
+    batch_size : int or "auto", default="auto"
+        Texts a step of the optimiser. "auto": 32 for the head alone, 16 with layers.
+    max_iter : int or "auto", default="auto"
+        Epochs at most; at their end the learning rate is 0. "auto": 100 for the head alone, 3 with
+        layers.
     tol : float, default=1e-4
-        An epoch counts as progress if the loss, or the validation score, is better by so much.
+        An epoch counts as progress if the validation score is better by so much.
     early_stopping : bool, default=False
-        Hold out ``validation_fraction`` of the texts and stop when their score stands still.
+        Hold out ``validation_fraction`` of the texts, stop when their score stands still, and
+        keep the weights of the epoch that scored best.
     validation_fraction : float, default=0.1
         Share of the texts held out by ``early_stopping``.
     n_iter_no_change : int, default=10
-        Stop after so many epochs without progress.
+        With ``early_stopping``: stop after so many epochs without progress.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the loss, as elsewhere in scikit-learn.
+    warm_start : bool, default=False
+        Let `fit` go on from the weights of the last one.
     random_state : int, RandomState or None, default=None
-        Draws the first weights, the order of texts and the held-out texts.
+        Draws the first weights of the head, the order of texts, dropout and the held-out texts.
+        The result does not depend on the number of threads.
     verbose : bool, default=False
         Print the loss of each epoch.
     n_threads : int, default=None
-        Threads of the encoder; None: as many as BLAS may use.
+        Threads to compute in; None: as many as BLAS may use.
     revision : str, default=None
         Branch, tag or commit on the hub; None: its main branch.
     cache_dir : str or path-like, default=None
@@ -78,15 +97,21 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        The labels, sorted; for multi-label targets the columns' indices.
     head_ : SequenceClassificationHead
-        The trained weights.
+        The trained weights of the head.
     n_iter_ : int
         Epochs run; only after `fit`.
     loss_curve_ : list of float
-        Mean loss of each epoch; only after `fit`.
+        Mean loss of each epoch, dropout at work; only after `fit`.
+    best_loss_ : float or None
+        The lowest of them; None with ``early_stopping``.
+    validation_scores_ : list of float or None
+        Accuracy on the held-out texts after each epoch; None without ``early_stopping``.
+    best_validation_score_ : float or None
+        The highest of them.
     fingerprint_ : str
-        Hash of the encoder's weights and configuration.
+        Hash of the pretrained encoder's weights and configuration.
     revision_ : str or None
         Commit on the hub, used again when a pickle is loaded; None for a directory.
 
@@ -94,33 +119,52 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
     --------
     DistilBertEmbedder : Texts to features, for any other classifier.
 
+    Notes
+    -----
+    A pickle holds the head, and of the encoder the layers and the rows of the embeddings that
+    were trained; the rest is read from the checkpoint again. With scikit-learn 1.9 or newer
+    ``set_callbacks`` takes its callbacks, such as ``ProgressBar`` and ``ScoringMonitor``.
+
+    References
+    ----------
+    .. [1] Loshchilov and Hutter (2019). Decoupled Weight Decay Regularization.
+
     Examples
     --------
     >>> from skdistilbert import DistilBertClassifier
     >>> texts = ["where is my order", "cancel my order", "i forgot my password", "password reset"]
-    >>> classifier = DistilBertClassifier("distilbert-tiny", max_iter=500, random_state=0)
+    >>> classifier = DistilBertClassifier("distilbert-tiny", max_iter=200, random_state=0)
     >>> classifier.fit(texts, ["order", "order", "account", "account"]).predict(texts)
     array(['order', 'order', 'account', 'account'], dtype='<U7')
     """
 
     head_: SequenceClassificationHead
     classes_: NDArray[Any]
+    _multilabel: bool
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **FineTunedEstimator._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
 
     def __init__(
         self,
         model: str | os.PathLike[str],
         *,
+        trainable_layers: int | Literal["all"] = 0,
         pooling: Pooling = "mean",
         max_length: int | None = None,
         missing: Missing = "error",
-        alpha: float = 1e-4,
-        batch_size: int = 32,
-        learning_rate_init: float = 1e-3,
-        max_iter: int = 100,
+        learning_rate_init: float | Literal["auto"] = "auto",
+        weight_decay: float = 0.01,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: bool = False,
         n_threads: int | None = None,
@@ -129,17 +173,20 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         local_files_only: bool = False,
     ) -> None:
         self.model = model
+        self.trainable_layers = trainable_layers
         self.pooling = pooling
         self.max_length = max_length
         self.missing = missing
-        self.alpha = alpha
-        self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
         self.n_threads = n_threads
@@ -188,21 +235,25 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         classifier._fit_encoder()
         head = SequenceClassificationHead.from_tensors(checkpoint.weights)
         labels = np.array([label for _, label in sorted(checkpoint.config.id2label.items())])
-        # scikit-learn's metrics rely on sorted classes.
-        order = np.argsort(labels)
-        classifier.classes_ = labels[order]
+        multilabel = checkpoint.config.problem_type == "multi_label_classification"
+        # scikit-learn's metrics rely on sorted classes, or on the order of the columns.
+        order = np.arange(len(labels)) if multilabel else np.argsort(labels)
+        classifier._set_labels(Labels(labels[order], multilabel))
         output = Linear(head.classifier.weight[order], head.classifier.bias[order])
         classifier.head_ = SequenceClassificationHead(head.pre_classifier, output)
         return classifier
 
-    def fit(self, X: Iterable[str], y: ArrayLike) -> Self:
-        """Train the head on texts and their labels.
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train on texts and their labels.
 
         Parameters
         ----------
         X : iterable of str
-        y : array-like of shape (n_texts,)
-            Labels: strings, integers or booleans.
+        y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
+            Labels: strings, integers or booleans; or 1 for each label that a text has.
+        sample_weight : array-like of shape (n_texts,), default=None
+            Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are left.
 
         Returns
         -------
@@ -213,37 +264,107 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         CheckpointError
             If the model can't be loaded.
         ValueError, TypeError
-            If a parameter, a text or a label is not valid.
+            If a parameter, a text, a label or a weight is not valid, or if training diverges.
+
+        Warns
+        -----
+        UserWarning
+            If Ctrl-C ended the training; the weights so far are kept.
         """
         texts = self._check_texts(X)
-        encoder = self._fit_encoder()
-        trainer = MLPClassifier(
-            (encoder.model.config.dim,),
-            alpha=self.alpha,
-            batch_size=min(self.batch_size, len(texts)),
-            learning_rate_init=self.learning_rate_init,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            early_stopping=self.early_stopping,
-            validation_fraction=self.validation_fraction,
-            n_iter_no_change=self.n_iter_no_change,
-            random_state=self.random_state,
-            verbose=self.verbose,
-        )
-        trainer.fit(self._features(texts), y)
-        self.classes_ = trainer.classes_
-        self.head_ = _head_of(trainer)
-        self.n_iter_ = trainer.n_iter_
-        self.loss_curve_ = trainer.loss_curve_
+        self._begin_fit()
+        self._set_labels(Labels.of(y))
+        texts, targets, weights = self._check_targets(texts, y, sample_weight)
+        trainer = self._new_trainer(self._loss())
+
+        def examples_of(rows: NDArray[np.intp]) -> Examples:
+            return self._examples([texts[row] for row in rows], targets[..., rows], weights[rows])
+
+        split = self._held_out(len(texts), None if self._labels.multilabel else targets)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._run(trainer, examples_of, split, self._score, X=texts, y=y, metadata=metadata)
         return self
 
-    def _logits(self, X: Iterable[str]) -> NDArray[np.float32]:
-        """(n_texts, n_classes)."""
-        check_is_fitted(self)
-        features = self._features(self._check_texts(X))
-        # In float32 a text's logits would change with the number and order of texts beside it.
-        columns = np.ascontiguousarray(features.T, np.float64)
-        return self.head_.logits(columns).T.astype(np.float32)
+    def partial_fit(
+        self,
+        X: Iterable[str],
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one more epoch, at the constant rate ``learning_rate_init``.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will come; needed in the first call.
+        sample_weight : array-like of shape (n_texts,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError, CheckpointError
+            As `fit`; or if a label is not among the classes.
+
+        Notes
+        -----
+        The optimiser's state lives as long as the process: it is not pickled.
+        """
+        texts = self._check_texts(X)
+        if not hasattr(self, "head_"):
+            self._begin_fit()
+            if classes is None and np.ndim(y) == 1:
+                raise ValueError("classes must be given in the first call of partial_fit.")
+            self._set_labels(Labels.of(y, classes))
+        texts, targets, weights = self._check_targets(texts, y, sample_weight)
+        if not hasattr(self, "_trainer"):
+            self._trainer = self._new_trainer(self._loss())
+        self._learn_once(self._trainer, self._examples(texts, targets, weights))
+        return self
+
+    def _set_labels(self, labels: Labels) -> None:
+        if hasattr(self, "head_") and not np.array_equal(labels.classes, self.classes_):
+            raise ValueError(
+                f"warm_start needs the classes of the first fit, {self.classes_.tolist()}; got "
+                f"{labels.classes.tolist()}."
+            )
+        self.classes_, self._multilabel = labels.classes, labels.multilabel
+
+    @property
+    def _labels(self) -> Labels:
+        return Labels(self.classes_, self._multilabel)
+
+    def _check_targets(
+        self, texts: list[str], y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[list[str], NDArray[Any], NDArray[np.float32]]:
+        """Give texts, targets and weights of those that have any weight."""
+        targets = self._labels.encode(y)
+        check_consistent_length(texts, targets.T)
+        if self.class_weight is not None:
+            of_class = compute_sample_weight(self.class_weight, check_labels(y))
+            sample_weight = of_class if sample_weight is None else of_class * sample_weight
+        weights = self._weights(sample_weight, len(texts))
+        rows = np.flatnonzero(weights)
+        return [texts[row] for row in rows], targets[..., rows], weights[rows]
+
+    def _loss(self) -> Loss:
+        return binary_cross_entropy if self._labels.multilabel else cross_entropy
+
+    def _new_head(self, rng: RandomState) -> SequenceClassificationHead:
+        return new_sequence_head(self._dim(), len(self.classes_), rng)
+
+    def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
+        """Accuracy; of multi-label targets, of all labels of a text together."""
+        if self._labels.multilabel:
+            correct = ((logits > 0) == examples.targets).all(axis=0)
+        else:
+            correct = logits.argmax(axis=0) == examples.targets
+        return float(np.average(correct, weights=examples.weights))
 
     def decision_function(self, X: Iterable[str]) -> NDArray[np.float32]:
         """Logits of texts.
@@ -255,10 +376,12 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         Returns
         -------
         ndarray of shape (n_texts, n_classes), or (n_texts,) for two classes
-            Float32. For two classes: of the second, less that of the first.
+            Float32. For two classes: of the second, less that of the first; for multi-label
+            targets one for each label, always.
         """
         logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+        binary = logits.shape[1] == 2 and not self._labels.multilabel
+        return logits[:, 1] - logits[:, 0] if binary else logits
 
     def predict_proba(self, X: Iterable[str]) -> NDArray[np.float32]:
         """Probabilities of the classes.
@@ -270,9 +393,10 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         Returns
         -------
         ndarray of shape (n_texts, n_classes)
-            Float32, in the order of ``classes_``.
+            Float32, in the order of ``classes_``; for multi-label targets each by itself.
         """
-        return np.asarray(softmax(self._logits(X), axis=1))
+        logits = self._logits(X)
+        return self._labels.probabilities(logits)
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:
         """Give the most probable class of each text.
@@ -284,21 +408,14 @@ class DistilBertClassifier(ClassifierMixin, PretrainedTextEstimator):  # type: i
         Returns
         -------
         ndarray of shape (n_texts,)
-            In the type of the labels given to `fit`.
+            In the type of the labels given to `fit`; for multi-label targets the indicator matrix
+            (n_texts, n_classes) of labels more probable than not.
         """
-        # Before indexing, as an estimator that is not fitted has no classes_.
+        # Before its labels are asked for, as an estimator that is not fitted has none.
         logits = self._logits(X)
-        predicted: NDArray[Any] = self.classes_[np.argmax(logits, axis=1)]
-        return predicted
+        return self._labels.decode(logits)
 
-
-def _head_of(trainer: MLPClassifier) -> SequenceClassificationHead:
-    """Write a fitted perceptron's weights, (n_in, n_out) each, as the head's."""
-    hidden, output = (
-        Linear(np.ascontiguousarray(weight.T, np.float32), bias.astype(np.float32))
-        for weight, bias in zip(trainer.coefs_, trainer.intercepts_, strict=True)
-    )
-    if len(output.bias) == 1:  # two classes have one logit there, and two in DistilBERT
-        nothing = Linear(np.zeros_like(output.weight), np.zeros_like(output.bias))
-        output = Linear.stacked(nothing, output)
-    return SequenceClassificationHead(hidden, output)
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -29,6 +29,10 @@ class Linear:
         """Take the tensors `name.weight` and `name.bias`."""
         return cls(tensors[f"{name}.weight"], tensors[f"{name}.bias"])
 
+    def tensors(self, name: str) -> dict[str, Array]:
+        """Give what `from_tensors` takes."""
+        return {f"{name}.weight": self.weight, f"{name}.bias": self.bias}
+
     @classmethod
     def stacked(cls, *parts: Linear) -> Linear:
         """Several maps of the same input as one, their outputs below each other."""
@@ -50,6 +54,10 @@ class LayerNorm:
     def from_tensors(cls, tensors: Mapping[str, Array], name: str, eps: float) -> LayerNorm:
         """Take the tensors `name.weight` and `name.bias`."""
         return cls(tensors[f"{name}.weight"], tensors[f"{name}.bias"], eps)
+
+    def tensors(self, name: str) -> dict[str, Array]:
+        """Give what `from_tensors` takes."""
+        return {f"{name}.weight": self.weight, f"{name}.bias": self.bias}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,22 @@ class Layer:
             Linear.from_tensors(tensors, f"{name}.ffn.lin1"),
             Linear.from_tensors(tensors, f"{name}.ffn.lin2"),
             LayerNorm.from_tensors(tensors, f"{name}.output_layer_norm", eps),
+        )
+
+    def tensors(self, name: str) -> dict[str, Array]:
+        """Give what `from_tensors` takes."""
+        weights, biases = np.split(self.qkv_lin.weight, 3), np.split(self.qkv_lin.bias, 3)
+        attention = f"{name}.attention"
+        tensors: dict[str, Array] = {}
+        for part, weight, bias in zip("qkv", weights, biases, strict=True):
+            tensors |= Linear(weight, bias).tensors(f"{attention}.{part}_lin")
+        return (
+            tensors
+            | self.out_lin.tensors(f"{attention}.out_lin")
+            | self.sa_layer_norm.tensors(f"{name}.sa_layer_norm")
+            | self.lin1.tensors(f"{name}.ffn.lin1")
+            | self.lin2.tensors(f"{name}.ffn.lin2")
+            | self.output_layer_norm.tensors(f"{name}.output_layer_norm")
         )
 
 

@@ -50,6 +50,10 @@ class NumericTextEmbedder(NumericText, DistilBertEmbedder):
 class NumericTextClassifier(NumericText, DistilBertClassifier):
     """DistilBertClassifier on rows of numbers."""
 
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, **params: Any) -> Self:  # noqa: ANN401
+        reset = not hasattr(self, "head_")
+        return super().partial_fit(self._spelt(X, reset=reset), y, classes, **params)
+
 
 def spell(X: np.ndarray) -> Texts:
     """Write each row of numbers as a text; one with NaN or infinity is a missing text."""

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skdistilbert.nn.training.optimizer import linear_schedule
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,15 +14,49 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training.parameters import Snapshot
     from skdistilbert.nn.training.trainer import Trainer
 
+    Schedule = Callable[[int, int], float]
+
+# Share of all steps in which `warm_up_and_decay` rises.
+WARMUP = 0.1
+
+
+def constant(step: int, n_steps: int) -> float:  # noqa: ARG001
+    """Keep the learning rate."""
+    return 1.0
+
+
+def warm_up_and_decay(step: int, n_steps: int) -> float:
+    """Factor of the learning rate in step 0, 1, ...: linearly up to 1, then down towards 0.
+
+    As transformers' ``get_linear_schedule_with_warmup``, begun one step later: its first step,
+    at a rate of 0, learns nothing.
+    """
+    n_warmup = max(1, round(WARMUP * n_steps))
+    step, n_steps = step + 1, n_steps + 1
+    if step < n_warmup:
+        return step / n_warmup
+    return (n_steps - step) / (n_steps - n_warmup)
+
+
+class Observer:
+    """Is told of every epoch; this one takes no notice."""
+
+    def begin_epoch(self) -> None:
+        """Be told that an epoch begins."""
+
+    def end_epoch(self, history: History) -> bool:
+        """Be told that an epoch is over; True ends the training."""
+        return not history.losses
+
 
 class Plan(NamedTuple):
     """How long and how fast to train."""
 
-    max_iter: int  # epochs at most; the learning rate falls to zero at the end of the last
+    max_iter: int  # epochs at most
     batch_size: int
     learning_rate: float
-    warmup: float  # share of all steps in which the learning rate rises
-    tol: float  # an epoch that is better by so much is progress
+    schedule: Schedule  # factor of the learning rate in a step, of so many
+    tol: float  # an epoch whose score is better by so much is progress
     n_iter_no_change: int  # epochs without progress before stopping
 
 
@@ -37,12 +69,11 @@ class History:
     interrupted: bool = False
 
     def stands_still(self, plan: Plan) -> bool:
-        """Whether the last epochs brought no progress in the score, or else in the loss."""
-        values = self.scores or [-loss for loss in self.losses]
-        if len(values) <= plan.n_iter_no_change:
+        """Whether the last epochs brought no progress in the score."""
+        if len(self.scores) <= plan.n_iter_no_change:
             return False
-        before = max(values[: -plan.n_iter_no_change])
-        return max(values[-plan.n_iter_no_change :]) < before + plan.tol
+        before = max(self.scores[: -plan.n_iter_no_change])
+        return max(self.scores[-plan.n_iter_no_change :]) < before + plan.tol
 
 
 def train(
@@ -51,24 +82,23 @@ def train(
     plan: Plan,
     rng: np.random.RandomState,
     score: Callable[[], float] | None = None,
-    after_epoch: Callable[[History], bool] | None = None,
+    observer: Observer | None = None,
 ) -> History:
     """Train for some epochs; with a `score`, keep the weights of the epoch that scored best.
 
-    `after_epoch` may end the training by giving True. Ctrl-C ends it too, and is noted in the
-    history.
+    Ctrl-C ends the training, and is noted in the history.
     """
-    history = History()
+    history, observer = History(), observer or Observer()
     best: Snapshot | None = None
     try:
         for epoch in range(plan.max_iter):
+            observer.begin_epoch()
             history.losses.append(_run_epoch(trainer, examples, plan, epoch, rng))
             if score is not None:
                 history.scores.append(score())
                 if history.scores[-1] > max(history.scores[:-1], default=-np.inf):
                     best = trainer.parameters.snapshot()
-            stop = after_epoch is not None and after_epoch(history)
-            if stop or history.stands_still(plan):
+            if observer.end_epoch(history) or history.stands_still(plan):
                 break
     except KeyboardInterrupt:
         history.interrupted = True
@@ -88,8 +118,6 @@ def _run_epoch(
     total = 0.0
     for index, start in enumerate(starts):
         step = epoch * len(starts) + index
-        # step + 1: the first batch is learnt from, too
-        factor = linear_schedule(step + 1, n_steps + 1, plan.warmup)
         pieces = examples.pieces(order[start : start + plan.batch_size])
-        total += trainer.step(pieces, factor * plan.learning_rate)
-    return total / np.count_nonzero(examples.weights)
+        total += trainer.step(pieces, plan.schedule(step, n_steps) * plan.learning_rate)
+    return total / int(np.count_nonzero(examples.weights))

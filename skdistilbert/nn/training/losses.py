@@ -5,7 +5,7 @@ Each gives the weighted sum over the columns; what it is to be divided by is up 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.nn.weights import Array
 
-    Loss = Callable[[Array, NDArray[np.generic], Array], tuple[float, Array]]
+    Loss = Callable[[Array, Any, Array], tuple[float, Array]]
 
 
 def cross_entropy(

@@ -218,14 +218,3 @@ def _norm(*arrays: Array) -> float:
             block = flat[start : start + BLOCK_SIZE]
             total += float(block @ block)
     return float(np.sqrt(total))
-
-
-def linear_schedule(step: int, n_steps: int, warmup: float) -> float:
-    """Factor of the learning rate in step 0, 1, ...: up to 1 in a share `warmup`, then down to 0.
-
-    As transformers' ``get_linear_schedule_with_warmup``.
-    """
-    n_warmup = round(warmup * n_steps)
-    if step < n_warmup:
-        return step / n_warmup
-    return max(0.0, (n_steps - step) / max(1, n_steps - n_warmup))

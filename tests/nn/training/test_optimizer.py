@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from skdistilbert.nn.training.encoder import EmbeddingsGradient, RowGradient
-from skdistilbert.nn.training.optimizer import AdamW, linear_schedule
+from skdistilbert.nn.training.loop import warm_up_and_decay
+from skdistilbert.nn.training.optimizer import AdamW
 from skdistilbert.nn.training.parameters import GradientSum, Parameters, map_arrays
 from tests.nn.training.test_gradients import a_network
 
@@ -39,7 +40,7 @@ def summed(gradient: GradientSum, parts: dict[str, PartGradient]) -> GradientSum
 
 
 def learning_rate(step: int) -> float:
-    return 0.01 * linear_schedule(step, N_STEPS, warmup=0.1)
+    return 0.01 * warm_up_and_decay(step, N_STEPS)
 
 
 @pytest.mark.parity
@@ -142,9 +143,3 @@ def test_pieces_are_summed_in_their_order(order: tuple[int, ...]) -> None:
     for (name, first), (_, second) in zip(*(s.tables() for s in sums), strict=True):
         np.testing.assert_array_equal(first.rows, second.rows, err_msg=name)
         np.testing.assert_array_equal(first.values, second.values, err_msg=name)
-
-
-def test_the_schedule_rises_and_falls() -> None:
-    factors = [linear_schedule(step, 10, warmup=0.2) for step in range(11)]
-    np.testing.assert_allclose(factors, [0, 0.5, *np.linspace(1, 0, 9)])
-    assert linear_schedule(0, 1, warmup=0.0) == 1

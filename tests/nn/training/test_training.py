@@ -15,14 +15,19 @@ from skdistilbert.nn.training import frozen
 from skdistilbert.nn.training.dropout import DropoutRates
 from skdistilbert.nn.training.examples import Examples, balanced
 from skdistilbert.nn.training.frozen import frozen_states
-from skdistilbert.nn.training.loop import History, Plan, train
+from skdistilbert.nn.training.loop import History, Observer, Plan, train, warm_up_and_decay
 from skdistilbert.nn.training.losses import cross_entropy
 from skdistilbert.nn.training.trainer import Trainer
 from skdistilbert.nn.weights import Encoder
 from tests.nn.training.test_gradients import RATES, TEXTS, a_network
 
 PLAN = Plan(
-    max_iter=30, batch_size=3, learning_rate=0.01, warmup=0.1, tol=1e-4, n_iter_no_change=10
+    max_iter=30,
+    batch_size=3,
+    learning_rate=0.01,
+    schedule=warm_up_and_decay,
+    tol=1e-4,
+    n_iter_no_change=10,
 )
 TARGETS = np.array([0, 1, 2, 0, 1, 2])
 
@@ -130,7 +135,11 @@ def test_the_best_weights_are_kept() -> None:
         vectors.append(trainer.parameters.vector.copy())
         return next(scores)
 
-    history = fit(trainer, some_examples(), score=score, after_epoch=lambda h: len(h.losses) == 4)
+    class Stop(Observer):
+        def end_epoch(self, history: History) -> bool:
+            return len(history.losses) == 4
+
+    history = fit(trainer, some_examples(), score=score, observer=Stop())
     assert history.scores == [0.1, 0.9, 0.5, 0.9]
     np.testing.assert_array_equal(trainer.parameters.vector, vectors[1])
 
@@ -138,18 +147,21 @@ def test_the_best_weights_are_kept() -> None:
 def test_training_stops_where_nothing_improves() -> None:
     history = fit(a_trainer(), some_examples(), score=lambda: 0.5)
     assert len(history.scores) == PLAN.n_iter_no_change + 1
-    losses = [3.0, 2.0, 1.0, 1.00001]
-    assert History(losses).stands_still(PLAN._replace(n_iter_no_change=1))
-    assert not History(losses).stands_still(PLAN._replace(n_iter_no_change=2))
+    history = History(scores=[0.1, 0.2, 0.3, 0.30001])
+    assert history.stands_still(PLAN._replace(n_iter_no_change=1))
+    assert not history.stands_still(PLAN._replace(n_iter_no_change=2))
 
 
 def test_ctrl_c_ends_the_training_and_is_noted() -> None:
-    def interrupt(history: History) -> bool:
-        if len(history.losses) == 2:
-            raise KeyboardInterrupt
-        return False
+    class Interrupt(Observer):
+        n_epochs = 0
 
-    history = fit(a_trainer(), some_examples(), after_epoch=interrupt)
+        def begin_epoch(self) -> None:
+            self.n_epochs += 1
+            if self.n_epochs == 3:
+                raise KeyboardInterrupt
+
+    history = fit(a_trainer(), some_examples(), observer=Interrupt())
     assert history.interrupted
     assert len(history.losses) == 2
 
@@ -161,3 +173,9 @@ def test_divergence_is_named_and_spoils_nothing() -> None:
     with pytest.raises(ValueError, match="Training diverged in step 1: .* lower learning rate"):
         trainer.step(some_examples().pieces(np.arange(6)), 0.1)
     np.testing.assert_array_equal(trainer.parameters.vector, before)
+
+
+def test_the_schedule_rises_and_falls() -> None:
+    factors = [warm_up_and_decay(step, 20) for step in range(20)]
+    np.testing.assert_allclose(factors, [0.5, *np.linspace(1, 0, 20)[:-1]])
+    assert warm_up_and_decay(0, 1) == 1

@@ -1,0 +1,268 @@
+"""DistilBertClassifier in training: layers, weights, labels, state, interruptions, callbacks."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skdistilbert import DistilBertClassifier, load_model
+from skdistilbert.estimators import fine_tuning
+from skdistilbert.estimators.callbacks import HAS_CALLBACKS
+from skdistilbert.nn.training.loop import Observer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXTS = [f"{a} {b}" for a in ("what", "who", "where") for b in ("is it", "would you do", "then")]
+LABELS = np.repeat(["thing", "person", "place"], 3)
+INDICATORS = np.array([[i % 2, i > 4, i < 3] for i in range(9)], int)
+
+
+def quick(model: Path, **params: Any) -> DistilBertClassifier:  # noqa: ANN401
+    few = {"max_iter": 20, "batch_size": 5, "learning_rate_init": 5e-3, "random_state": 0}
+    return DistilBertClassifier(model, **(few | {"trainable_layers": 2} | params))
+
+
+@pytest.mark.parametrize("trainable_layers", [1, 5, "all"])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_layers_learn(tiny: Path, trainable_layers: Any, pooling: Any) -> None:  # noqa: ANN401
+    classifier = quick(
+        tiny, trainable_layers=trainable_layers, pooling=pooling, max_iter=40, batch_size=3
+    )
+    classifier.fit(TEXTS, LABELS)
+    assert classifier.score(TEXTS, LABELS) == 1
+    assert classifier.n_iter_ == len(classifier.loss_curve_) == 40
+    assert classifier.best_loss_ == min(classifier.loss_curve_) < classifier.loss_curve_[0] / 2
+
+
+def test_what_is_frozen_stays_as_it_was(tiny: Path) -> None:
+    pretrained = load_model(tiny).weights
+    for layers, first in ((2, 3), ("all", 0)):
+        tuned = quick(tiny, trainable_layers=layers).fit(TEXTS, LABELS)._model().weights
+        assert set(tuned) == set(pretrained)
+        for name, tensor in tuned.items():
+            is_layer = name.startswith("transformer.layer.")
+            trained = int(name.split(".")[2]) >= first if is_layer else layers == "all"
+            assert np.array_equal(tensor, pretrained[name]) != trained, name
+
+
+def test_texts_in_training_do_not_depend_on_threads(tiny: Path) -> None:
+    results = [
+        quick(tiny, trainable_layers="all", n_threads=n).fit(TEXTS, LABELS).predict_proba(TEXTS)
+        for n in (1, 2, 3)
+    ]
+    np.testing.assert_allclose(results[1], results[0], atol=1e-5)
+    np.testing.assert_allclose(results[2], results[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("trainable_layers", [0, 2, "all"])
+def test_pickles_hold_what_changed(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
+    classifier = quick(tiny, trainable_layers=trainable_layers).fit(TEXTS, LABELS)
+    expected = classifier.predict_proba(TEXTS)
+    pickled = pickle.dumps(classifier)
+    model = load_model(tiny)
+    in_layers = sum(x.nbytes for k, x in model.weights.items() if k.startswith("transformer"))
+    words = model.weights["embeddings.word_embeddings.weight"].nbytes
+    share = {0: 0, 2: 2 / 5, "all": 1}[trainable_layers]
+    assert len(pickled) < share * in_layers + words / 5 + 20_000
+    np.testing.assert_array_equal(pickle.loads(pickled).predict_proba(TEXTS), expected)
+
+
+def test_multilabel(tiny: Path) -> None:
+    for y in (INDICATORS, csr_array(INDICATORS)):
+        classifier = quick(tiny, max_iter=30).fit(TEXTS, y)
+        np.testing.assert_array_equal(classifier.predict(TEXTS), INDICATORS)
+        assert classifier.classes_.tolist() == [0, 1, 2]
+        probabilities = classifier.predict_proba(TEXTS)
+        np.testing.assert_array_equal(probabilities > 0.5, INDICATORS == 1)
+        assert classifier.decision_function(TEXTS).shape == (9, 3)
+        assert classifier.score(TEXTS, INDICATORS) == 1
+    assert quick(tiny).fit(TEXTS, INDICATORS[:, :2]).decision_function(TEXTS).shape == (9, 2)
+
+
+def test_texts_of_weight_zero_are_as_if_absent(tiny: Path) -> None:
+    weights = np.array([1, 1, 0] * 3)
+    weighted = quick(tiny).fit(TEXTS, LABELS, sample_weight=weights)
+    absent = quick(tiny).fit(
+        [t for t, w in zip(TEXTS, weights, strict=True) if w], LABELS[weights > 0]
+    )
+    np.testing.assert_allclose(
+        weighted.predict_proba(TEXTS), absent.predict_proba(TEXTS), atol=1e-6
+    )
+
+
+def test_the_scale_of_weights_does_not_matter(tiny: Path) -> None:
+    weights = np.linspace(0.5, 1.5, 9)
+    first, second = (
+        quick(tiny).fit(TEXTS, LABELS, sample_weight=scale * weights).predict_proba(TEXTS)
+        for scale in (1, 100)
+    )
+    np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+def test_weights_pull_towards_their_class(tiny: Path) -> None:
+    same, labels = ["one text"] * 8, ["a"] * 6 + ["b"] * 2
+    unweighted = quick(tiny).fit(same, labels).predict_proba(same[:1])[0]
+    balanced = quick(tiny, class_weight="balanced").fit(same, labels).predict_proba(same[:1])[0]
+    by_hand = quick(tiny).fit(same, labels, sample_weight=[1] * 6 + [3] * 2)
+    heavy = quick(tiny, class_weight={"b": 27}).fit(same, labels).predict_proba(same[:1])[0]
+    assert unweighted[1] < 0.35 < balanced[1] < 0.65 < heavy[1]
+    np.testing.assert_allclose(by_hand.predict_proba(same[:1])[0], balanced, atol=1e-3)
+
+
+def test_sample_weight_is_routed(tiny: Path) -> None:
+    with config_context(enable_metadata_routing=True):
+        classifier = quick(tiny, max_iter=2)
+        classifier.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        weights = np.ones(9)
+        search = GridSearchCV(classifier, {"trainable_layers": [0, 1]}, cv=3, error_score="raise")
+        search.fit(TEXTS, LABELS, sample_weight=weights)
+        make_pipeline(classifier).fit(TEXTS, LABELS, sample_weight=weights)
+        scores = cross_val_score(
+            classifier, TEXTS, LABELS, cv=3, params={"sample_weight": weights}
+        )
+        assert scores.shape == (3,)
+
+
+def test_early_stopping_keeps_the_best_epoch(tiny: Path) -> None:
+    texts, labels = TEXTS * 5, np.tile(LABELS, 5)
+    classifier = quick(
+        tiny, early_stopping=True, validation_fraction=0.2, n_iter_no_change=3, max_iter=100
+    ).fit(texts, labels)
+    scores = classifier.validation_scores_
+    assert scores is not None
+    assert classifier.n_iter_ == len(scores) < 100
+    assert classifier.best_validation_score_ == max(scores) == 1
+    assert classifier.best_loss_ is None
+    assert quick(tiny).fit(TEXTS, LABELS).validation_scores_ is None
+
+
+def test_warm_start_goes_on(tiny: Path) -> None:
+    classifier = quick(tiny, warm_start=True, trainable_layers="all").fit(TEXTS, LABELS)
+    loss = classifier.loss_curve_[-1]
+    tuned = dict(classifier._model().weights)
+    classifier.set_params(max_iter=1, trainable_layers=1).fit(TEXTS, LABELS)
+    assert classifier.loss_curve_[0] < 2 * loss + 0.1
+    now = classifier._model().weights
+    changed = {name for name, tensor in now.items() if not np.array_equal(tensor, tuned[name])}
+    assert changed
+    assert all(name.startswith("transformer.layer.4.") for name in changed)
+    with pytest.raises(ValueError, match="warm_start needs the classes of the first fit"):
+        classifier.fit(TEXTS, ["a", "b", "c"] * 3)
+    classifier.set_params(warm_start=False, max_iter=1).fit(TEXTS, LABELS)
+    assert classifier.loss_curve_[0] > 2 * loss
+
+
+@pytest.mark.parametrize("trainable_layers", [1, "all"])
+def test_partial_fit(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
+    classifier = quick(tiny, trainable_layers=trainable_layers, learning_rate_init=2e-3)
+    with pytest.raises(ValueError, match="classes must be given in the first call"):
+        classifier.partial_fit(TEXTS, LABELS)
+    classes = np.unique(LABELS)
+    for epoch in range(40):
+        rows = slice(0, 6) if epoch % 2 else slice(3, 9)
+        classifier.partial_fit(TEXTS[rows], LABELS[rows], classes=classes)
+    assert classifier.score(TEXTS, LABELS) == 1
+    assert classifier.n_iter_ == 40
+    again = pickle.loads(pickle.dumps(classifier))
+    again.partial_fit(TEXTS, LABELS)
+    assert again.score(TEXTS, LABELS) == 1
+    with pytest.raises(ValueError, match=r"labels that are not among the classes: \['animal'\]"):
+        classifier.partial_fit(TEXTS[:2], ["thing", "animal"])
+
+
+def test_ctrl_c_keeps_the_weights_so_far(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupting(fine_tuning.FitObserver):
+        def end_epoch(self, history: Any) -> bool:  # noqa: ANN401
+            if len(history.losses) == 5:
+                signal.raise_signal(signal.SIGINT)
+            return Observer.end_epoch(self, history)
+
+    monkeypatch.setattr(fine_tuning, "FitObserver", Interrupting)
+    classifier = quick(tiny, max_iter=1000)
+    with pytest.warns(UserWarning, match="interrupted after 5 whole epochs; the weights kept are"):
+        classifier.fit(TEXTS, LABELS)
+    assert classifier.n_iter_ == 5
+    assert classifier.predict(TEXTS).shape == (9,)
+
+
+def test_verbose_prints_every_epoch(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quick(tiny, max_iter=2, verbose=True).fit(TEXTS, LABELS)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0].split(":")[0] for line in lines] == ["Epoch 1 of 2", "Epoch 2 of 2"]
+    quick(tiny, max_iter=1).fit(TEXTS, LABELS)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")
+def test_callbacks(tiny: Path) -> None:
+    from sklearn.callback import ScoringMonitor
+
+    monitor = ScoringMonitor(scoring="accuracy")
+    classifier = quick(tiny, trainable_layers="all").set_callbacks(monitor)
+    classifier.fit(TEXTS, LABELS)
+    rows = monitor.get_logs().data
+    scores = [row["accuracy"] for row in rows if row["task_name"] == "epoch"]
+    assert len(scores) == 20
+    assert scores[0] < scores[-1] == 1
+    assert hasattr(clone(classifier), "_skl_callbacks")
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")
+def test_a_callback_can_stop(tiny: Path) -> None:
+    class StopAfterTwo:
+        def setup(self, estimator: Any, context: Any) -> None: ...  # noqa: ANN401
+        def teardown(self, estimator: Any, context: Any) -> None: ...  # noqa: ANN401
+        def on_fit_task_begin(self, estimator: Any, context: Any) -> None: ...  # noqa: ANN401
+
+        def on_fit_task_end(self, estimator: Any, context: Any) -> bool:  # noqa: ANN401, ARG002
+            return context.task_id == 1
+
+    classifier = quick(tiny).set_callbacks(StopAfterTwo()).fit(TEXTS, LABELS)
+    assert classifier.n_iter_ == 2
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"trainable_layers": 6}, "trainable_layers must be at most 5"),
+        ({"trainable_layers": "top"}, "'trainable_layers' parameter"),
+        ({"trainable_layers": -1}, "'trainable_layers' parameter"),
+        ({"pooling": "weightedmean"}, "which needs trainable_layers=0"),
+        ({"learning_rate_init": 0.0}, "'learning_rate_init' parameter"),
+        ({"batch_size": 0}, "'batch_size' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"class_weight": "even"}, "'class_weight' parameter"),
+        ({"learning_rate_init": 1e30}, "Training diverged"),
+    ],
+)
+def test_wrong_parameters(tiny: Path, params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        quick(tiny, **params).fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("y", "weights", "message"),
+    [
+        (None, None, "requires y to be passed, but the target y is None"),
+        (np.linspace(0, 1, 9), None, "Unknown label type: continuous"),
+        (LABELS[:5], None, "inconsistent numbers of samples"),
+        ([float("nan"), *range(8)], None, "NaN"),
+        (np.arange(18).reshape(9, 2), None, "one label a text, or be an indicator matrix"),
+        (LABELS, np.ones(4), "sample_weight.shape"),
+        (LABELS, -np.ones(9), "[Nn]egative"),
+        (LABELS, np.zeros(9), "above 0|at least one non-zero number"),
+    ],
+)
+def test_wrong_targets(tiny: Path, y: Any, weights: Any, message: str) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=message):
+        quick(tiny).fit(TEXTS, y, sample_weight=weights)
