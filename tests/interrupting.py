@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import skdistilbert
+from skdistilbert.nn.cores import cores
 from skdistilbert.nn.threads import _blas_libraries
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Resources(NamedTuple):
 
     threads: frozenset[threading.Thread]
     blas_threads: tuple[int, ...]
+    cores: int
     open_files: int
 
 
@@ -111,6 +113,7 @@ def resources() -> Resources:
     return Resources(
         frozenset(threading.enumerate()),
         tuple(library.num_threads for library in _blas_libraries()),
+        len(cores._queue),
         len(list(descriptors.iterdir())) if descriptors.is_dir() else 0,
     )
 

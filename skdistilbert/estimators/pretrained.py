@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -34,6 +35,16 @@ class PretrainedEncoder:
 # Keyed by the directory and its files' sizes and times, so that a changed file is read anew.
 _loaded: WeakValueDictionary[tuple[object, ...], PretrainedEncoder] = WeakValueDictionary()
 _loading = Lock()
+
+
+def _forget_other_threads() -> None:
+    """Go on in a forked process, which has no other threads to wait for."""
+    global _loading
+    _loading = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def load_pretrained_encoder(directory: Path) -> PretrainedEncoder:

@@ -7,17 +7,21 @@ uses the threads of BLAS.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from multiprocessing import current_process
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import joblib
 import numpy as np
 from threadpoolctl import ThreadpoolController
+
+from skdistilbert.nn.cores import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,21 +32,18 @@ Item = TypeVar("Item")
 class _BlasLimit:
     """The one process-wide limit on BLAS threads, shared by all who ask at the same time.
 
-    threadpoolctl lets a single Python thread, the first that asked, change the limit of a BLAS
-    with its own thread pool, as long as that thread lives; what others ask for is passed over.
-    So every holder restores, on leaving, what was allowed before the first one came: whoever may
-    change the limit does, at the latest when it leaves itself.
+    The lowest that is asked for holds; what was allowed before is restored when the last leaves.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._holders: set[object] = set()
+        self._asked_for: dict[object, int] = {}
         self._before: list[int] = []
 
     def allowed(self) -> int:
         """How many threads BLAS may use now, as the caller or the environment has set it."""
         with self._lock:
-            counts = self._before if self._holders else _blas_thread_counts()
+            counts = self._before if self._asked_for else _blas_thread_counts()
         return min(counts, default=joblib.cpu_count())
 
     @contextmanager
@@ -50,29 +51,43 @@ class _BlasLimit:
         """Keep BLAS to a number of threads; yields the number it really is kept to."""
         holder = object()
         try:
-            yield self._limit(holder, n_threads)
+            yield self._ask(holder, n_threads)
         finally:
             try:
-                self._release(holder)
+                self._leave(holder)
             finally:  # Ctrl-C may have cut the first short
-                self._release(holder)
+                self._leave(holder)
 
-    def _limit(self, holder: object, n_threads: int) -> int:
+    def _ask(self, holder: object, n_threads: int) -> int:
         with self._lock:
-            if not self._holders:
+            if not self._asked_for:
                 self._before = _blas_thread_counts()
-            self._holders.add(holder)
-            _set_blas_threads([n_threads] * len(self._before))
+            self._asked_for[holder] = n_threads
+            self._apply(self._asked_for)
             return max(_blas_thread_counts(), default=n_threads)
 
-    def _release(self, holder: object) -> None:
+    def _leave(self, holder: object) -> None:
         with self._lock:
-            if holder in self._holders:
-                _set_blas_threads(self._before)
-                self._holders.discard(holder)
+            if holder in self._asked_for:
+                others = {other: n for other, n in self._asked_for.items() if other != holder}
+                self._apply(others)
+                self._asked_for = others
+
+    def _apply(self, asked_for: dict[object, int]) -> None:
+        lowest = min(asked_for.values(), default=None)
+        _set_blas_threads(self._before if lowest is None else [lowest] * len(self._before))
+
+    def reset(self) -> None:
+        """Forget all other threads, as a forked process has none."""
+        self._lock = threading.Lock()
+        if self._asked_for:
+            self._asked_for = {}
+            self._apply(self._asked_for)
 
 
 _blas_limit = _BlasLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_blas_limit.reset)
 
 
 def _blas_thread_counts() -> list[int]:
@@ -82,7 +97,17 @@ def _blas_thread_counts() -> list[int]:
 def _set_blas_threads(counts: list[int]) -> None:
     for library, count in zip(_blas_libraries(), counts, strict=True):
         if library.num_threads != count:
+            _let_this_thread_control(library)
             library.set_num_threads(count)
+            _let_this_thread_control(library)
+
+
+def _let_this_thread_control(library: Any) -> None:  # noqa: ANN401
+    # Newer versions of threadpoolctl let only the first thread that asked set the limit, as long
+    # as it lives, and pass over what others ask for. Ours is kept in order by `_BlasLimit`, and
+    # after it any thread may go on.
+    if hasattr(library, "clear_controlling_thread"):
+        library.clear_controlling_thread(force=True)
 
 
 @cache
@@ -94,7 +119,8 @@ def _blas_libraries() -> tuple[Any, ...]:
 def effective_n_threads(n_threads: int | None) -> int:
     """Give the number of threads to use: the one asked for, or what BLAS may use right now."""
     if n_threads is None:
-        return _blas_limit.allowed()
+        # A pool of processes has one a core already; joblib starts no threads there, either.
+        return 1 if current_process().daemon else _blas_limit.allowed()
     if not isinstance(n_threads, Integral) or n_threads < 1:
         raise ValueError(f"n_threads must be a positive integer or None; got {n_threads!r}.")
     return int(n_threads)
@@ -103,7 +129,8 @@ def effective_n_threads(n_threads: int | None) -> int:
 def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads: int) -> None:
     """Call `function` on every item, in as many threads as there are items and threads.
 
-    The first error ends the work in every thread and is raised, with all limits restored.
+    Of all threads that do so at the same time, one a core is at work. The first error ends the
+    work in every thread and is raised, with all limits restored. `function` must not do the same.
     """
     pending = deque(items)
     n_workers = max(1, min(n_threads, len(pending)))
@@ -132,10 +159,11 @@ def _work_off(function: Callable[[Item], None], pending: deque[Item]) -> None:
         # too large for float32 the result is NaN, as torch's is.
         with np.errstate(all="ignore"):
             while pending:
-                try:
-                    item = pending.popleft()
-                except IndexError:  # another thread was faster
-                    break
-                function(item)
+                with cores.one():  # before an item is taken, so that items are begun in order
+                    try:
+                        item = pending.popleft()
+                    except IndexError:  # another thread was faster
+                        break
+                    function(item)
     finally:
         pending.clear()

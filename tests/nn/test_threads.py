@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 import time
 
@@ -8,6 +10,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skdistilbert.nn import threads
+from skdistilbert.nn.cores import cores
 from skdistilbert.nn.threads import effective_n_threads, for_each
 
 
@@ -67,6 +70,7 @@ def test_overlapping_calls_restore_what_was_before_both(first_to_leave: str) -> 
         entered.wait(10)
         if first_to_leave == "main":
             leave.wait(10)
+            assert set(blas_threads()) == {1}  # though the one who came first has left
 
     def run_other() -> None:
         for_each(other, [1], 1)
@@ -77,6 +81,7 @@ def test_overlapping_calls_restore_what_was_before_both(first_to_leave: str) -> 
         assert effective_n_threads(None) == min(before)  # what the user allows, not what we hold
         if first_to_leave == "other":
             left.wait(10)
+            assert set(blas_threads()) == {1}
 
     thread = threading.Thread(target=run_other, daemon=True)
     thread.start()
@@ -84,6 +89,104 @@ def test_overlapping_calls_restore_what_was_before_both(first_to_leave: str) -> 
     leave.set()
     thread.join(10)
     assert blas_threads() == before
+
+
+def test_other_threads_may_set_limits_afterwards() -> None:
+    before = blas_threads()
+    thread = threading.Thread(target=for_each, args=(lambda _: None, range(2), 2))
+    thread.start()
+    thread.join(10)
+    with threadpool_limits(1, user_api="blas"):
+        assert set(blas_threads()) == {1}
+    assert blas_threads() == before
+
+
+def test_one_thread_a_core_is_at_work_however_many_calls_there_are() -> None:
+    at_work, most, done = set(), set(), []
+    lock = threading.Lock()
+
+    def work(item: int) -> None:
+        with lock:
+            at_work.add(threading.get_ident())
+            most.add(len(at_work))
+        time.sleep(0.001)
+        done.append(item)
+        with lock:
+            at_work.discard(threading.get_ident())
+
+    callers = [threading.Thread(target=for_each, args=(work, range(10), 3)) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(10)
+    assert sorted(done) == sorted([*range(10)] * 8)
+    assert max(most) == cores.n_cores
+
+
+def test_a_short_call_does_not_wait_for_the_end_of_a_long_one() -> None:
+    pending = list(range(200))
+    started = threading.Event()
+
+    def work(item: int) -> None:
+        started.set()
+        time.sleep(0.005)
+        pending.remove(item)
+
+    long_one = threading.Thread(target=for_each, args=(work, list(pending), cores.n_cores))
+    long_one.start()
+    started.wait(10)
+    for_each(lambda _: None, range(3), 1)
+    assert len(pending) > 100
+    long_one.join(10)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+# Python 3.12 and newer warn that forking beside threads may deadlock; here it must not.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_forgets_the_threads_that_it_has_not() -> None:
+    before = blas_threads()
+    n_callers = cores.n_cores
+    all_at_work, forked = threading.Barrier(n_callers + 1), threading.Event()
+
+    def work(_: object) -> None:
+        all_at_work.wait(10)
+        forked.wait(10)
+
+    def hold_locks() -> None:
+        with threads._blas_limit._lock, cores._changed:
+            locked.set()
+            forked.wait(10)
+
+    def in_child() -> None:
+        assert blas_threads() == before
+        done: list[int] = []
+        for_each(done.append, range(10), 2)
+        assert sorted(done) == [*range(10)]
+        assert blas_threads() == before
+
+    callers = [threading.Thread(target=for_each, args=(work, [0], 1)) for _ in range(n_callers)]
+    for caller in callers:
+        caller.start()
+    all_at_work.wait(10)
+    locked = threading.Event()
+    holder = threading.Thread(target=hold_locks)
+    holder.start()
+    locked.wait(10)
+    child = multiprocessing.get_context("fork").Process(target=in_child)
+    child.start()
+    forked.set()
+    child.join(30)
+    for thread in (*callers, holder):
+        thread.join(10)
+    exitcode = child.exitcode
+    child.kill()
+    assert exitcode == 0
+
+
+def test_processes_of_a_pool_have_one_thread_each() -> None:
+    with multiprocessing.Pool(1) as pool:
+        assert pool.apply(effective_n_threads, (None,)) == 1
+        assert pool.apply(effective_n_threads, (3,)) == 3
 
 
 def test_where_the_limit_cannot_be_set_blas_keeps_its_threads_to_itself(
