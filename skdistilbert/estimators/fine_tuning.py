@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skdistilbert.estimators.base import PretrainedTextEstimator
 from skdistilbert.estimators.callbacks import CallbackSupportMixin, FitObserver
+from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_changes import EncoderChanges
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.packing import Ragged
@@ -29,11 +30,13 @@ from skdistilbert.tasks import embed
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
+    from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.training.heads import Head
     from skdistilbert.nn.training.losses import Loss
@@ -152,12 +155,15 @@ class FineTunedEstimator(CallbackSupportMixin, PretrainedTextEstimator):  # type
         head: Head = self.head_ if hasattr(self, "head_") else self._new_head(rng)
         return head
 
+    def _dropout_rates(self, config: DistilBertConfig) -> DropoutRates:
+        return DropoutRates(config.dropout, config.attention_dropout, config.seq_classif_dropout)
+
     def _new_trainer(self, loss: Loss) -> Trainer:
         rng = self._rng = check_random_state(self.random_state)
         head = self._first_head(rng)
         config = self._load_encoder().model.config
-        rates = DropoutRates(config.dropout, config.attention_dropout, config.seq_classif_dropout)
         seed = int(rng.randint(np.iinfo(np.int32).max))
+        rates = self._dropout_rates(config)
         return Trainer(self._network(head), loss, rates, seed, self.weight_decay, self.n_threads)
 
     def _model(self) -> DistilBertModel:
@@ -284,6 +290,37 @@ class FineTunedEstimator(CallbackSupportMixin, PretrainedTextEstimator):  # type
         earlier = getattr(self, "_changes", None)
         changes = EncoderChanges.between(pretrained, trainer.network, earlier)
         return {"head_": trainer.network.head, "_changes": changes, "_tuned_model": None}
+
+    def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
+        """Write the encoder as it is now to a directory, and give an embedder that reads it.
+
+        So the embedder can be cloned and pickled, and its features cached, as any other.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Gets ``config.json``, ``model.safetensors`` and the tokenizer's files.
+
+        Returns
+        -------
+        DistilBertEmbedder
+            Not fitted; with the pooling, `max_length` and `n_threads` of this estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to write yet.
+        OSError, ValueError
+            If the directory can't be written, or is the working directory or above it.
+        """
+        check_is_fitted(self)
+        self._model().save_pretrained(directory, self._load_encoder().tokenizer)
+        return DistilBertEmbedder(
+            directory,
+            pooling=self.pooling or "mean",
+            max_length=self.max_length,
+            n_threads=self.n_threads,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
