@@ -1,7 +1,12 @@
 """DistilBERT as scikit-learn estimators, on a NumPy forward pass, without PyTorch."""
 
 from skdistilbert.checkpoint import DistilBertConfig
-from skdistilbert.estimators import DistilBertClassifier, DistilBertEmbedder
+from skdistilbert.estimators import (
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    DistilBertRegressor,
+    DistilBertTokenClassifier,
+)
 from skdistilbert.exceptions import CheckpointError, TruncationWarning
 from skdistilbert.models import (
     DistilBertForMaskedLM,
@@ -26,6 +31,8 @@ __all__ = [
     "DistilBertForSequenceClassification",
     "DistilBertForTokenClassification",
     "DistilBertModel",
+    "DistilBertRegressor",
+    "DistilBertTokenClassifier",
     "TruncationWarning",
     "WordPieceTokenizer",
     "classify",

@@ -1,0 +1,266 @@
+"""Texts to numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from skdistilbert.estimators.callbacks import with_callbacks
+from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_sequence_head
+from skdistilbert.nn.heads import SequenceClassificationHead
+from skdistilbert.nn.training.losses import squared_error
+from skdistilbert.nn.weights import Linear
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from numpy.random import RandomState
+    from numpy.typing import ArrayLike, NDArray
+    from sklearn.utils import Tags
+
+    from skdistilbert.estimators.text_input import Missing
+    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.training.examples import Examples
+    from skdistilbert.nn.training.trainer import Trainer
+    from skdistilbert.nn.weights import Array
+
+
+class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[misc]
+    """Give texts numbers with DistilBERT's classification head, fine-tuning the encoder if asked.
+
+    `fit` trains as `DistilBertClassifier` does, with the squared error as its loss:
+    ``problem_type="regression"`` of transformers. The targets are standardised for that.
+
+    Parameters
+    ----------
+    model : str or path-like
+        Directory of a Hugging Face checkpoint, or the name of one on the Hugging Face hub.
+    trainable_layers : int or "all", default=0
+    pooling : {"mean", "cls", "max"}, default="mean"
+    max_length : int, default=None
+    missing : {"error", "empty"}, default="error"
+    learning_rate_init : float or "auto", default="auto"
+    weight_decay : float, default=0.01
+    batch_size, max_iter : int or "auto", default="auto"
+    tol : float, default=1e-4
+    early_stopping : bool, default=False
+    validation_fraction : float, default=0.1
+    n_iter_no_change : int, default=10
+    warm_start : bool, default=False
+    random_state : int, RandomState or None, default=None
+    verbose : bool, default=False
+    n_threads : int, default=None
+    revision : str, default=None
+    cache_dir : str or path-like, default=None
+    local_files_only : bool, default=False
+        All as in `DistilBertClassifier`.
+
+    Attributes
+    ----------
+    head_ : SequenceClassificationHead
+        The trained weights of the head; its logits are the predictions.
+    n_iter_, loss_curve_, best_loss_, validation_scores_, best_validation_score_
+        As in `DistilBertClassifier`; losses are those of standardised targets, and scores are R2.
+    fingerprint_, revision_
+        As in `DistilBertClassifier`.
+
+    See Also
+    --------
+    DistilBertClassifier : Texts to labels.
+
+    Examples
+    --------
+    >>> from skdistilbert import DistilBertRegressor
+    >>> texts = ["not good at all", "quite good", "very good", "bad"]
+    >>> regressor = DistilBertRegressor("distilbert-tiny", random_state=0)
+    >>> regressor.fit(texts, [2.0, 4.0, 5.0, 1.0]).predict(texts).shape
+    (4,)
+    """
+
+    head_: SequenceClassificationHead
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        trainable_layers: int | Literal["all"] = 0,
+        pooling: Pooling = "mean",
+        max_length: int | None = None,
+        missing: Missing = "error",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        weight_decay: float = 0.01,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        tol: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: int | RandomState | None = None,
+        verbose: bool = False,
+        n_threads: int | None = None,
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+    ) -> None:
+        self.model = model
+        self.trainable_layers = trainable_layers
+        self.pooling = pooling
+        self.max_length = max_length
+        self.missing = missing
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_threads = n_threads
+        self.revision = revision
+        self.cache_dir = cache_dir
+        self.local_files_only = local_files_only
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train on texts and their numbers.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : array-like of shape (n_texts,) or (n_texts, n_outputs)
+        sample_weight : array-like of shape (n_texts,), default=None
+            Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are left.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        CheckpointError
+            If the model can't be loaded.
+        ValueError, TypeError
+            If a parameter, a text, a target or a weight is not valid, or if training diverges.
+
+        Warns
+        -----
+        UserWarning
+            If Ctrl-C ended the training; the weights so far are kept.
+        """
+        texts = self._check_texts(X)
+        numbers = _check_numbers(y)
+        check_consistent_length(texts, numbers)
+        self._begin_fit()
+        weights = self._weights(sample_weight, len(texts))
+        rows = np.flatnonzero(weights)
+        weights, targets = weights[rows], numbers[rows].reshape(len(rows), -1).T
+        self._set_scale(numbers.ndim, targets, weights)
+        standardised = self._scale.standardise(targets)
+        trainer = self._new_trainer(squared_error)
+
+        def examples_of(some: NDArray[np.intp]) -> Examples:
+            of_some = [texts[row] for row in rows[some]]
+            return self._examples(of_some, standardised[:, some], weights[some])
+
+        split = self._held_out(len(rows), None)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._run(trainer, examples_of, split, _score, X=texts, y=y, metadata=metadata)
+        return self
+
+    def _set_scale(self, n_dims: int, targets: NDArray[np.float64], weights: Array) -> None:
+        """Take the scale of the targets (n_outputs, n_texts); a warm start keeps the first one."""
+        if not hasattr(self, "head_"):
+            self._scale, self._n_dims = Scale.of(targets, weights), n_dims
+        elif (n_dims, len(targets)) != (self._n_dims, len(self._scale.mean)):
+            raise ValueError(
+                f"warm_start needs targets as in the first fit, {len(self._scale.mean)} a text."
+            )
+
+    def _new_head(self, rng: RandomState) -> SequenceClassificationHead:
+        return new_sequence_head(self._dim(), len(self._scale.mean), rng)
+
+    def _first_head(self, rng: RandomState) -> SequenceClassificationHead:
+        if hasattr(self, "head_"):
+            return self._scale.standardised_head(self.head_)
+        return self._new_head(rng)
+
+    def _fitted_attributes(self, trainer: Trainer) -> dict[str, Any]:
+        attributes = super()._fitted_attributes(trainer)
+        return attributes | {"head_": self._scale.head_in_units(attributes["head_"])}
+
+    def predict(self, X: Iterable[str]) -> NDArray[np.float32]:
+        """Give the number, or numbers, of each text.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        ndarray of shape (n_texts,) or (n_texts, n_outputs)
+            Float32, in the units of the targets given to `fit`.
+        """
+        logits = self._logits(X)
+        return logits.ravel() if self._n_dims == 1 else logits
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class Scale(NamedTuple):
+    """Mean and standard deviation of each output, between its units and standardised numbers."""
+
+    mean: NDArray[np.float32]  # (n_outputs,)
+    deviation: NDArray[np.float32]  # (n_outputs,), 1 for a constant
+
+    @classmethod
+    def of(cls, targets: NDArray[np.float64], weights: NDArray[np.float32]) -> Self:
+        """Take those of targets (n_outputs, n_texts)."""
+        mean = np.average(targets, axis=1, weights=weights)
+        squares = (targets - mean[:, None]) ** 2
+        deviation = np.sqrt(np.average(squares, axis=1, weights=weights))
+        deviation[deviation == 0] = 1
+        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+
+    def standardise(self, targets: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Give targets (n_outputs, n_texts) of mean 0 and deviation 1."""
+        standardised = (targets - self.mean[:, None]) / self.deviation[:, None]
+        return standardised.astype(np.float32)
+
+    def head_in_units(self, head: SequenceClassificationHead) -> SequenceClassificationHead:
+        """Give the head whose logits are in the units of the targets."""
+        weight, bias = head.classifier.weight, head.classifier.bias
+        output = Linear(weight * self.deviation[:, None], bias * self.deviation + self.mean)
+        return SequenceClassificationHead(head.pre_classifier, output)
+
+    def standardised_head(self, head: SequenceClassificationHead) -> SequenceClassificationHead:
+        """Undo `head_in_units`."""
+        weight, bias = head.classifier.weight, head.classifier.bias
+        output = Linear(weight / self.deviation[:, None], (bias - self.mean) / self.deviation)
+        return SequenceClassificationHead(head.pre_classifier, output)
+
+
+def _check_numbers(y: ArrayLike) -> NDArray[np.float64]:
+    """Give targets of shape (n_texts,) or (n_texts, n_outputs), or raise."""
+    if y is None:
+        raise ValueError("fit requires y to be passed, but the target y is None.")
+    numbers: NDArray[np.float64] = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+    if numbers.ndim == 2 and numbers.shape[1] == 1:
+        numbers = column_or_1d(numbers, warn=True)
+    return numbers.astype(np.float64)
+
+
+def _score(logits: NDArray[np.float32], examples: Examples) -> float:
+    """R2 of logits (n_outputs, n_texts)."""
+    return float(r2_score(examples.targets.T, logits.T, sample_weight=examples.weights))

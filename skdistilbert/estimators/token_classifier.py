@@ -1,0 +1,317 @@
+"""Words to labels, such as those of named entities."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from skdistilbert.estimators.callbacks import with_callbacks
+from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_linear
+from skdistilbert.estimators.spans import entity_f1
+from skdistilbert.models import DistilBertForTokenClassification
+from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.training.dropout import DropoutRates
+from skdistilbert.nn.training.heads import TokenClassificationHead
+from skdistilbert.nn.training.losses import cross_entropy
+from skdistilbert.tasks import extract_entities
+from skdistilbert.tasks.encoding import check_max_length
+from skdistilbert.tasks.windows import cut, encode_each
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.random import RandomState
+    from numpy.typing import NDArray
+
+    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.estimators.text_input import Missing
+    from skdistilbert.nn.training.examples import Examples
+    from skdistilbert.nn.training.trainer import Trainer
+
+    Words = Sequence[str]
+
+
+class DistilBertTokenClassifier(FineTunedEstimator):
+    """Label the words of texts with DistilBERT's token-classification head.
+
+    `fit` trains as `DistilBertClassifier` does. Of each word the first token learns and predicts
+    its label, as in transformers' examples. Texts longer than the model are cut into windows.
+
+    Parameters
+    ----------
+    model : str or path-like
+        Directory of a Hugging Face checkpoint, or the name of one on the Hugging Face hub.
+    trainable_layers : int or "all", default="all"
+    max_length : int, default=None
+        Tokens in a window; None: the model's ``max_position_embeddings``.
+    learning_rate_init : float or "auto", default="auto"
+    weight_decay : float, default=0.01
+    batch_size, max_iter : int or "auto", default="auto"
+    tol : float, default=1e-4
+    early_stopping : bool, default=False
+    validation_fraction : float, default=0.1
+    n_iter_no_change : int, default=10
+    warm_start : bool, default=False
+    random_state : int, RandomState or None, default=None
+    verbose : bool, default=False
+    n_threads : int, default=None
+    revision : str, default=None
+    cache_dir : str or path-like, default=None
+    local_files_only : bool, default=False
+        All others as in `DistilBertClassifier`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    head_ : TokenClassificationHead
+        The trained weights of the head.
+    n_iter_, loss_curve_, best_loss_, validation_scores_, best_validation_score_
+        As in `DistilBertClassifier`; scores are F1 of entities.
+    fingerprint_, revision_
+        As in `DistilBertClassifier`.
+
+    See Also
+    --------
+    extract_entities : Entities in running text, with a trained model.
+
+    Examples
+    --------
+    >>> from skdistilbert import DistilBertTokenClassifier
+    >>> texts = [["where", "is", "New", "York"], ["who", "lives", "in", "London"]]
+    >>> labels = [["O", "O", "B-city", "I-city"], ["O", "O", "O", "B-city"]]
+    >>> classifier = DistilBertTokenClassifier(
+    ...     "distilbert-tiny", max_iter=60, learning_rate_init=5e-3, random_state=0
+    ... )
+    >>> classifier.fit(texts, labels).predict(texts)
+    [['O', 'O', 'B-city', 'I-city'], ['O', 'O', 'O', 'B-city']]
+    """
+
+    pooling = None
+    missing: Missing = "error"
+    head_: TokenClassificationHead
+    classes_: NDArray[np.str_]
+    _tagger: DistilBertForTokenClassification | None
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        trainable_layers: int | Literal["all"] = "all",
+        max_length: int | None = None,
+        learning_rate_init: float | Literal["auto"] = "auto",
+        weight_decay: float = 0.01,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        tol: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        random_state: int | RandomState | None = None,
+        verbose: bool = False,
+        n_threads: int | None = None,
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+    ) -> None:
+        self.model = model
+        self.trainable_layers = trainable_layers
+        self.max_length = max_length
+        self.learning_rate_init = learning_rate_init
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.n_threads = n_threads
+        self.revision = revision
+        self.cache_dir = cache_dir
+        self.local_files_only = local_files_only
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: Iterable[Words], y: Iterable[Words]) -> Self:
+        """Train on texts split into words, and a label a word.
+
+        Parameters
+        ----------
+        X : iterable of lists of str
+            The words of each text.
+        y : iterable of lists of str
+            The label of each word, such as "B-person", "I-person" and "O".
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        CheckpointError
+            If the model can't be loaded.
+        ValueError, TypeError
+            If a parameter, a word or a label is not valid, a text has not as many labels as
+            words, or training diverges.
+
+        Warns
+        -----
+        UserWarning
+            If Ctrl-C ended the training; the weights so far are kept.
+        """
+        texts, labels = _check_words(X), [list(of_text) for of_text in y]
+        _check_labels(texts, labels)
+        self._begin_fit()
+        self._set_classes(np.unique([label for of_text in labels for label in of_text]))
+        trainer = self._new_trainer(cross_entropy)
+
+        def examples_of(rows: NDArray[np.intp]) -> Examples:
+            return self._word_examples([texts[row] for row in rows], [labels[row] for row in rows])
+
+        self._run(
+            trainer, examples_of, self._held_out(len(texts), None), self._score, X=texts, y=labels
+        )
+        return self
+
+    def _set_classes(self, classes: NDArray[np.str_]) -> None:
+        if hasattr(self, "head_") and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start needs the labels of the first fit, {self.classes_.tolist()}; got "
+                f"{classes.tolist()}."
+            )
+        self.classes_ = classes
+
+    def _new_head(self, rng: RandomState) -> TokenClassificationHead:
+        return TokenClassificationHead(new_linear(len(self.classes_), self._dim(), rng))
+
+    def _dropout_rates(self, config: DistilBertConfig) -> DropoutRates:
+        return DropoutRates(config.dropout, config.attention_dropout, config.dropout)
+
+    def _word_examples(self, texts: list[list[str]], labels: list[list[str]]) -> Examples:
+        """Give windows of tokens, of which the first of each word has a target."""
+        input_ids, targets = [], []
+        for ids, of_tokens in self._windows(texts, labels):
+            input_ids.append(ids)
+            targets += of_tokens
+        columns = np.array(targets)
+        weights = (columns >= 0).astype(np.float32)
+        windows = Ragged.from_lists(input_ids)
+        return self._packed_examples(windows, np.maximum(columns, 0), weights, by_token=True)
+
+    def _windows(
+        self, texts: list[list[str]], labels: list[list[str]]
+    ) -> Iterator[tuple[list[int], list[int]]]:
+        """Yield the ids of each window, and the class of each token, or -1."""
+        encoder = self._load_encoder()
+        tokenizer = encoder.tokenizer
+        max_length = check_max_length(self.max_length, encoder.model.config)
+        around = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
+        for encoding, of_words in zip(encode_each(tokenizer, texts), labels, strict=True):
+            classes = np.searchsorted(self.classes_, of_words)
+            words = np.array(encoding.word_ids, np.intp)
+            is_first = np.diff(words, prepend=-1) > 0
+            of_tokens = np.where(is_first, classes[words], -1).tolist()
+            for start, stop, ids in cut(encoding.input_ids, *around, max_length, 0):
+                yield ids, [-1, *of_tokens[start:stop], -1]
+
+    def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
+        """F1 of the entities in each window."""
+        assert examples.texts is not None
+        predicted, true = self.classes_[logits.argmax(axis=0)], self.classes_[examples.targets]
+        borders = np.cumsum(examples.texts.lengths)[:-1]
+        known = np.split(examples.weights > 0, borders)
+        of_windows = (
+            [labels[of].tolist() for labels, of in zip(np.split(x, borders), known, strict=True)]
+            for x in (true, predicted)
+        )
+        return entity_f1(*of_windows)
+
+    def _fitted_attributes(self, trainer: Trainer) -> dict[str, Any]:
+        return super()._fitted_attributes(trainer) | {"_tagger": None}
+
+    def _token_classification_model(self) -> DistilBertForTokenClassification:
+        if getattr(self, "_tagger", None) is None:
+            encoder = self._model()
+            id2label = dict(enumerate(self.classes_.tolist()))
+            weights = dict(encoder.weights) | self.head_.classifier.tensors("classifier")
+            config = replace(encoder.config, id2label=id2label)
+            self._tagger = DistilBertForTokenClassification(config, weights)
+        assert self._tagger is not None
+        return self._tagger
+
+    def predict(self, X: Iterable[Words]) -> list[list[str]]:
+        """Give the label of each word of each text.
+
+        Parameters
+        ----------
+        X : iterable of lists of str
+
+        Returns
+        -------
+        list of lists of str
+            A label a word. A word of which the tokenizer leaves nothing is "O".
+        """
+        check_is_fitted(self)
+        entities: Any = extract_entities(
+            self._token_classification_model(),
+            self._load_encoder().tokenizer,
+            _check_words(X),
+            "first",
+            ignore_labels=(),
+            max_length=self.max_length,
+            n_threads=self.n_threads,
+        )
+        return [[word["entity"] or "O" for word in of_text] for of_text in entities]
+
+    def score(self, X: Iterable[Words], y: Iterable[Words]) -> float:
+        """F1 of entities, of which both ends and the kind must be right.
+
+        Parameters
+        ----------
+        X : iterable of lists of str
+        y : iterable of lists of str
+
+        Returns
+        -------
+        float
+            Of all texts together; as conlleval and seqeval count.
+        """
+        return entity_f1([list(labels) for labels in y], self.predict(X))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_tagger", None)
+        return state
+
+
+def _check_words(X: Iterable[Words]) -> list[list[str]]:
+    if isinstance(X, str):
+        raise ValueError("Iterable over lists of words expected, string object received.")
+    texts = []
+    for row, words in enumerate(X):
+        if isinstance(words, str):
+            raise TypeError(f"Row {row}: expected a list of words; got the string {words!r:.99}.")
+        texts.append(list(words))
+    if not texts:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+    return texts
+
+
+def _check_labels(texts: list[list[str]], labels: list[list[str]]) -> None:
+    check_consistent_length(texts, labels)
+    for row, (words, of_words) in enumerate(zip(texts, labels, strict=True)):
+        if len(words) != len(of_words):
+            raise ValueError(f"Row {row}: {len(words)} words, but {len(of_words)} labels.")
+        wrong = [label for label in of_words if not isinstance(label, str)]
+        if wrong:
+            raise TypeError(f"Row {row}: every label must be a string; got {wrong[0]!r:.99}.")
+    if not any(texts):
+        raise ValueError("There are no words to learn from.")
