@@ -86,11 +86,6 @@ def test_two_classes(tiny: Path, labels: list[object]) -> None:
     assert classifier.predict(TEXTS).dtype == np.array(labels).dtype
 
 
-def test_the_same_random_state_gives_the_same_head(tiny: Path) -> None:
-    first, second = (quick(tiny).fit(TEXTS, LABELS).decision_function(TEXTS) for _ in range(2))
-    np.testing.assert_allclose(first, second, atol=1e-5)
-
-
 def test_pipeline_cross_validation_and_grid_search(tiny: Path) -> None:
     pipeline = make_pipeline(DistilBertEmbedder(tiny), LogisticRegression())
     assert pipeline.fit(TEXTS, LABELS).predict(TEXTS[:2]).shape == (2,)
@@ -128,17 +123,6 @@ def test_from_pretrained_gives_the_probabilities_of_the_checkpoint() -> None:
 def test_from_pretrained_needs_a_head(tiny: Path) -> None:
     with pytest.raises(CheckpointError, match="has no sequence-classification head .found: None"):
         DistilBertClassifier.from_pretrained(tiny)
-
-
-def test_batches_order_and_threads_do_not_change_predictions(estimator: Estimator) -> None:
-    estimator.fit(TEXTS, LABELS)
-    expected = result(estimator, TEXTS)
-    alone = np.concatenate([result(estimator, [text]) for text in TEXTS])
-    np.testing.assert_allclose(alone, expected, atol=1e-5)
-    np.testing.assert_allclose(result(estimator, TEXTS[::-1])[::-1], expected, atol=1e-5)
-    for n_threads in (1, 2, 4):
-        estimator.set_params(n_threads=n_threads)
-        np.testing.assert_allclose(result(estimator, TEXTS), expected, atol=1e-5)
 
 
 def test_long_texts_are_cut_with_a_warning(estimator: Estimator) -> None:
