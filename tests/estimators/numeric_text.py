@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 class NumericText:
     """Mixin that reads matrices; shapes, types and sparseness are scikit-learn's to check."""
 
-    def fit(self, X: Any, y: object = None, **params: Any) -> Self:  # noqa: ANN401
-        return super().fit(self._spelt(X, reset=True), y, **params)  # type: ignore[misc, no-any-return]
-
     def _check_texts(self, X: object) -> list[str]:
         texts: list[str] = super()._check_texts(self._spelt(X, reset=False))  # type: ignore[misc]
         return texts
@@ -43,6 +40,9 @@ class NumericText:
 class NumericTextEmbedder(NumericText, DistilBertEmbedder):
     """DistilBertEmbedder on rows of numbers."""
 
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: ANN401
+        return super().fit(self._spelt(X, reset=True), y)
+
     def fit_transform(self, X: Any, y: object = None, **params: Any) -> Any:  # noqa: ANN401
         return super().fit_transform(self._spelt(X, reset=True), y, **params)
 
@@ -50,9 +50,19 @@ class NumericTextEmbedder(NumericText, DistilBertEmbedder):
 class NumericTextClassifier(NumericText, DistilBertClassifier):
     """DistilBertClassifier on rows of numbers."""
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, **params: Any) -> Self:  # noqa: ANN401
-        reset = not hasattr(self, "head_")
-        return super().partial_fit(self._spelt(X, reset=reset), y, classes, **params)
+    # The signatures are those of the estimator: a check applies if its parameter is there.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
+        return super().fit(self._spelt(X, reset=True), y, sample_weight)
+
+    def partial_fit(
+        self,
+        X: Any,  # noqa: ANN401
+        y: Any,  # noqa: ANN401
+        classes: Any = None,  # noqa: ANN401
+        sample_weight: Any = None,  # noqa: ANN401
+    ) -> Self:
+        texts = self._spelt(X, reset=not hasattr(self, "head_"))
+        return super().partial_fit(texts, y, classes, sample_weight)
 
 
 def spell(X: np.ndarray) -> Texts:
