@@ -9,11 +9,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import check_consistent_length, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 
-from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.estimators.callbacks import with_callbacks
+from skdistilbert.estimators.export import sequence_model
 from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_sequence_head
 from skdistilbert.estimators.targets import Labels, check_labels
-from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy
 from skdistilbert.nn.weights import Linear
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
     from skdistilbert.estimators.text_input import Missing
+    from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training.examples import Examples
     from skdistilbert.nn.training.losses import Loss
@@ -225,14 +225,9 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         >>> classifier.predict_proba(["one text", "another"]).shape
         (2, 3)
         """
-        classifier = cls(path, pooling="cls", **params)
-        checkpoint = read_checkpoint(classifier._locate().directory)
-        if checkpoint.head != "sequence_classification":
-            raise CheckpointError(
-                f"{path}: has no sequence-classification head (found: {checkpoint.head}); "
-                f"train one with {cls.__name__}(path).fit(texts, labels)."
-            )
-        classifier._fit_encoder()
+        classifier, checkpoint = cls._read_pretrained(
+            path, "sequence_classification", pooling="cls", **params
+        )
         head = SequenceClassificationHead.from_tensors(checkpoint.weights)
         labels = np.array([label for _, label in sorted(checkpoint.config.id2label.items())])
         multilabel = checkpoint.config.problem_type == "multi_label_classification"
@@ -326,6 +321,11 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
             self._trainer = self._new_trainer(self._loss())
         self._learn_once(self._trainer, self._examples(texts, targets, weights))
         return self
+
+    def _task_model(self) -> DistilBertForSequenceClassification:
+        kind = "multi" if self._multilabel else "single"
+        problem_type = f"{kind}_label_classification"
+        return sequence_model(self._model(), self.head_, self.pooling, self.classes_, problem_type)
 
     def _set_labels(self, labels: Labels) -> None:
         if hasattr(self, "head_") and not np.array_equal(labels.classes, self.classes_):

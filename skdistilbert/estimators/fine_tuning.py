@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -12,10 +12,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.estimators.base import PretrainedTextEstimator
 from skdistilbert.estimators.callbacks import CallbackSupportMixin, FitObserver
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_changes import EncoderChanges
+from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training.dropout import DropoutRates
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
-    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.checkpoint import Checkpoint, DistilBertConfig
+    from skdistilbert.checkpoint.names import Head as HeadName
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.training.heads import Head
     from skdistilbert.nn.training.losses import Loss
@@ -290,6 +293,50 @@ class FineTunedEstimator(CallbackSupportMixin, PretrainedTextEstimator):  # type
         earlier = getattr(self, "_changes", None)
         changes = EncoderChanges.between(pretrained, trainer.network, earlier)
         return {"head_": trainer.network.head, "_changes": changes, "_tuned_model": None}
+
+    def _task_model(self) -> DistilBertModel:
+        """Give the encoder as it is now with the trained head."""
+        raise NotImplementedError
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
+        """Write a checkpoint of encoder and head, for transformers and for `from_pretrained`.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Gets ``config.json``, ``model.safetensors`` and the tokenizer's files, all at once.
+            Labels are written as strings.
+
+        Raises
+        ------
+        NotFittedError
+            If there is nothing to write yet.
+        ValueError
+            If a head on texts was trained with another pooling than "cls", which transformers'
+            head reads; or if the directory is the working directory or above it.
+        OSError
+            If the directory can't be written.
+        """
+        check_is_fitted(self)
+        self._task_model().save_pretrained(directory, self._load_encoder().tokenizer)
+
+    @classmethod
+    def _read_pretrained(
+        cls,
+        path: str | os.PathLike[str],
+        head: HeadName,
+        **params: Any,  # noqa: ANN401
+    ) -> tuple[Self, Checkpoint]:
+        """Give an estimator without a head of its own yet, and the checkpoint that has one."""
+        estimator = cls(path, **params)
+        checkpoint = read_checkpoint(estimator._locate().directory)
+        if checkpoint.head != head:
+            raise CheckpointError(
+                f"{path}: has no {head.replace('_', '-')} head (found: {checkpoint.head}); "
+                f"train one with {cls.__name__}(path).fit(...)."
+            )
+        estimator._fit_encoder()
+        return estimator, checkpoint
 
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the encoder as it is now to a directory, and give an embedder that reads it.

@@ -10,6 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skdistilbert.estimators.callbacks import with_callbacks
+from skdistilbert.estimators.export import sequence_model
 from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_sequence_head
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training.losses import squared_error
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
     from skdistilbert.estimators.text_input import Missing
+    from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training.examples import Examples
     from skdistilbert.nn.training.trainer import Trainer
@@ -128,6 +130,39 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         self.revision = revision
         self.cache_dir = cache_dir
         self.local_files_only = local_files_only
+
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
+        """Give a fitted regressor from a checkpoint that has a classification head.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Checkpoint of a ``DistilBertForSequenceClassification`` whose logits are numbers.
+        **params : dict
+            Further parameters of the class; `pooling` is "cls", which such a head reads.
+
+        Returns
+        -------
+        DistilBertRegressor
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint can't be loaded or has another head or none.
+        """
+        regressor, checkpoint = cls._read_pretrained(
+            path, "sequence_classification", pooling="cls", **params
+        )
+        regressor.head_ = SequenceClassificationHead.from_tensors(checkpoint.weights)
+        n_outputs = len(regressor.head_.classifier.bias)
+        regressor._scale = Scale(np.zeros(n_outputs, np.float32), np.ones(n_outputs, np.float32))
+        regressor._n_dims = 1 if n_outputs == 1 else 2
+        return regressor
+
+    def _task_model(self) -> DistilBertForSequenceClassification:
+        labels = (f"LABEL_{index}" for index in range(len(self._scale.mean)))
+        return sequence_model(self._model(), self.head_, self.pooling, labels, "regression")
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -10,13 +9,14 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.callbacks import with_callbacks
+from skdistilbert.estimators.export import token_model
 from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_linear
 from skdistilbert.estimators.spans import entity_f1
-from skdistilbert.models import DistilBertForTokenClassification
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training.dropout import DropoutRates
 from skdistilbert.nn.training.heads import TokenClassificationHead
 from skdistilbert.nn.training.losses import cross_entropy
+from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
 from skdistilbert.tasks.encoding import check_max_length
 from skdistilbert.tasks.windows import cut, encode_each
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.text_input import Missing
+    from skdistilbert.models import DistilBertForTokenClassification
     from skdistilbert.nn.training.examples import Examples
     from skdistilbert.nn.training.trainer import Trainer
 
@@ -139,6 +140,38 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         self.cache_dir = cache_dir
         self.local_files_only = local_files_only
 
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
+        """Give a fitted classifier from a checkpoint that has a token-classification head.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Checkpoint of a ``DistilBertForTokenClassification``: a directory or a name on the
+            Hugging Face hub.
+        **params : dict
+            Further parameters of the class.
+
+        Returns
+        -------
+        DistilBertTokenClassifier
+            With ``classes_`` from the checkpoint's ``id2label``, sorted.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint can't be loaded or has another head or none.
+        """
+        classifier, checkpoint = cls._read_pretrained(path, "token_classification", **params)
+        labels = np.array([label for _, label in sorted(checkpoint.config.id2label.items())])
+        order = np.argsort(labels)
+        output = Linear.from_tensors(checkpoint.weights, "classifier")
+        classifier.classes_ = labels[order]
+        classifier.head_ = TokenClassificationHead(
+            Linear(output.weight[order], output.bias[order])
+        )
+        return classifier
+
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: Iterable[Words], y: Iterable[Words]) -> Self:
         """Train on texts split into words, and a label a word.
@@ -237,13 +270,9 @@ class DistilBertTokenClassifier(FineTunedEstimator):
     def _fitted_attributes(self, trainer: Trainer) -> dict[str, Any]:
         return super()._fitted_attributes(trainer) | {"_tagger": None}
 
-    def _token_classification_model(self) -> DistilBertForTokenClassification:
+    def _task_model(self) -> DistilBertForTokenClassification:
         if getattr(self, "_tagger", None) is None:
-            encoder = self._model()
-            id2label = dict(enumerate(self.classes_.tolist()))
-            weights = dict(encoder.weights) | self.head_.classifier.tensors("classifier")
-            config = replace(encoder.config, id2label=id2label)
-            self._tagger = DistilBertForTokenClassification(config, weights)
+            self._tagger = token_model(self._model(), self.head_, self.classes_)
         assert self._tagger is not None
         return self._tagger
 
@@ -261,7 +290,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         """
         check_is_fitted(self)
         entities: Any = extract_entities(
-            self._token_classification_model(),
+            self._task_model(),
             self._load_encoder().tokenizer,
             _check_words(X),
             "first",

@@ -30,6 +30,11 @@ class SequenceClassificationHead:
             Linear.from_tensors(tensors, "classifier"),
         )
 
+    def tensors(self) -> dict[str, Array]:
+        """Give what `from_tensors` takes."""
+        hidden = self.pre_classifier.tensors("pre_classifier")
+        return hidden | self.classifier.tensors("classifier")
+
     def logits(self, pooled: Array) -> Array:
         """(dim, n_texts) -> (num_labels, n_texts)."""
         return linear(relu(linear(pooled, self.pre_classifier)), self.classifier)

@@ -1,0 +1,108 @@
+"""Trained estimators as checkpoints, read back and by transformers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from skdistilbert import (
+    CheckpointError,
+    DistilBertClassifier,
+    DistilBertRegressor,
+    DistilBertTokenClassifier,
+    load_model,
+)
+from skdistilbert.tokenization import WordPieceTokenizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXTS = ["what is it", "who would you do", "where then", "is it"]
+WORDS = [text.split() for text in TEXTS]
+KINDS: dict[str, tuple[type, Any, Any, str | None]] = {
+    "labels": (DistilBertClassifier, TEXTS, ["a", "b", "a", "c"], "single_label_classification"),
+    "integers": (DistilBertClassifier, TEXTS, [10, 9, 10, 9], "single_label_classification"),
+    "multi-label": (
+        DistilBertClassifier,
+        TEXTS,
+        np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0], [1, 1, 0]]),
+        "multi_label_classification",
+    ),
+    "number": (DistilBertRegressor, TEXTS, [100.0, 120.0, 140.0, 90.0], "regression"),
+    "words": (
+        DistilBertTokenClassifier,
+        WORDS,
+        [["O", "x", "y", "O"][: len(w)] for w in WORDS],
+        None,
+    ),
+}
+
+
+def fitted(tiny: Path, name: str, trainable_layers: Any = "all") -> Any:  # noqa: ANN401
+    kind, X, y, _ = KINDS[name]
+    params = {} if kind is DistilBertTokenClassifier else {"pooling": "cls"}
+    estimator = kind(tiny, trainable_layers=trainable_layers, max_iter=3, random_state=0, **params)
+    return estimator.fit(X, y)
+
+
+@pytest.mark.parametrize("trainable_layers", [0, 2, "all"])
+@pytest.mark.parametrize("name", KINDS)
+def test_from_pretrained_reads_what_was_saved(
+    tiny: Path,
+    tmp_path: Path,
+    name: str,
+    trainable_layers: Any,  # noqa: ANN401
+) -> None:
+    estimator, X = fitted(tiny, name, trainable_layers), KINDS[name][1]
+    estimator.save_pretrained(tmp_path / "saved")
+    again = type(estimator).from_pretrained(tmp_path / "saved")
+    expected, got = np.hstack(estimator.predict(X)), np.hstack(again.predict(X))
+    if name == "number":
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(got, expected.astype(got.dtype))
+    assert load_model(tmp_path / "saved").config.problem_type == KINDS[name][3]
+
+
+def test_a_saved_classifier_can_be_trained_further(tiny: Path, tmp_path: Path) -> None:
+    fitted(tiny, "labels").save_pretrained(tmp_path / "saved")
+    again = DistilBertClassifier.from_pretrained(
+        tmp_path / "saved", warm_start=True, max_iter=1, trainable_layers=1
+    )
+    before = again.predict_proba(TEXTS)
+    after = again.set_params(learning_rate_init=1e-9).fit(TEXTS, KINDS["labels"][2])
+    np.testing.assert_allclose(after.predict_proba(TEXTS), before, atol=1e-5)
+
+
+def test_what_transformers_could_not_compute_is_not_saved(tiny: Path, tmp_path: Path) -> None:
+    classifier = DistilBertClassifier(tiny, max_iter=1)
+    with pytest.raises(NotFittedError):
+        classifier.save_pretrained(tmp_path / "saved")
+    classifier.fit(TEXTS, KINDS["labels"][2])
+    with pytest.raises(ValueError, match="reads the state of .CLS., .* trained on pooling='mean'"):
+        classifier.save_pretrained(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+
+
+@pytest.mark.parametrize("name", ["number", "words"])
+def test_another_head_is_refused(tiny: Path, name: str) -> None:
+    with pytest.raises(CheckpointError, match="has no (sequence|token)-classification head"):
+        KINDS[name][0].from_pretrained(tiny)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("name", ["labels", "multi-label", "number"])
+def test_transformers_gives_the_same_logits(tiny: Path, tmp_path: Path, name: str) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    estimator = fitted(tiny, name)
+    estimator.save_pretrained(tmp_path / "saved")
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+    tokenizer = WordPieceTokenizer.from_pretrained(tmp_path / "saved")
+    with torch.inference_mode():
+        logits = model.eval()(*map(torch.tensor, tokenizer.encode_batch(TEXTS))).logits.numpy()
+    np.testing.assert_allclose(estimator._logits(TEXTS), logits, rtol=1e-5, atol=1e-5)
