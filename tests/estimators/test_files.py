@@ -6,18 +6,25 @@ import gc
 import pickle
 import shutil
 import weakref
+from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skdistilbert import CheckpointError, DistilBertClassifier, DistilBertEmbedder
-from skdistilbert.estimators import pretrained
+from skdistilbert import (
+    CheckpointError,
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    DistilBertRegressor,
+    DistilBertTokenClassifier,
+)
+from skdistilbert.estimators import SKOPS_TRUSTED, pretrained
 from tests.conftest import DATA
 
 if TYPE_CHECKING:
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 
 TEXTS = [f"{a} {b}" for a in ("what", "who", "where") for b in ("is it", "would you do", "then")]
 LABELS = [label for label in ("thing", "person", "place") for _ in range(3)]
+TINY = str(DATA / "distilbert-tiny")
 SMALL = 20_000  # bytes
 
 
@@ -144,23 +152,40 @@ def test_a_process_keeps_one_copy_of_a_checkpoint_and_frees_it(tmp_path: Path, t
     assert all(directory not in key for key in pretrained._loaded)
 
 
-TRUSTED = [  # as the README says
-    "skdistilbert.estimators.embedder.DistilBertEmbedder",
-    "skdistilbert.estimators.classifier.DistilBertClassifier",
-    "skdistilbert.nn.heads.SequenceClassificationHead",
-    "skdistilbert.nn.weights.Linear",
-]
-
-
-def test_skops_files(tiny: Path) -> None:
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (make_pipeline(DistilBertEmbedder(TINY), LogisticRegression()), LABELS),
+        (DistilBertClassifier(TINY, max_iter=2), LABELS),
+        (DistilBertClassifier(TINY, max_iter=2), np.eye(3, dtype=int)[[0, 1, 2] * 3]),
+        (DistilBertClassifier(TINY, max_iter=2, trainable_layers=1), LABELS),
+        (DistilBertClassifier(TINY, max_iter=2, trainable_layers="all"), LABELS),
+        (DistilBertRegressor(TINY, max_iter=2), np.arange(9.0)),
+    ],
+    ids=["pipeline", "classifier", "multi-label", "one layer", "all layers", "regressor"],
+)
+def test_skops_files(estimator: Any, y: Any) -> None:  # noqa: ANN401
     io = pytest.importorskip("skops.io")
-    embedder = DistilBertEmbedder(str(tiny))
-    pipeline = make_pipeline(embedder, LogisticRegression()).fit(TEXTS, LABELS)
-    fitted = classifier(tiny).set_params(model=str(tiny)).fit(TEXTS, LABELS)
-    for estimator, used in ((pipeline, TRUSTED[:1]), (fitted, TRUSTED[1:])):
-        content = io.dumps(estimator)
-        assert sorted(io.get_untrusted_types(data=content)) == sorted(used)
-        loaded = io.loads(content, trusted=TRUSTED)
-        np.testing.assert_allclose(
-            loaded.predict_proba(TEXTS), estimator.predict_proba(TEXTS), atol=1e-5
-        )
+    content = io.dumps(estimator.fit(TEXTS, y))
+    assert {*io.get_untrusted_types(data=content)} <= {*SKOPS_TRUSTED}
+    loaded = io.loads(content, trusted=SKOPS_TRUSTED)
+    assert type(loaded) is type(estimator)
+    method = "predict_proba" if is_classifier(estimator) else "predict"
+    np.testing.assert_allclose(
+        getattr(loaded, method)(TEXTS), getattr(estimator, method)(TEXTS), atol=1e-5
+    )
+
+
+def test_skops_files_of_words(tiny: Path) -> None:
+    io = pytest.importorskip("skops.io")
+    words = [text.split() for text in TEXTS]
+    labels = [["O" if len(word) > 2 else "B-SHORT" for word in text] for text in words]
+    tagger = DistilBertTokenClassifier(str(tiny), max_iter=2).fit(words, labels)
+    loaded = io.loads(io.dumps(tagger), trusted=SKOPS_TRUSTED)
+    assert loaded.predict(words) == tagger.predict(words)
+
+
+def test_the_types_to_trust_are_there() -> None:
+    for name in SKOPS_TRUSTED:
+        module, _, attribute = name.rpartition(".")
+        assert isinstance(getattr(import_module(module), attribute), type)
