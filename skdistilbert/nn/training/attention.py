@@ -56,10 +56,14 @@ def attention_forward(
 
 
 def attention_backward(
-    d_context: Array, tape: AttentionTape, groups: Sequence[Group], n_heads: int
-) -> tuple[Array, Array]:
-    """Give the derivatives with respect to the queries, and to the keys and values stacked."""
-    d_queries, d_keys_values = np.empty_like(tape.queries), np.empty_like(tape.keys_values)
+    d_context: Array,
+    tape: AttentionTape,
+    groups: Sequence[Group],
+    n_heads: int,
+    d_queries: Array,
+    d_keys_values: Array,
+) -> None:
+    """Fill in the derivatives with respect to the queries, and to the keys and values stacked."""
     # sum_j dP_ij P_ij, the part of the derivative that softmax takes away, is dC_i . C_i.
     products = d_context * tape.context
     arrays = (d_context, tape.queries, products, d_queries)
@@ -76,7 +80,6 @@ def attention_backward(
         np.matmul(k, d_scores, out=d_q)
         np.matmul(q, d_scores.swapaxes(-1, -2), out=d_k)
     d_queries *= (len(d_queries) // n_heads) ** -0.5
-    return d_queries, d_keys_values
 
 
 def _softmax_over_keys(scores: Array) -> None:

@@ -123,11 +123,14 @@ def layer_forward(
     the first of each text goes on.
     """
     columns = batch.starts if first_tokens_only else None
-    going_on = x if columns is None else np.ascontiguousarray(x[:, columns])
-    q_lin, kv_lin = _split_qkv(layer.qkv_lin)
-    context, attention = attention_forward(
-        linear(going_on, q_lin), linear(x, kv_lin), batch.groups, n_heads, dropout
-    )
+    if columns is None:
+        going_on = x
+        queries, keys_values = _split(linear(x, layer.qkv_lin))
+    else:
+        going_on = np.ascontiguousarray(x[:, columns])
+        q_lin, kv_lin = _split_qkv(layer.qkv_lin)
+        queries, keys_values = linear(going_on, q_lin), linear(x, kv_lin)
+    context, attention = attention_forward(queries, keys_values, batch.groups, n_heads, dropout)
     attended = linear(context, layer.out_lin)
     attended += going_on
     h, sa_normalisation = layer_norm_forward(attended, layer.sa_layer_norm)
@@ -142,25 +145,33 @@ def layer_backward(
     d_h, d_lin1, d_lin2, d_output_norm = _feed_forward_backward(d_out, tape.feed_forward, layer)
     d_attended, d_sa_norm = layer_norm_backward(d_h, tape.sa_normalisation, layer.sa_layer_norm)
     d_context, d_out_lin = linear_backward(d_attended, tape.attention.context, layer.out_lin)
-    d_q, d_kv = attention_backward(d_context, tape.attention, groups, n_heads)
-    q_lin, kv_lin = _split_qkv(layer.qkv_lin)
-    going_on = tape.x if tape.columns is None else tape.x[:, tape.columns]
-    d_going_on, d_q_lin = linear_backward(d_q, going_on, q_lin)
-    d_x, d_kv_lin = linear_backward(d_kv, tape.x, kv_lin)
-    d_going_on += d_attended
     if tape.columns is None:
-        d_x += d_going_on
+        d_qkv = np.empty((len(layer.qkv_lin.bias), tape.x.shape[1]), tape.x.dtype)
+        attention_backward(d_context, tape.attention, groups, n_heads, *_split(d_qkv))
+        d_x, d_qkv_lin = linear_backward(d_qkv, tape.x, layer.qkv_lin)
+        d_x += d_attended
     else:
-        d_x[:, tape.columns] += d_going_on
-    d_qkv_lin = Linear.stacked(d_q_lin, d_kv_lin)
+        d_q, d_kv = np.empty_like(d_context), np.empty_like(tape.attention.keys_values)
+        attention_backward(d_context, tape.attention, groups, n_heads, d_q, d_kv)
+        q_lin, kv_lin = _split_qkv(layer.qkv_lin)
+        d_going_on, d_q_lin = linear_backward(d_q, tape.x[:, tape.columns], q_lin)
+        d_x, d_kv_lin = linear_backward(d_kv, tape.x, kv_lin)
+        d_x[:, tape.columns] += d_going_on + d_attended
+        d_qkv_lin = Linear.stacked(d_q_lin, d_kv_lin)
     return d_x, Layer(d_qkv_lin, d_out_lin, d_sa_norm, d_lin1, d_lin2, d_output_norm)
 
 
+def _split(qkv: Array) -> tuple[Array, Array]:
+    """View queries, and keys and values, of what has the rows of all three."""
+    dim = len(qkv) // 3
+    return qkv[:dim], qkv[dim:]
+
+
 def _split_qkv(qkv_lin: Linear) -> tuple[Linear, Linear]:
-    """Give the map to the queries, and the one to the keys and values."""
-    dim = len(qkv_lin.bias) // 3
-    weight, bias = qkv_lin.weight, qkv_lin.bias
-    return Linear(weight[:dim], bias[:dim]), Linear(weight[dim:], bias[dim:])
+    """View the map to the queries, and the one to the keys and values."""
+    weights, biases = _split(qkv_lin.weight), _split(qkv_lin.bias)
+    q_lin, kv_lin = map(Linear, weights, biases)
+    return q_lin, kv_lin
 
 
 def _feed_forward_forward(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,10 @@ BLOCKS_A_TASK = 8
 
 
 class Moments(NamedTuple):
-    """Running means of the gradient and of its square."""
+    """Sums of the gradients, and of their squares, each shrunk by a beta a step.
+
+    Adam's means are (1 - beta) times these: one factor of the step, instead of a pass over all.
+    """
 
     first: Array
     second: Array
@@ -39,18 +42,19 @@ class Update(NamedTuple):
     gradient_scale: float  # 1, or less where the norm is clipped
     beta1: float
     beta2: float
-    eps: float  # times the root of the second moments' correction
-    step_size: float  # learning rate and the corrections of both moments for their start at zero
+    eps: float  # in units of the root of the second moment
+    step_size: (
+        float  # learning rate and what makes of both moments means corrected for their start
+    )
 
     def apply(self, x: Array, gradient: Array, moments: Moments, weight_decay: float) -> None:
         """Update `x` and its moments in place; `gradient` is overwritten."""
         first, second = moments
-        gradient *= self.gradient_scale
+        if self.gradient_scale != 1:
+            gradient *= self.gradient_scale
         scratch = gradient * gradient
-        scratch *= 1 - self.beta2
         second *= self.beta2
         second += scratch
-        gradient *= 1 - self.beta1
         first *= self.beta1
         first += gradient
         if weight_decay:
@@ -135,9 +139,9 @@ class AdamW:
     def _next_update(self, learning_rate: float, gradient_scale: float) -> Update:
         self.n_steps += 1
         beta1, beta2 = self.betas
-        root = np.sqrt(1 - beta2**self.n_steps).item()
-        step_size = learning_rate * root / (1 - beta1**self.n_steps)
-        return Update(learning_rate, gradient_scale, beta1, beta2, self.eps * root, step_size)
+        unit = second_moment_unit(beta2, self.n_steps)
+        step_size = learning_rate * (1 - beta1) / (1 - beta1**self.n_steps) * unit
+        return Update(learning_rate, gradient_scale, beta1, beta2, self.eps * unit, step_size)
 
     def _update_vector(self, start: int, gradient: Array, update: Update) -> None:
         n_decaying = self._parameters.n_decaying
@@ -178,7 +182,7 @@ class _TableMoments:
         behind = (last > 0) & (last < self._n_steps)
         rows, last = rows[behind], last[behind]
         first, second = (moment[rows] for moment in self._moments)
-        eps = self._eps * np.sqrt(1 - self._betas[1] ** last)
+        eps = self._eps * second_moment_unit(self._betas[1], last)
         move = first / (np.sqrt(second) + eps[:, None].astype(second.dtype))
         self._table[rows] -= move * self._drift[last, None].astype(move.dtype)
         for moment, values, beta in zip(self._moments, (first, second), self._betas, strict=True):
@@ -207,6 +211,11 @@ class _TableMoments:
             self._drift = np.concatenate([self._drift, np.zeros_like(self._drift)])
         recent = self._drift[max(0, n - self.MEMORY) : n]
         recent += step_size * self._shrinking[-len(recent) :]
+
+
+def second_moment_unit(beta2: float, n_steps: Any) -> Any:  # noqa: ANN401 - a number or many
+    """Give what the root of the second moment is to the gradients' corrected root mean square."""
+    return ((1 - beta2**n_steps) / (1 - beta2)) ** 0.5
 
 
 def _norm(*arrays: Array) -> float:
