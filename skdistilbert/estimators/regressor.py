@@ -232,7 +232,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         attributes = super()._fitted_attributes(trainer)
         return attributes | {"head_": self._scale.head_in_units(attributes["head_"])}
 
-    def predict(self, X: Iterable[str]) -> NDArray[np.float32]:
+    def predict(self, X: Iterable[str]) -> NDArray[np.float64]:
         """Give the number, or numbers, of each text.
 
         Parameters
@@ -242,9 +242,10 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         Returns
         -------
         ndarray of shape (n_texts,) or (n_texts, n_outputs)
-            Float32, in the units of the targets given to `fit`.
+            Float64, as scikit-learn's regressors, though computed in float32; in the units of the
+            targets given to `fit`.
         """
-        logits = self._logits(X)
+        logits = self._logits(X).astype(np.float64)
         return logits.ravel() if self._n_dims == 1 else logits
 
     def __sklearn_tags__(self) -> Tags:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from skdistilbert import DistilBertClassifier, DistilBertEmbedder
+from skdistilbert import DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -63,6 +63,18 @@ class NumericTextClassifier(NumericText, DistilBertClassifier):
     ) -> Self:
         texts = self._spelt(X, reset=not hasattr(self, "head_"))
         return super().partial_fit(texts, y, classes, sample_weight)
+
+
+class NumericTextRegressor(NumericText, DistilBertRegressor):
+    """DistilBertRegressor on rows of numbers."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
+        return super().fit(self._spelt(X, reset=True), y, sample_weight)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # digits say little of a number to random weights
+        return tags
 
 
 def spell(X: np.ndarray) -> Texts:

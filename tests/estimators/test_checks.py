@@ -13,9 +13,13 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
-from skdistilbert import DistilBertClassifier, DistilBertEmbedder
+from skdistilbert import DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor
 from tests.conftest import DATA
-from tests.estimators.numeric_text import NumericTextClassifier, NumericTextEmbedder
+from tests.estimators.numeric_text import (
+    NumericTextClassifier,
+    NumericTextEmbedder,
+    NumericTextRegressor,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +27,11 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 TINY = str(DATA / "distilbert-tiny")
-ESTIMATORS = [NumericTextEmbedder(TINY), NumericTextClassifier(TINY)]
+ESTIMATORS = [
+    NumericTextEmbedder(TINY),
+    NumericTextClassifier(TINY),
+    NumericTextRegressor(TINY),
+]
 CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generator(estimator)]
 
 
@@ -61,14 +69,15 @@ def test_a_check_of_scikit_learn(
 
 
 def test_all_checks_of_numeric_estimators_apply() -> None:
-    of_embedder, of_classifier = (
+    of_embedder, of_classifier, of_regressor = (
         sum(of is estimator for of, _ in CHECKS) for estimator in ESTIMATORS
     )
     assert of_embedder >= 46
     assert of_classifier >= 67  # 55, and those of class and sample weights, labels, partial_fit
+    assert of_regressor >= 60
 
 
-@pytest.mark.parametrize("kind", [DistilBertEmbedder, DistilBertClassifier])
+@pytest.mark.parametrize("kind", [DistilBertEmbedder, DistilBertClassifier, DistilBertRegressor])
 def test_the_estimators_pass_what_there_is_for_texts(kind: type, tiny: Path) -> None:
     with pytest.warns(SkipTestWarning, match="Can't test estimator"):
         check_estimator(kind(tiny))

@@ -28,7 +28,7 @@ def test_it_learns_in_the_units_of_the_targets(tiny: Path, trainable_layers: Any
     regressor = quick(tiny, trainable_layers=trainable_layers).fit(TEXTS, NUMBERS)
     predicted = regressor.predict(TEXTS)
     assert predicted.shape == (10,)
-    assert predicted.dtype == np.float32
+    assert predicted.dtype == np.float64
     assert regressor.score(TEXTS, NUMBERS) > 0.6
     again = pickle.loads(pickle.dumps(regressor))
     np.testing.assert_array_equal(again.predict(TEXTS), predicted)
