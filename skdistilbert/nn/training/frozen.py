@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.nn.encoder import encode
-from skdistilbert.nn.inference import for_each_batch
+from skdistilbert.nn.inference import MAX_TOKENS
+from skdistilbert.nn.threads import effective_n_threads, for_each
 
 if TYPE_CHECKING:
     from skdistilbert.nn.packing import PackedBatch, Ragged
@@ -29,7 +30,10 @@ def frozen_states(
     def fill(batch: PackedBatch) -> None:
         states[texts.tokens_of(batch.text_indices)] = encode(lowest, batch).T
 
-    for_each_batch(lowest, texts, fill, n_threads)
+    # Batches, and BLAS with one thread, whatever the number of threads: training would make much
+    # of a difference in rounding.
+    batches = list(texts.batches(MAX_TOKENS))
+    for_each(fill, batches, min(effective_n_threads(n_threads), len(batches)))
     return states
 
 
