@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -19,6 +19,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
 from skdistilbert.estimators import pretrained
 from skdistilbert.nn import inference
+from skdistilbert.nn.threads import effective_n_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,17 @@ def test_backends_of_joblib(estimator: Any, backend: str) -> None:  # noqa: ANN4
         np.testing.assert_allclose(cross_validated(estimator), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_processes_share_out_the_cores(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(variable, raising=False)  # they have the last word
+    n_jobs = 2
+    n_threads = Parallel(n_jobs, backend=backend)(
+        delayed(effective_n_threads)(None) for _ in range(n_jobs)
+    )
+    assert sum(n_threads) <= max(n_jobs, cpu_count())
+
+
 # Dask warns of its own ways.
 @pytest.mark.filterwarnings("ignore")
 def test_the_backend_of_dask(tiny: Path) -> None:
@@ -58,7 +70,8 @@ def test_the_backend_of_dask(tiny: Path) -> None:
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
     )
-    with cluster, distributed.Client(cluster), parallel_config("dask"):
+    with cluster, distributed.Client(cluster) as client, parallel_config("dask"):
+        assert client.submit(effective_n_threads, None).result(TIMEOUT) == 1
         np.testing.assert_allclose(cross_validated(estimator), expected, atol=1e-4)
 
 
