@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import contextmanager
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 import joblib
@@ -24,34 +24,39 @@ class Cores:
     def __init__(self, n_cores: int) -> None:
         self.n_cores = n_cores
         # In the order of their coming; the first `n_cores` are at work, the others wait.
-        self._queue: list[object] = []
-        self._changed = threading.Condition()
+        self._queue: list[Event] = []
+        self._lock = Lock()
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """Wait for a core, and have it in the block; not to be nested."""
-        ticket = object()
+        turn = Event()
         try:
-            with self._changed:
-                self._queue.append(ticket)
-                self._changed.wait_for(lambda: ticket in self._queue[: self.n_cores])
+            with self._lock:
+                self._queue.append(turn)
+                self._call()
+            turn.wait()
             yield
         finally:
             try:
-                self._leave(ticket)
+                self._leave(turn)
             finally:  # Ctrl-C may have cut the first short
-                self._leave(ticket)
+                self._leave(turn)
 
-    def _leave(self, ticket: object) -> None:
-        with self._changed:
-            if ticket in self._queue:
-                self._queue.remove(ticket)
-                self._changed.notify_all()
+    def _leave(self, turn: Event) -> None:
+        with self._lock:
+            if turn in self._queue:
+                self._queue.remove(turn)
+            self._call()
+
+    def _call(self) -> None:
+        for turn in self._queue[: self.n_cores]:
+            turn.set()
 
     def reset(self) -> None:
         """Forget all other threads, as a forked process has none."""
         self._queue = []
-        self._changed = threading.Condition()
+        self._lock = Lock()
 
 
 cores = Cores(joblib.cpu_count())

@@ -153,7 +153,7 @@ def test_a_fork_forgets_the_threads_that_it_has_not() -> None:
         forked.wait(10)
 
     def hold_locks() -> None:
-        with threads._blas_limit._lock, cores._changed:
+        with threads._blas_limit._lock, cores._lock:
             locked.set()
             forked.wait(10)
 
