@@ -16,7 +16,7 @@ from skdistilbert.models import (
     DistilBertModel,
     load_model,
 )
-from skdistilbert.tasks import classify, embed, extract_entities, predict, unmask
+from skdistilbert.tasks import answer, classify, embed, extract_entities, predict, unmask
 from skdistilbert.tokenization import WordPieceTokenizer
 
 __version__ = "0.1.0.dev0"
@@ -35,6 +35,7 @@ __all__ = [
     "DistilBertTokenClassifier",
     "TruncationWarning",
     "WordPieceTokenizer",
+    "answer",
     "classify",
     "embed",
     "extract_entities",

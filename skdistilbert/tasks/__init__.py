@@ -4,5 +4,6 @@ from skdistilbert.tasks.classification import classify
 from skdistilbert.tasks.embedding import embed, predict
 from skdistilbert.tasks.entities import extract_entities
 from skdistilbert.tasks.masked_words import unmask
+from skdistilbert.tasks.question_answering import answer
 
-__all__ = ["classify", "embed", "extract_entities", "predict", "unmask"]
+__all__ = ["answer", "classify", "embed", "extract_entities", "predict", "unmask"]

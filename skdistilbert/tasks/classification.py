@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
-import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from skdistilbert.models import DistilBertForSequenceClassification
+from skdistilbert.nn.functional import softmax
 from skdistilbert.tasks.checks import check_head, check_positive
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
+from skdistilbert.tasks.ranking import best_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
@@ -112,10 +114,10 @@ def _score_function(asked: str | None, config: DistilBertConfig) -> str:
 def _scores(logits: FloatArray, function: str) -> FloatArray:
     if function == "none":
         return logits
-    scores: FloatArray = expit(logits) if function == "sigmoid" else softmax(logits, axis=-1)
+    scores: FloatArray = expit(logits) if function == "sigmoid" else softmax(logits)
     return scores
 
 
 def _best(scores: FloatArray, id2label: Mapping[int, str], top_k: int | None) -> list[Label]:
-    order = np.argsort(-scores, kind="stable")[:top_k]
-    return [{"label": id2label[index], "score": float(scores[index])} for index in order.tolist()]
+    best = best_first(scores, top_k)
+    return [{"label": id2label[index], "score": float(scores[index])} for index in best]

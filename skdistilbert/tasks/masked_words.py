@@ -11,6 +11,7 @@ from skdistilbert.models import DistilBertForMaskedLM
 from skdistilbert.nn.functional import softmax
 from skdistilbert.tasks.checks import check_head, check_positive
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces, stacklevel_of_caller
+from skdistilbert.tasks.ranking import best_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,12 +157,8 @@ def _best(scores: FloatArray, top_k: int, target_ids: IntArray | None) -> list[t
     """Give the ids of the highest scores (vocab_size,), and these."""
     ids = np.arange(len(scores)) if target_ids is None else target_ids
     scores = scores[ids]
-    if top_k < len(scores):
-        # Sorting is left to the few that can be among the best.
-        candidates = scores >= np.partition(scores, -top_k)[-top_k]
-        ids, scores = ids[candidates], scores[candidates]
-    order = np.argsort(-scores, kind="stable")[:top_k]
-    return list(zip(ids[order].tolist(), scores[order].tolist(), strict=True))
+    best = best_first(scores, top_k)
+    return list(zip(ids[best].tolist(), scores[best].tolist(), strict=True))
 
 
 def _guesses_of_text(

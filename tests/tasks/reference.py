@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,9 @@ SOURCES = ["stored", pytest.param("live", marks=pytest.mark.parity)]
 def reference(name: str, source: str) -> peers.Json:
     """Give the results for the tiny checkpoint of a task: those on file, or made now."""
     if source == "live":
+        major = version("transformers").split(".")[0]
+        if (name in peers.IN_TRANSFORMERS_4) != (int(major) < 5):
+            pytest.skip(f"transformers {major} has another pipeline for {name}, or none")
         return peers.RESULTS[name](checkpoint(name))
     return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
 

@@ -32,6 +32,14 @@ WORDS = (
     ["New York", "[SEP]", " a ", "-"],
 )
 
+PAIRS = (
+    ("Where is the house?", PLAIN),
+    ("Who isn't na\u00efve?", f"{ACCENTS} {PLAIN} {ACCENTS}"),
+    ("\U0001f3c6 for who?", f"{EMOJI} {EMOJI.upper()}"),
+    ("where are \u6771\u4eac and \u5317\u4eac?", CHINESE * 3),
+    ("what?", f"{ODD} {PLAIN}"),
+)
+
 _PARTS = (
     PLAIN,
     "She took \u00e9clairs to John's house;",
@@ -52,3 +60,4 @@ def long_text(n_words: int) -> str:
 
 
 LONG_MASKED = f"the [MASK] {long_text(5000)}"
+LONG_PAIR = ("Where is the first house?", long_text(5000))

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+from skdistilbert import (
+    DistilBertForQuestionAnswering,
+    TruncationWarning,
+    WordPieceTokenizer,
+    answer,
+    load_model,
+)
+from tests.conftest import DATA
+from tests.tasks.peers import ANSWERS, LONG_ANSWERS
+from tests.tasks.reference import SOURCES, assert_same, checkpoint, reference
+from tests.tasks.texts import LONG_PAIR, PAIRS, long_text
+
+DIRECTORY = checkpoint("question-answering")
+MODEL = DistilBertForQuestionAnswering.from_pretrained(DIRECTORY)
+TOKENIZER = WordPieceTokenizer.from_pretrained(DIRECTORY)
+QUESTIONS, CONTEXTS = map(list, zip(*PAIRS, strict=True))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.filterwarnings("default")
+def test_answers_are_those_of_transformers(source: str) -> None:
+    expected = reference("question-answering", source)
+    for arguments, results in zip(ANSWERS, expected["pairs"], strict=True):
+        got = answer(MODEL, TOKENIZER, QUESTIONS, CONTEXTS, **arguments)
+        assert_same(got, results, str(arguments))
+    for arguments, results in zip(LONG_ANSWERS, expected["long"], strict=True):
+        assert_same(answer(MODEL, TOKENIZER, *LONG_PAIR, **arguments), results, str(arguments))
+
+
+def test_one_pair_alone_and_many_in_any_order() -> None:
+    many = answer(MODEL, TOKENIZER, QUESTIONS, CONTEXTS, top_k=3)
+    backwards = answer(MODEL, TOKENIZER, QUESTIONS[::-1], CONTEXTS[::-1], top_k=3, n_threads=2)
+    assert_same(backwards[::-1], many)
+    assert_same([answer(MODEL, TOKENIZER, *pair, top_k=3) for pair in PAIRS], many)
+    assert answer(MODEL, TOKENIZER, [], []) == []
+
+
+def test_lists_meet_single_texts() -> None:
+    of_one_context = answer(MODEL, TOKENIZER, QUESTIONS, CONTEXTS[0])
+    expected = [answer(MODEL, TOKENIZER, question, CONTEXTS[0]) for question in QUESTIONS]
+    assert_same(of_one_context, expected)
+    to_one_question = answer(MODEL, TOKENIZER, QUESTIONS[0], CONTEXTS)
+    expected = [answer(MODEL, TOKENIZER, QUESTIONS[0], context) for context in CONTEXTS]
+    assert_same(to_one_question, expected)
+    assert_same(answer(MODEL, TOKENIZER, QUESTIONS[:1], CONTEXTS[0]), of_one_context[:1])
+
+
+def test_answers_that_touch_both_ends() -> None:
+    context = "The house"
+    found = answer(MODEL, TOKENIZER, "What?", context, top_k=9)
+    assert {each["answer"] for each in found} == {"The", "house", "The house"}
+    for each in found:
+        assert context[each["start"] : each["end"]] == each["answer"]
+    (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", context)])[0].T
+    possible = [0, 4, 5]  # [CLS] and the context
+    start, end = (np.exp(x[possible]) / np.exp(x[possible]).sum() for x in (start, end))
+    scores = {each["answer"]: each["score"] for each in found}
+    assert scores["The"] == pytest.approx(start[1] * end[1], abs=1e-5)
+    assert scores["The house"] == pytest.approx(start[1] * end[2], abs=1e-5)
+
+
+def test_answers_to_questions_without_one() -> None:
+    (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", "The house")])[0].T
+    possible = [0, 4, 5]
+    null = np.exp(start[0] + end[0]) / np.exp(start[possible]).sum() / np.exp(end[possible]).sum()
+    found = answer(MODEL, TOKENIZER, "What?", "The house", top_k=9, handle_impossible_answer=True)
+    (impossible,) = (each for each in found if not each["answer"])
+    assert (impossible["start"], impossible["end"]) == (0, 0)
+    assert impossible["score"] == pytest.approx(null, abs=1e-5)
+
+
+def test_scores_that_vanish_in_float32() -> None:
+    weights = {
+        **MODEL.weights,
+        "qa_outputs.weight": MODEL.weights["qa_outputs.weight"] * np.float32(1e4),
+    }
+    model = DistilBertForQuestionAnswering(MODEL.config, weights)
+    for found in answer(model, TOKENIZER, QUESTIONS, CONTEXTS):
+        assert math.isfinite(found["score"])
+
+
+def test_long_questions_are_cut_with_a_warning() -> None:
+    question = long_text(100)
+    with pytest.warns(TruncationWarning, match="1 of 2 questions have more than max_question_len"):
+        cut, _ = answer(MODEL, TOKENIZER, [question, "a"], "It is here.", max_question_len=9)
+    assert cut["answer"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        words = TOKENIZER.decode(TOKENIZER.encode(question)[1:10])
+        assert_same(answer(MODEL, TOKENIZER, words, "It is here."), cut)
+
+
+def test_questions_that_leave_no_room() -> None:
+    with pytest.raises(
+        ValueError, match="Question 1 has 9 tokens, .* no room .* in max_seq_len=12: shorten it"
+    ):
+        answer(MODEL, TOKENIZER, ["a", "a " * 9], "It is here.", max_seq_len=12, doc_stride=1)
+    with pytest.raises(
+        ValueError,
+        match="doc_stride=4 is too large: after question 0 .* give a doc_stride below 2",
+    ):
+        answer(MODEL, TOKENIZER, "a " * 5, "It is here.", max_seq_len=10, doc_stride=4)
+    fits = answer(MODEL, TOKENIZER, "a " * 5, "It is", max_seq_len=10, doc_stride=4)
+    assert_same(answer(MODEL, TOKENIZER, "a " * 5, "It is"), fits)
+
+
+def test_sizes_that_cannot_be() -> None:
+    for sizes, message in (
+        ({"max_seq_len": 129}, "max_seq_len must be .* between 5, .* and 128, .*; got 129"),
+        ({"max_seq_len": 4}, "max_seq_len must be .* between 5"),
+        ({"doc_stride": 128}, "doc_stride must be .* less than max_seq_len=128, .*; got 128"),
+        ({"doc_stride": -1}, "doc_stride must be an integer from 0"),
+        ({"top_k": 0}, "top_k must be an integer of at least 1; got 0"),
+        ({"max_answer_len": 0}, "max_answer_len must be an integer of at least 1; got 0"),
+        ({"max_question_len": 0}, "max_question_len must be an integer of at least 1; got 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            answer(MODEL, TOKENIZER, "a", "a", **sizes)
+
+
+def test_what_cannot_be_answered() -> None:
+    with pytest.raises(TypeError, match="answer needs a DistilBertForQuestionAnswering; got Dis"):
+        answer(load_model(DATA / "distilbert-tiny"), TOKENIZER, "a", "a")
+    with pytest.raises(ValueError, match="Question 1 is empty: '' has no tokens"):
+        answer(MODEL, TOKENIZER, ["a", ""], "a")
+    with pytest.raises(ValueError, match="Context 0 is empty: ' ' has no tokens"):
+        answer(MODEL, TOKENIZER, ["a", "b"], " ")
+    with pytest.raises(TypeError, match="Context 1 must be a string; got None of type NoneType"):
+        answer(MODEL, TOKENIZER, "a", ["a", None])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="got 1 questions and 2 contexts"):
+        answer(MODEL, TOKENIZER, ["a"], ["a", "b"])
+    with pytest.raises(ValueError, match=r"Question 0: .*lone surrogate U\+D83D"):
+        answer(MODEL, TOKENIZER, "\ud83d", "a")
