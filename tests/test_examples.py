@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import DATA
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -28,3 +30,54 @@ def test_quickstart_with_a_model_of_ones_own(tmp_path: Path, tiny: Path) -> None
     done = run("quickstart.py", "--model", tiny, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "DistilBertEmbedder" in done.stdout
+
+
+HEADS = {
+    "named_entities.py": ("token-classification", "dslim/distilbert-NER"),
+    "question_answering.py": (
+        "question-answering",
+        "distilbert/distilbert-base-cased-distilled-squad",
+    ),
+    "fill_mask.py": ("masked-lm", "distilbert/distilbert-base-uncased"),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_heads_without_a_model_say_which_to_give(name: str, tmp_path: Path) -> None:
+    done = run(name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "give --model" in done.stderr
+    assert HEADS[name][1] in done.stderr
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_heads_with_random_weights(name: str, tmp_path: Path) -> None:
+    done = run(name, "--model", DATA / f"distilbert-tiny-{HEADS[name][0]}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    titles = [line for line in done.stdout.splitlines() if not line.startswith("  ")]
+    assert len(titles) >= 2
+    assert len(done.stdout.splitlines()) > len(titles)
+
+
+def test_heads_on_texts_of_ones_own(tmp_path: Path) -> None:
+    model = DATA / "distilbert-tiny-masked-lm"
+    done = run(
+        "fill_mask.py", "--model", model, "--targets", "it", "--texts", "a [MASK]", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    title, guesses = done.stdout.splitlines()
+    assert title == "a [MASK]"
+    assert guesses.startswith("  it 0.")
+    (tmp_path / "context.txt").write_text("It is here. " * 200, encoding="utf-8")
+    model = DATA / "distilbert-tiny-question-answering"
+    done = run(
+        "question_answering.py",
+        "--model",
+        model,
+        "--context",
+        "context.txt",
+        "What?",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("What?\n  ")
