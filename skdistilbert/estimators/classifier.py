@@ -48,7 +48,8 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
     trainable_layers : int or "all", default=0
         How many layers of the encoder are trained, from the top. 0: the head alone, on features
         computed once. "all": every layer and the embeddings, as transformers fine-tunes; the most
-        accurate as a rule, and the slowest. What is below is computed once, without dropout.
+        accurate from some hundred texts on, and the slowest. What is below is computed once,
+        without dropout.
     pooling : {"mean", "cls", "max"}, default="mean"
         How the states of a text's tokens become the features that the head reads.
         transformers' head reads "cls", which suits encoders that were fine-tuned with it.
@@ -65,8 +66,8 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
     batch_size : int or "auto", default="auto"
         Texts a step of the optimiser. "auto": 32 for the head alone, 16 with layers.
     max_iter : int or "auto", default="auto"
-        Epochs at most; at their end the learning rate is 0. "auto": 100 for the head alone, 3 with
-        layers.
+        Epochs at most; at their end the learning rate is 0. "auto": 100 for the head alone; with
+        layers 3, or as many as make 250 steps if that is more, but 30 at most.
     tol : float, default=1e-4
         An epoch counts as progress if the validation score is better by so much.
     early_stopping : bool, default=False

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skdistilbert import DistilBertClassifier, load_model
+from skdistilbert import CheckpointError, DistilBertClassifier, load_model
 from skdistilbert.estimators import fine_tuning
 from skdistilbert.estimators.callbacks import HAS_CALLBACKS
 from skdistilbert.nn.training.loop import Observer
@@ -243,6 +243,7 @@ def test_a_callback_can_stop(tiny: Path) -> None:
         ({"trainable_layers": 6}, "trainable_layers must be at most 5"),
         ({"trainable_layers": "top"}, "'trainable_layers' parameter"),
         ({"trainable_layers": -1}, "'trainable_layers' parameter"),
+        ({"pooling": None}, "pooling must be one of cls, mean, .*; got None"),
         ({"pooling": "weightedmean"}, "which needs trainable_layers=0"),
         ({"learning_rate_init": 0.0}, "'learning_rate_init' parameter"),
         ({"batch_size": 0}, "'batch_size' parameter"),
@@ -287,3 +288,20 @@ def test_an_embedder_with_the_tuned_encoder(
     embedder = clone(classifier.to_embedder(tmp_path / "tuned"))
     features = embedder.fit_transform(TEXTS)
     np.testing.assert_allclose(features, classifier._features(TEXTS), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("trainable_layers", "n_texts", "n_epochs"),
+    [(0, 100, 100), ("all", 10_000, 3), (2, 500, 8), ("all", 64, 30), ("all", 1, 30)],
+)
+def test_epochs_by_default(trainable_layers: Any, n_texts: int, n_epochs: int) -> None:  # noqa: ANN401
+    classifier = DistilBertClassifier("anywhere", trainable_layers=trainable_layers)
+    assert classifier._n_epochs(n_texts) == n_epochs
+    assert classifier.set_params(max_iter=7)._n_epochs(n_texts) == 7
+
+
+def test_a_warm_start_needs_the_model_of_before(tiny: Path) -> None:
+    classifier = quick(tiny, warm_start=True, max_iter=1).fit(TEXTS, LABELS)
+    classifier.set_params(model=tiny.with_name("distilbert-tiny-masked-lm"))
+    with pytest.raises(CheckpointError, match="these are not the weights"):
+        classifier.fit(TEXTS, LABELS)
