@@ -171,20 +171,7 @@ def test_gradients_are_those_of_torch(head: str, activation: str) -> None:
     network = a_network(
         "cls" if head == "SequenceClassification" else None, activation, dtype=np.float32
     )
-    config = transformers.DistilBertConfig(
-        dim=8,
-        n_layers=2,
-        n_heads=2,
-        hidden_dim=12,
-        vocab_size=20,
-        max_position_embeddings=16,
-        activation=activation,
-        dropout=0,
-        attention_dropout=0,
-        seq_classif_dropout=0,
-        num_labels=3,
-    )
-    model = getattr(transformers, f"DistilBertFor{head}")(config)
+    model = getattr(transformers, f"DistilBertFor{head}")(torch_config(transformers, activation))
     tensors = {k: torch.from_numpy(v) for k, v in hugging_face_names(arrays(network)).items()}
     model.load_state_dict(tensors)
     targets = targets_of(network, cross_entropy)
@@ -209,6 +196,22 @@ def test_gradients_are_those_of_torch(head: str, activation: str) -> None:
         # A key's bias moves all scores of a query alike: its derivative is zero but for rounding.
         scale = 1 if name.endswith("k_lin.bias") else np.abs(expected).max()
         assert error <= 1e-4 * scale, name
+
+
+def torch_config(transformers: Any, activation: str = "gelu") -> Any:  # noqa: ANN401
+    return transformers.DistilBertConfig(
+        dim=8,
+        n_layers=2,
+        n_heads=2,
+        hidden_dim=12,
+        vocab_size=20,
+        max_position_embeddings=16,
+        activation=activation,
+        dropout=0,
+        attention_dropout=0,
+        seq_classif_dropout=0,
+        num_labels=3,
+    )
 
 
 def hugging_face_names(arrays: dict[str, Array]) -> dict[str, Array]:

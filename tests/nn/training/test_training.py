@@ -19,7 +19,14 @@ from skdistilbert.nn.training.loop import History, Observer, Plan, train, warm_u
 from skdistilbert.nn.training.losses import cross_entropy
 from skdistilbert.nn.training.trainer import Trainer
 from skdistilbert.nn.weights import Encoder
-from tests.nn.training.test_gradients import RATES, TEXTS, a_network
+from tests.nn.training.test_gradients import (
+    RATES,
+    TEXTS,
+    a_network,
+    arrays,
+    hugging_face_names,
+    torch_config,
+)
 
 PLAN = Plan(
     max_iter=30,
@@ -179,3 +186,36 @@ def test_the_schedule_rises_and_falls() -> None:
     factors = [warm_up_and_decay(step, 20) for step in range(20)]
     np.testing.assert_allclose(factors, [0.5, *np.linspace(1, 0, 20)[:-1]])
     assert warm_up_and_decay(0, 1) == 1
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+def test_training_is_that_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    network = a_network("cls", dtype=np.float32)
+    trainer = Trainer(
+        network, cross_entropy, DropoutRates(), seed=0, weight_decay=0.0, n_threads=2
+    )
+    model = transformers.DistilBertForSequenceClassification(torch_config(transformers))
+    tensors = hugging_face_names(arrays(network))
+    model.load_state_dict({name: torch.from_numpy(x.copy()) for name, x in tensors.items()})
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.0)
+    examples, rng = some_examples(), np.random.default_rng(0)
+    ids = torch.tensor([text + [0] * (15 - len(text)) for text in TEXTS])
+    mask = torch.tensor([[1] * len(text) + [0] * (15 - len(text)) for text in TEXTS])
+    for step in range(40):
+        rows = rng.permutation(6)[:4]
+        rate = 1e-3 * warm_up_and_decay(step, 40)
+        loss = trainer.step(examples.pieces(rows), rate)
+        logits = model(ids[rows], mask[rows]).logits
+        expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(TARGETS[rows]))
+        expected.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad()
+        np.testing.assert_allclose(loss / 4, expected.item(), rtol=1e-3, err_msg=f"step {step}")
+    with torch.inference_mode():
+        expected_logits = model(ids, mask).logits.numpy().T
+    np.testing.assert_allclose(trainer.logits(examples), expected_logits, atol=2e-3)
