@@ -115,13 +115,17 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
             n_threads=self.n_threads,
             **self._embed_options(),
         )
-        finite = np.isfinite(features).all(axis=1)
+        return self._check_finite(features)
+
+    def _check_finite(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give what was computed of the texts, a row each, if it could be computed."""
+        finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
             raise CheckpointError(
                 f"{self.model}: gives NaN or infinity for the text in row {int(finite.argmin())}: "
                 "its weights are too large to compute with in float32."
             )
-        return features
+        return rows
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__().copy()

@@ -61,8 +61,9 @@ class TunedEstimator(PretrainedTextEstimator):
         features = self._features(self._check_texts(X))
         # In float32 a text's logits would change with the number and order of texts beside it.
         columns = np.ascontiguousarray(features.T, np.float64)
-        logits: FloatArray = self.head_.logits(columns).T.astype(np.float32)
-        return logits
+        with np.errstate(over="ignore"):
+            logits: FloatArray = self.head_.logits(columns).T.astype(np.float32)
+        return self._check_finite(logits)
 
     def _task_model(self) -> DistilBertModel:
         """Give the encoder as it is now with the trained head."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+import numpy as np
+
 from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint, write_checkpoint
 from skdistilbert.checkpoint.prompts import Prompts, read_prompts
 from skdistilbert.checkpoint.sentence_modules import read_sentence_modules
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.checkpoint import Checkpoint
@@ -225,7 +226,8 @@ class DistilBertModel:
         encoded = self._encode_padded(
             input_ids, attention_mask, output_hidden_states, output_attentions
         )
-        return self._with_head(encoded)
+        with np.errstate(all="ignore"):  # what overflows does so in torch, too
+            return self._with_head(encoded)
 
     def _with_head(self, encoded: EncodedPadded) -> Any:  # noqa: ANN401
         return encoded.states

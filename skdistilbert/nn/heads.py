@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skdistilbert.nn.activations import ACTIVATIONS, relu
 from skdistilbert.nn.functional import layer_norm, linear
 from skdistilbert.nn.weights import LayerNorm, Linear
@@ -35,6 +37,7 @@ class SequenceClassificationHead:
         hidden = self.pre_classifier.tensors("pre_classifier")
         return hidden | self.classifier.tensors("classifier")
 
+    @np.errstate(all="ignore")  # what overflows does so in torch, too
     def logits(self, pooled: Array) -> Array:
         """(dim, n_texts) -> (num_labels, n_texts)."""
         return linear(relu(linear(pooled, self.pre_classifier)), self.classifier)

@@ -1,0 +1,57 @@
+"""The largest and smallest weights of float32: finite results or one error, and no warnings."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from skdistilbert import CheckpointError, DistilBertClassifier, DistilBertEmbedder
+from skdistilbert.nn.pooling import POOLINGS
+from tests.conftest import DATA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCALES = (1e-45, 1e-38, 1e-30, 1e-19, 1e10, 1e19, 1e25, 1e30, 1e36, 1e38)
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def scaled(tensor: np.ndarray, scale: float) -> np.ndarray:
+    """Scale a tensor, to subnormal numbers or up to the largest."""
+    return np.clip(tensor.astype(np.float64) * scale, -LARGEST, LARGEST).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "embeddings.word_embeddings.weight",
+        "transformer.layer.0.attention.q_lin.weight",
+        "transformer.layer.0.ffn.lin1.weight",
+        "transformer.layer.0.output_layer_norm.weight",
+    ],
+)
+def test_estimators_give_finite_features_or_refuse(
+    name: str, scale: float, tmp_path: Path
+) -> None:
+    source = DATA / "distilbert-tiny-sequence-classification"
+    directory = shutil.copytree(source, tmp_path / "model")
+    tensors = load_file(directory / "model.safetensors")
+    tensors[f"distilbert.{name}"] = scaled(tensors[f"distilbert.{name}"], scale)
+    save_file(tensors, directory / "model.safetensors")
+    texts = ["one two", "", "the one"]
+    for pooling in POOLINGS:
+        try:
+            embedder = DistilBertEmbedder(directory, pooling=pooling, normalize=True)
+            assert np.isfinite(embedder.fit_transform(texts)).all()
+        except CheckpointError as error:
+            assert "gives NaN or infinity" in str(error)  # noqa: PT017
+    classifier = DistilBertClassifier.from_pretrained(directory)
+    try:
+        assert np.isfinite(classifier.predict_proba(texts)).all()
+    except CheckpointError as error:
+        assert "gives NaN or infinity" in str(error)  # noqa: PT017
