@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder, WordPieceTokenizer, load_model
-from skdistilbert.checkpoint import directory_swap
+from skdistilbert.files import directory_swap
 from skdistilbert.nn import inference
 from tests.checkpoint.fuzz import write
 from tests.checkpoint.originals import small_checkpoint

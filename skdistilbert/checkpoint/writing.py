@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from safetensors.numpy import save_file
 
-from skdistilbert.checkpoint.directory_swap import replace_directory
 from skdistilbert.checkpoint.names import ARCHITECTURE_OF_HEAD, PROJECTOR, WORDS, head_shapes
+from skdistilbert.files.directory_swap import replace_files
 from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
@@ -22,16 +22,13 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.config import DistilBertConfig
     from skdistilbert.checkpoint.names import Head
 
-# Read before vocab.txt, by transformers or by us, where they are.
-OTHER_TOKENIZER_FILES = {"tokenizer.json", "special_tokens_map.json", "added_tokens.json"}
-
 
 def write_checkpoint(
     path: str | os.PathLike[str],
     config: DistilBertConfig,
     weights: Mapping[str, NDArray[np.float32]],
     head: Head | None,
-    extra_files: Mapping[str, bytes] | None = None,
+    extra_files: Mapping[str, bytes | None] | None = None,
 ) -> None:
     """Write ``config.json``, ``model.safetensors`` and further files, such as a tokenizer's.
 
@@ -50,8 +47,8 @@ def write_checkpoint(
     weights : mapping of str to float32 ndarray
         Tensors as in `Checkpoint.weights`.
     head : str or None
-    extra_files : mapping of str to bytes, optional
-        Contents by file name.
+    extra_files : mapping of str to bytes or None, optional
+        Contents by file name; None for a file that shall not stay.
 
     Raises
     ------
@@ -59,27 +56,23 @@ def write_checkpoint(
         If the directory is the working directory or above it.
     """
     values = config.to_dict() | {"architectures": [ARCHITECTURE_OF_HEAD[head]]}
-    contents = {"config.json": json.dumps(values, indent=2, sort_keys=True).encode() + b"\n"}
-    contents |= extra_files or {}
+    contents = dict.fromkeys(_other_weights(Path(path))) | {
+        "config.json": json.dumps(values, indent=2, sort_keys=True).encode() + b"\n",
+        **(extra_files or {}),
+    }
     tensors = _names_in_file(config, weights, head)
 
-    def fill(directory: Path) -> None:
+    def write_weights(directory: Path) -> None:
         save_file(tensors, directory / WEIGHTS_FILE, metadata={"format": "pt"})
-        for name, content in contents.items():
-            (directory / name).write_bytes(content)
 
-    replaced = _other_weights(Path(path))
-    if "vocab.txt" in contents:
-        replaced |= OTHER_TOKENIZER_FILES
-    replace_directory(Path(path), fill, replaced)
+    replace_files(Path(path), contents, write_weights)
 
 
-def _other_weights(directory: Path) -> set[str]:
+def _other_weights(directory: Path) -> list[str]:
     """Name the shards, which would be read, or take space, beside the new weights."""
     if not directory.is_dir():
-        return set()
-    names = (file.name for file in directory.glob("model-*-of-*.safetensors"))
-    return {INDEX_FILE, *names}
+        return []
+    return [INDEX_FILE, *(file.name for file in directory.glob("model-*-of-*.safetensors"))]
 
 
 def _names_in_file(

@@ -1,4 +1,4 @@
-"""Where the files of a checkpoint are, and how JSON among them is read."""
+"""Where the files of a checkpoint are, how JSON among them is read, how all change at once."""
 
 from skdistilbert.files.hub import Location, locate_checkpoint
 

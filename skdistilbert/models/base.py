@@ -17,7 +17,7 @@ from skdistilbert.models.outputs import BaseModelOutput
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.weights import Encoder
-from skdistilbert.tokenization.pretrained import tokenizer_files
+from skdistilbert.tokenization.saving import tokenizer_files
 
 if TYPE_CHECKING:
     import os

@@ -1,8 +1,7 @@
-"""A tokenizer's files: reading what others wrote, writing what others read."""
+"""Reading the files of a tokenizer, as transformers reads them."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from skdistilbert.exceptions import CheckpointError
@@ -13,12 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from skdistilbert.tokenization.state import TokenizerState
-
 VOCAB_FILE = "vocab.txt"
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
+ADDED_TOKENS_FILE = "added_tokens.json"
 SENTENCE_FILE = "sentence_bert_config.json"
 
 SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -175,30 +173,3 @@ def _max_length(directory: Path, config: Mapping[str, Any]) -> int | None:
             raise CheckpointError(f"{where} must be an integer from 2 on; got {value!r:.99}.")
     limits = (value for value in stated.values() if value is not None)
     return next((int(value) for value in limits if value < LARGEST_MAX_LENGTH), None)
-
-
-def tokenizer_files(tokenizer: TokenizerState) -> dict[str, bytes]:
-    """Give ``vocab.txt`` and ``tokenizer_config.json``, from which transformers loads the same.
-
-    Raises
-    ------
-    ValueError
-        If the ids of the vocabulary have a gap, so that no file with a token a line has them.
-    """
-    tokens = sorted(tokenizer.vocab, key=tokenizer.vocab.__getitem__)
-    if [tokenizer.vocab[token] for token in tokens] != list(range(len(tokens))):
-        raise ValueError(f"The ids of the vocabulary must be 0 to {len(tokens) - 1}, each once.")
-    names = (*OPTIONS, *SPECIAL_TOKENS, "split_special_tokens", "model_max_length")
-    config = {name: getattr(tokenizer, name) for name in names}
-    config |= {"tokenizer_class": "BertTokenizer"}
-    if config["model_max_length"] is None:
-        del config["model_max_length"]
-    if tokenizer.added_tokens:
-        config["added_tokens_decoder"] = {
-            str(token.id): {name: value for name, value in vars(token).items() if name != "id"}
-            for token in tokenizer.added_tokens
-        }
-    return {
-        VOCAB_FILE: "".join(f"{token}\n" for token in tokens).encode(),
-        CONFIG_FILE: json.dumps(config, indent=2, sort_keys=True).encode() + b"\n",
-    }

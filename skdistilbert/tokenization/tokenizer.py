@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
+from skdistilbert.files.directory_swap import replace_files
 from skdistilbert.tokenization.aligned import AlignedEncoder
 from skdistilbert.tokenization.decoding import join_tokens
 from skdistilbert.tokenization.ids import IdsEncoder
 from skdistilbert.tokenization.pretrained import read_tokenizer
+from skdistilbert.tokenization.saving import tokenizer_files
 
 if TYPE_CHECKING:
     import os
@@ -94,6 +97,27 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
             return cls(**params)
         except CheckpointError as error:
             raise CheckpointError(f"{location.directory}: {error}") from None
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
+        """Write a directory from which transformers, and `from_pretrained`, load the same.
+
+        The files take their places all at once; others in the directory stay, such as a model.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Made if it does not exist. Gets ``vocab.txt`` and ``tokenizer_config.json``; other
+            files of a tokenizer go, as they would be read before these.
+
+        Raises
+        ------
+        ValueError
+            If the ids of the vocabulary have a gap, or those of added tokens do not follow; or if
+            the directory is the working directory or above it.
+        OSError
+            If it can't be written.
+        """
+        replace_files(Path(directory), tokenizer_files(self))
 
     def tokenize(self, text: str) -> list[str]:
         """Give the tokens of a text, without [CLS] and [SEP].

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from skdistilbert.checkpoint import directory_swap, read_checkpoint, write_checkpoint
+from skdistilbert.checkpoint import read_checkpoint, write_checkpoint
+from skdistilbert.files import directory_swap
 from tests.conftest import DATA
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def test_other_files_stay_and_those_that_would_be_read_instead_go(
     for name in (*stale, "vocab.txt", "config.json"):
         (directory / name).write_text("old")
     original = read_checkpoint(DATA / "distilbert-tiny")
-    write_checkpoint(directory, original.config, original.weights, None, {"vocab.txt": b"[PAD]\n"})
+    files = {"vocab.txt": b"[PAD]\n", "tokenizer.json": None}
+    write_checkpoint(directory, original.config, original.weights, None, files)
     assert sorted(contents(tmp_path)) == [
         f"model/{name}"
         for name in (

@@ -11,25 +11,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
 AT_FDCWD = -100
 EXCHANGE = 2  # RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
 
 
-def replace_directory(directory: Path, fill: Callable[[Path], None], replaced: set[str]) -> None:
-    """Fill a new directory beside `directory`, then let it take its place.
+def replace_files(
+    directory: Path,
+    contents: Mapping[str, bytes | None],
+    write_more: Callable[[Path], None] | None = None,
+) -> None:
+    """Write files into a new directory beside `directory`, then let it take its place.
 
-    Whatever `fill` does not write and `replaced` does not name stays as it was.
+    Files that are not named stay as they were.
 
     Parameters
     ----------
     directory : Path
         Made if it does not exist.
-    fill : callable
-        Given an empty directory, writes files into it.
-    replaced : set of str
-        Files of the old directory that shall not stay.
+    contents : mapping of str to bytes or None
+        By file name; None for a file of the old directory that shall not stay.
+    write_more : callable, optional
+        Given the new directory, writes further files into it.
 
     Raises
     ------
@@ -47,18 +51,22 @@ def replace_directory(directory: Path, fill: Callable[[Path], None], replaced: s
     ) as name:
         staged = Path(name, directory.name)
         staged.mkdir()
-        fill(staged)
+        for file_name, content in contents.items():
+            if content is not None:
+                (staged / file_name).write_bytes(content)
+        if write_more:
+            write_more(staged)
         for file in staged.iterdir():
             _flush_to_disk(file)
         if directory.exists():
-            _keep_others(directory, staged, replaced)
+            _keep_others(directory, staged, contents.keys())
             _exchange(staged, directory)
         else:
             staged.rename(directory)
     _flush_to_disk(directory.parent)
 
 
-def _keep_others(old: Path, new: Path, replaced: set[str]) -> None:
+def _keep_others(old: Path, new: Path, replaced: Collection[str]) -> None:
     written = {file.name for file in new.iterdir()}
     for entry in old.iterdir():  # raises NotADirectoryError where a file is in the way
         if entry.name in written or entry.name in replaced:
