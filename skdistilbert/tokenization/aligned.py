@@ -170,9 +170,11 @@ class AlignedEncoder(TokenizerState):
         if not self._finder.may_find(text):
             self._chunk_pieces.of_text(text, 0, pieces)
             return pieces
-        for start, stop, token in self._finder.segments(text):
+        for start, stop, token, normalized in self._finder.segments(text):
             if token:
                 pieces.add(token.id, start, stop)
+            elif normalized:
+                self._chunk_pieces.of_normalized(normalized, pieces)
             else:
                 self._chunk_pieces.of_text(text[start:stop], start, pieces)
         return pieces

@@ -29,8 +29,13 @@ class IdsEncoder(TokenizerState):
         if not self._finder.may_find(text):
             return self._chunk_ids.of_text(text)
         ids: list[int] = []
-        for start, stop, token in self._finder.segments(text):
-            ids += [token.id] if token else self._chunk_ids.of_text(text[start:stop])
+        for start, stop, token, normalized in self._finder.segments(text):
+            if token:
+                ids.append(token.id)
+            elif normalized:
+                ids += self._chunk_ids.of_normalized(normalized.text)
+            else:
+                ids += self._chunk_ids.of_text(text[start:stop])
         return ids
 
     def encode(

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from skdistilbert.tokenization import unicode_tables as tables
-from skdistilbert.tokenization.normalization import Normalizer, character_class
+from skdistilbert.tokenization.normalization import Aligned, Normalizer, character_class
 from skdistilbert.tokenization.wordpiece import WordPiece, word_pattern
 
 if TYPE_CHECKING:
@@ -56,8 +56,12 @@ class ChunkIds(_Remembered[tuple[int, ...]]):
         wordpiece, text = self._wordpiece, self._normalizer.normalize(chunk)
         if text.isascii() and text.isalnum():  # the chunk is a word
             return self._remember(chunk, wordpiece.ids(text))
-        words = word_pattern(text).findall(text)
-        return self._remember(chunk, tuple([index for word in words for index in wordpiece[word]]))
+        return self._remember(chunk, tuple(self.of_normalized(text)))
+
+    def of_normalized(self, text: str) -> list[int]:
+        """Token ids of a text that is normalised already."""
+        words, wordpiece = word_pattern(text).findall(text), self._wordpiece
+        return [index for word in words for index in wordpiece[word]]
 
     def of_text(self, text: str) -> list[int]:
         """Token ids of a text that holds no added token."""
@@ -94,16 +98,25 @@ class ChunkPieces(_Remembered[tuple[PlacedPiece, ...]]):
     """The tokens of each chunk, with their places."""
 
     def __missing__(self, chunk: str) -> tuple[PlacedPiece, ...]:
-        return self._remember(chunk, tuple(self._place(chunk)))
+        normalized = self._normalizer.normalize_aligned(chunk)
+        return self._remember(chunk, tuple(self._place(normalized)))
 
-    def _place(self, chunk: str) -> Iterator[PlacedPiece]:
-        text, origins = self._normalizer.normalize_aligned(chunk)
+    def _place(self, normalized: Aligned) -> Iterator[PlacedPiece]:
+        text, origins = normalized
         for word, match in enumerate(word_pattern(text).finditer(text)):
             word_start = start = match.start()
             for index, stop in zip(*self._wordpiece.split(match.group()), strict=True):
                 last = word_start + stop - 1
                 yield index, origins[start], origins[last] + 1, word
                 start = last + 1
+
+    def of_normalized(self, normalized: Aligned, pieces: Pieces) -> None:
+        """Add the tokens of a text that is normalised already."""
+        first_word = pieces.next_word()
+        for index, start, stop, word in self._place(normalized):
+            pieces.ids.append(index)
+            pieces.offsets.append((start, stop))
+            pieces.word_ids.append(first_word + word)
 
     def of_text(self, text: str, start: int, pieces: Pieces) -> None:
         """Add the tokens of a text that holds no added token and stands at `start`."""

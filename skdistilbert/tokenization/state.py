@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
+from skdistilbert.tokenization.added_tokens import AddedToken
 from skdistilbert.tokenization.normalization import Normalizer
 from skdistilbert.tokenization.pieces import ChunkIds, ChunkPieces
 from skdistilbert.tokenization.pretrained import OPTIONS, SPECIAL_TOKENS, read_vocab
+from skdistilbert.tokenization.token_finder import AddedTokenFinder
 from skdistilbert.tokenization.wordpiece import WordPiece
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def not_a_string(text: object) -> TypeError:
@@ -67,9 +69,7 @@ class TokenizerState:
 
     def _build(self) -> None:
         """Derive what encoding needs from the parameters; none of it is pickled."""
-        self.ids_to_tokens = {index: token for token, index in self.vocab.items()}
-        self.ids_to_tokens |= {token.id: token.content for token in self.added_tokens}
-        self._ids = {token: index for index, token in self.ids_to_tokens.items()} | self.vocab
+        self._check_added_tokens()
         for name in SPECIAL_TOKENS:
             setattr(self, f"{name}_id", self._special_token_id(name))
         normalizer = Normalizer(
@@ -80,26 +80,38 @@ class TokenizerState:
         wordpiece = WordPiece(self.vocab, self.unk_token_id)
         self._chunk_ids = ChunkIds(normalizer, wordpiece)
         self._chunk_pieces = ChunkPieces(normalizer, wordpiece)
-        self._finder = AddedTokenFinder(self._tokens_to_find())
+        self._finder = AddedTokenFinder(
+            self._tokens_to_find(), normalizer, split_special_tokens=self.split_special_tokens
+        )
 
     def _special_token_id(self, name: str) -> int:
         token = getattr(self, name)
-        if token not in self._ids:
+        added = {token.content: token.id for token in self.added_tokens}
+        index = self.vocab.get(token, added.get(token))
+        if index is None:
             raise CheckpointError(
                 f"The vocabulary has no {token!r:.99}, which is the {name}; name the token that "
                 f"stands for it as {name}=..."
             )
-        return self._ids[token]
+        return index
 
-    def _tokens_to_find(self) -> list[AddedToken]:
-        tokens = {
-            token: AddedToken(token, self._ids[token], special=True)
-            for token in self.special_tokens
+    def _check_added_tokens(self) -> None:
+        if not self.added_tokens:
+            return
+        tokens = {index: token for token, index in self.vocab.items()}
+        for token in self.added_tokens:
+            known = self.vocab.get(token.content, token.id)
+            if known != token.id:
+                raise CheckpointError(f"{token!r} has the id {known} in the vocabulary.")
+            if tokens.setdefault(token.id, token.content) != token.content:
+                raise CheckpointError(f"{token!r} has the id of {tokens[token.id]!r:.99}.")
+
+    def _tokens_to_find(self) -> Iterable[AddedToken]:
+        special = {
+            token: AddedToken(token, getattr(self, f"{name}_id"), special=True)
+            for name, token in zip(SPECIAL_TOKENS, self.special_tokens, strict=True)
         }
-        tokens |= {token.content: token for token in self.added_tokens}
-        return [
-            token for token in tokens.values() if not (token.special and self.split_special_tokens)
-        ]
+        return (special | {token.content: token for token in self.added_tokens}).values()
 
     def _max_length(self, max_length: int | None) -> int:
         length = self.model_max_length if max_length is None else max_length
@@ -118,6 +130,12 @@ class TokenizerState:
                 f"{self.sep_token}; got {length}."
             )
         return length - n_special
+
+    @cached_property
+    def ids_to_tokens(self) -> dict[int, str]:
+        """The vocabulary, with the added tokens, by id."""
+        tokens = {index: token for token, index in self.vocab.items()}
+        return tokens | {token.id: token.content for token in self.added_tokens}
 
     @property
     def special_tokens(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def test_spoilt_checkpoints_load_or_are_refused(tmp_path: Path) -> None:
         (
             "tokenizer_config.json",
             "added_tokens_decoder",
-            {"160": {"content": "a"}},
+            {"160": {"content": "<a>"}},
             "token id 160, but the model has only 160",
         ),
     ],

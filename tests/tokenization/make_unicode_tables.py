@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import WordPiece
 from tokenizers.normalizers import NFD, BertNormalizer, Lowercase
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
@@ -38,6 +40,8 @@ TABLES = {
     "COMBINING": "Characters whose canonical combining class is known not to be zero.",
     "DECOMPOSABLE": "Characters with a known canonical decomposition.",
     "MARKS_THAT_STAY": "Combining characters that are no accents, and what decomposes to such.",
+    "STRIPPED": "Whitespace that an added token takes with it.",
+    "WORD_CHARACTERS": "What an added token that must be a word of its own can't stand beside.",
 }
 
 
@@ -75,6 +79,26 @@ def find_tables() -> dict[str, list[tuple[int, int]]]:
                 unicodedata.combining(each) and strip.normalize_str(each) and _is_reordered(each)
                 for each in nfd.normalize_str(c)
             )
+        ),
+        **_find_neighbours_of_added_tokens(),
+    }
+
+
+def _find_neighbours_of_added_tokens() -> dict[str, list[tuple[int, int]]]:
+    tokenizer = Tokenizer(WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.add_tokens([AddedToken("<s>", lstrip=True), AddedToken("<w>", single_word=True)])
+    stripped = tokenizer.encode_batch([f"{chr(code)}<s>" for code in CODE_POINTS])
+    words = tokenizer.encode_batch([f"{chr(code)}<w>" for code in CODE_POINTS])
+    return {
+        "STRIPPED": ranges(
+            code
+            for code, encoding in zip(CODE_POINTS, stripped, strict=True)
+            if encoding.offsets == [(0, 4)]
+        ),
+        "WORD_CHARACTERS": ranges(
+            code
+            for code, encoding in zip(CODE_POINTS, words, strict=True)
+            if "<w>" not in encoding.tokens
         ),
     }
 

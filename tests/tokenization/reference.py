@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Mapping, Sequence
 
+    from skdistilbert import WordPieceTokenizer
+
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 OPTIONS = [
     (lowercase, strip_accents, chinese)
@@ -36,6 +38,17 @@ def reference_tokenizer(
     tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.add_special_tokens(SPECIAL_TOKENS)
     return tokenizer
+
+
+def assert_same(ours: WordPieceTokenizer, reference: Tokenizer, texts: Sequence[str]) -> None:
+    """Compare ids, offsets and words of each text, without [CLS] and [SEP]."""
+    expected = reference.encode_batch(texts, add_special_tokens=False)
+    for text, encoding in zip(texts, expected, strict=True):
+        got = ours.encode_with_offsets(text, add_special_tokens=False)
+        assert ours.encode(text, add_special_tokens=False) == encoding.ids, ascii(text)
+        assert got.input_ids == encoding.ids, ascii(text)
+        assert got.offsets == encoding.offsets, ascii(text)
+        assert got.word_ids == encoding.word_ids, ascii(text)
 
 
 WHITESPACE = " \t\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029\u3000\u200b\u200d\u2060\ufeff"

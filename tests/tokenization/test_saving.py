@@ -17,8 +17,8 @@ TOKENIZER = WordPieceTokenizer(DATA / "distilbert-tiny" / "vocab.txt")
 VOCAB = TOKENIZER.vocab
 ADDED = [
     AddedToken("[user]", 1124, special=True, lstrip=True),
-    AddedToken("<tag>", 1125, single_word=True),
-    AddedToken("New", 1126, rstrip=True),
+    AddedToken("<tag>", 1125, single_word=True, normalized=False),
+    AddedToken("New", 1126, rstrip=True, normalized=True),
     AddedToken("[MASK]", VOCAB["[MASK]"], special=True, rstrip=True),
 ]
 

@@ -11,15 +11,13 @@ import numpy as np
 import pytest
 
 from skdistilbert import CheckpointError, WordPieceTokenizer
-from skdistilbert.tokenization import AddedToken
 from skdistilbert.tokenization.pretrained import read_vocab
 from tests.conftest import DATA
-from tests.tokenization.reference import OPTIONS, random_text, reference_tokenizer
+from tests.tokenization.reference import OPTIONS, assert_same, random_text, reference_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tokenizers import Tokenizer
 
 VOCAB = read_vocab(DATA / "distilbert-tiny" / "vocab.txt")
 WORDS = [word for word in VOCAB if word.isalpha()]
@@ -28,20 +26,6 @@ WORDS = [word for word in VOCAB if word.isalpha()]
 @pytest.fixture
 def tokenizer() -> WordPieceTokenizer:
     return WordPieceTokenizer(VOCAB)
-
-
-def assert_same(
-    tokenizer: WordPieceTokenizer,
-    reference: Tokenizer,
-    texts: list[str],
-) -> None:
-    expected = reference.encode_batch(texts, add_special_tokens=False)
-    for text, encoding in zip(texts, expected, strict=True):
-        got = tokenizer.encode_with_offsets(text, add_special_tokens=False)
-        assert tokenizer.encode(text, add_special_tokens=False) == encoding.ids, ascii(text)
-        assert got.input_ids == encoding.ids, ascii(text)
-        assert got.offsets == encoding.offsets, ascii(text)
-        assert got.word_ids == encoding.word_ids, ascii(text)
 
 
 @pytest.mark.parametrize(("lowercase", "strip_accents", "chinese"), OPTIONS)
@@ -73,22 +57,6 @@ def test_special_tokens_in_a_text(tokenizer: WordPieceTokenizer) -> None:
     assert tokenizer.tokenize("a[MASK]b [mask]")[:4] == ["a", "[MASK]", "b", "["]
     careful = WordPieceTokenizer(VOCAB, split_special_tokens=True)
     assert "[MASK]" not in careful.tokenize("a[MASK]b")
-
-
-def test_added_tokens_obey_their_rules() -> None:
-    added = [
-        AddedToken("<u>", 5000, lstrip=True),
-        AddedToken("<r>", 5001, rstrip=True),
-        AddedToken("word", 5002, single_word=True),
-        AddedToken("<long>", 5003),
-        AddedToken("<long>er", 5004),
-    ]
-    tokenizer = WordPieceTokenizer(VOCAB, added_tokens=added)
-    encoding = tokenizer.encode_with_offsets("a  <u> b <r>  c", add_special_tokens=False)
-    assert encoding.offsets == [(0, 1), (1, 6), (7, 8), (9, 14), (14, 15)]
-    assert tokenizer.encode("word sword word_ <long>er", add_special_tokens=False)[0] == 5002
-    assert tokenizer.encode("<long>er", add_special_tokens=False) == [5004]
-    assert 5002 not in tokenizer.encode("sword", add_special_tokens=False)
 
 
 def test_encode(tokenizer: WordPieceTokenizer) -> None:
