@@ -44,6 +44,9 @@ NONSPACING_MARKS = CodePoints(tables.NONSPACING_MARKS)
 COMBINING = CodePoints(tables.COMBINING)
 DECOMPOSABLE = CodePoints(tables.DECOMPOSABLE)
 
+# What Rust's trim takes; Python's str.strip() takes U+001C..1F, too.
+STRIPPED = "".join(chr(code) for first, last in tables.STRIPPED for code in range(first, last + 1))
+
 
 # Only the order of marks that stay when accents go can show.
 _MARKS_THAT_STAY = re.compile(f"[{character_class(tables.MARKS_THAT_STAY)}]")

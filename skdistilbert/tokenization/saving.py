@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from skdistilbert.tokenization.pretrained import (
+from skdistilbert.tokenization.declared_tokens import (
     ADDED_TOKENS_FILE,
     CONFIG_FILE,
-    OPTIONS,
     SPECIAL_TOKENS,
     SPECIAL_TOKENS_FILE,
     TOKENIZER_FILE,
-    VOCAB_FILE,
 )
+from skdistilbert.tokenization.normalization import STRIPPED
+from skdistilbert.tokenization.pretrained import OPTIONS, SWITCHES, VOCAB_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def tokenizer_files(tokenizer: TokenizerState) -> dict[str, bytes | None]:
         If these files can't hold the tokens: the ids of the vocabulary have a gap, those of added
         tokens do not follow, or a token has a line end or a space at its end.
     """
-    added = sorted(tokenizer.added_tokens, key=lambda token: token.id)
+    added = tokenizer.added_tokens
     tokens = sorted(tokenizer.vocab, key=tokenizer.vocab.__getitem__)
     _check_ids(tokenizer.vocab | {token.content: token.id for token in added}, tokens, added)
     return {
@@ -56,7 +56,7 @@ def _check_ids(ids: Mapping[str, int], tokens: Sequence[str], added: Sequence[Ad
                 "follow."
             )
     for token in tokens:
-        if token != token.rstrip() or "\n" in token:
+        if token != token.rstrip(STRIPPED) or "\n" in token:
             raise ValueError(
                 f"{token!r:.99} can't be saved: {VOCAB_FILE} has a token a line, without spaces "
                 "at its end."
@@ -64,7 +64,7 @@ def _check_ids(ids: Mapping[str, int], tokens: Sequence[str], added: Sequence[Ad
 
 
 def _config(tokenizer: TokenizerState, added: Sequence[AddedToken]) -> dict[str, object]:
-    names = [*OPTIONS, *SPECIAL_TOKENS, "split_special_tokens"]
+    names = [*OPTIONS, *SPECIAL_TOKENS, *SWITCHES]
     if tokenizer.model_max_length is not None:
         names.append("model_max_length")
     return {name: getattr(tokenizer, name) for name in names} | {

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.tokenization.added_tokens import AddedToken
+from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS
 from skdistilbert.tokenization.normalization import Normalizer
 from skdistilbert.tokenization.pieces import ChunkIds, ChunkPieces
-from skdistilbert.tokenization.pretrained import OPTIONS, SPECIAL_TOKENS, read_vocab
+from skdistilbert.tokenization.pretrained import OPTIONS, SWITCHES, read_vocab
 from skdistilbert.tokenization.token_finder import AddedTokenFinder
 from skdistilbert.tokenization.wordpiece import WordPiece
 
@@ -49,6 +50,7 @@ class TokenizerState:
         split_special_tokens: bool = False,
         added_tokens: Sequence[AddedToken] = (),
         model_max_length: int | None = None,
+        clean_up_tokenization_spaces: bool = False,
     ) -> None:
         if isinstance(vocab_file, str | os.PathLike):
             self.vocab = read_vocab(Path(vocab_file))
@@ -63,8 +65,10 @@ class TokenizerState:
         self.cls_token = cls_token
         self.mask_token = mask_token
         self.split_special_tokens = split_special_tokens
-        self.added_tokens = tuple(added_tokens)
+        told = (token for token in added_tokens if not self._goes_without_saying(token))
+        self.added_tokens = tuple(sorted(told, key=lambda token: token.id))
         self.model_max_length = model_max_length
+        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
         self._build()
 
     def _build(self) -> None:
@@ -72,7 +76,7 @@ class TokenizerState:
         self._check_added_tokens()
         for name in SPECIAL_TOKENS:
             setattr(self, f"{name}_id", self._special_token_id(name))
-        normalizer = Normalizer(
+        self._normalizer = normalizer = Normalizer(
             lowercase=self.do_lower_case,
             strip_accents=self.do_lower_case if self.strip_accents is None else self.strip_accents,
             handle_chinese_chars=self.tokenize_chinese_chars,
@@ -94,6 +98,14 @@ class TokenizerState:
                 f"stands for it as {name}=..."
             )
         return index
+
+    def _goes_without_saying(self, token: AddedToken) -> bool:
+        index = self.vocab.get(token.content)
+        return (
+            index is not None
+            and token.content in self.special_tokens
+            and token == AddedToken(token.content, index, special=True)
+        )
 
     def _check_added_tokens(self) -> None:
         if not self.added_tokens:
@@ -133,9 +145,12 @@ class TokenizerState:
 
     @cached_property
     def ids_to_tokens(self) -> dict[int, str]:
-        """The vocabulary, with the added tokens, by id."""
+        """The vocabulary, with the added tokens as they are found, by id."""
         tokens = {index: token for token, index in self.vocab.items()}
-        return tokens | {token.id: token.content for token in self.added_tokens}
+        for token in self.added_tokens:
+            content = token.content
+            tokens[token.id] = self._normalizer.normalize(content) if token.normalized else content
+        return tokens
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
@@ -151,7 +166,7 @@ class TokenizerState:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        names = (*OPTIONS, *SPECIAL_TOKENS, "split_special_tokens", "added_tokens", "vocab")
+        names = (*OPTIONS, *SPECIAL_TOKENS, *SWITCHES, "added_tokens", "vocab")
         return {name: getattr(self, name) for name in (*names, "model_max_length")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

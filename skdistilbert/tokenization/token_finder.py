@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from skdistilbert.tokenization import unicode_tables as tables
-from skdistilbert.tokenization.normalization import Aligned, CodePoints, Normalizer
+from skdistilbert.tokenization.normalization import STRIPPED, Aligned, CodePoints, Normalizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from skdistilbert.tokenization.added_tokens import AddedToken
 
 WORD_CHARACTERS = CodePoints(tables.WORD_CHARACTERS)
-# Python's own str.strip() takes U+001C..1F, too.
-STRIPPED = "".join(chr(code) for first, last in tables.STRIPPED for code in range(first, last + 1))
 
 
 class Segment(NamedTuple):

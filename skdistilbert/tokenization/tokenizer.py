@@ -40,6 +40,8 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
         Further tokens found in texts, or other rules for the special ones.
     model_max_length : int, default=None
         The longest text that the model was made for, if known.
+    clean_up_tokenization_spaces : bool, default=False
+        What `decode` does unless told.
 
     Raises
     ------
@@ -72,9 +74,11 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
         ----------
         path : str or path-like
             Directory with ``vocab.txt`` or ``tokenizer.json``, and perhaps
-            ``tokenizer_config.json``, ``special_tokens_map.json`` and
-            ``sentence_bert_config.json``; or a name on the Hugging Face hub. Padding and
-            truncation stored there do not apply.
+            ``tokenizer_config.json`` and the older ``special_tokens_map.json`` and
+            ``added_tokens.json``; or a name on the Hugging Face hub. They are read as
+            transformers' AutoTokenizer reads them; ``max_seq_length`` and ``do_lower_case`` of
+            ``sentence_bert_config.json`` as sentence-transformers does. Padding and truncation
+            stored there do not apply.
         revision : str, default=None
             Branch, tag or commit on the hub; None: its main branch.
         cache_dir : str or path-like, default=None
@@ -136,17 +140,19 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
         ids: Iterable[int],
         *,
         skip_special_tokens: bool = False,
-        clean_up_tokenization_spaces: bool = True,
+        clean_up_tokenization_spaces: bool | None = None,
     ) -> str:
         """Give the text of token ids.
+
+        As in transformers 5, the spaces before punctuation always close.
 
         Parameters
         ----------
         ids : iterable of int
         skip_special_tokens : bool, default=False
             Leave out [CLS], [SEP], [PAD], [MASK] and [UNK].
-        clean_up_tokenization_spaces : bool, default=True
-            Close the spaces before punctuation and in English contractions.
+        clean_up_tokenization_spaces : bool, default: as the tokenizer's
+            Also close the spaces in English contractions.
 
         Returns
         -------
@@ -161,6 +167,8 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
         if skip_special_tokens:
             special = {*self.special_tokens, *(t.content for t in self.added_tokens if t.special)}
             tokens = [token for token in tokens if token not in special]
+        if clean_up_tokenization_spaces is None:
+            clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
         return join_tokens(tokens, clean_up=clean_up_tokenization_spaces)
 
     def _token(self, index: int) -> str:

@@ -182,8 +182,10 @@ def test_decode(tokenizer: WordPieceTokenizer) -> None:
     ids = tokenizer.encode("what would you do? it is there, too.")
     assert tokenizer.decode(ids) == "[CLS] what would you do? it is there, too. [SEP]"
     assert tokenizer.decode(ids, skip_special_tokens=True).startswith("what would you do?")
-    spaced = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    assert spaced == "what would you do ? it is there , too ."
+    ids = tokenizer.encode("i's", add_special_tokens=False)
+    assert tokenizer.decode(ids) == "i ' s"
+    assert tokenizer.decode(ids, clean_up_tokenization_spaces=True) == "i's"
+    assert WordPieceTokenizer(VOCAB, clean_up_tokenization_spaces=True).decode(ids) == "i's"
     with pytest.raises(ValueError, match="Token id 99999 is not in the vocabulary"):
         tokenizer.decode([99999])
 

@@ -1,0 +1,162 @@
+"""Special and added tokens as a directory's files declare them, in transformers' order of rank."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.json_file import read_json_object
+from skdistilbert.tokenization.added_tokens import AddedToken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+CONFIG_FILE = "tokenizer_config.json"
+TOKENIZER_FILE = "tokenizer.json"
+SPECIAL_TOKENS_FILE = "special_tokens_map.json"
+ADDED_TOKENS_FILE = "added_tokens.json"
+
+SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+EXTRA_TOKENS = "extra_special_tokens"
+OLD_EXTRA_TOKENS = "additional_special_tokens"
+TOKEN_FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
+
+
+def read_if_there(file: Path) -> dict[str, Any]:
+    """Read a JSON object; an empty one where there is no file."""
+    return read_json_object(file) if file.is_file() else {}
+
+
+def read_declared_tokens(
+    directory: Path,
+    config: Mapping[str, Any],
+    backend: Mapping[str, Any],
+    vocab: Mapping[str, int],
+) -> dict[str, Any]:
+    """Give a directory's special tokens and `added_tokens`, as `WordPieceTokenizer` takes them.
+
+    As in transformers, declared ids only give an order: a token of the vocabulary keeps its id
+    there, and further ones follow the vocabulary.
+
+    Parameters
+    ----------
+    directory : Path
+    config : mapping
+        ``tokenizer_config.json``.
+    backend : mapping
+        ``tokenizer.json``.
+    vocab : mapping of str to int
+
+    Raises
+    ------
+    CheckpointError
+        If a declaration is malformed.
+    """
+    if config.get(OLD_EXTRA_TOKENS) and not config.get(EXTRA_TOKENS):
+        config = {**config, EXTRA_TOKENS: config[OLD_EXTRA_TOKENS]}
+    declared = config.get("added_tokens_decoder")
+    if declared is not None:
+        by_id = _from_decoder(declared, directory)
+    else:  # older files declare tokens elsewhere, which counts only then
+        config = {**config, **read_if_there(directory / SPECIAL_TOKENS_FILE)}
+        by_id = _from_added_tokens_file(directory, config) | _from_backend(backend, directory)
+    named, further = _special_tokens(config, directory)
+    tokens = {by_id[index].content: by_id[index] for index in sorted(by_id)}
+    for name, token in named.items():
+        # What the network needs must be known to it: WordPieceTokenizer refuses it if it's new.
+        if token.content in tokens or token.content in vocab or name not in SPECIAL_TOKENS:
+            tokens[token.content] = replace(tokens.get(token.content, token), special=True)
+    for token in further:
+        tokens.setdefault(token.content, token)
+    special = {name: token.content for name, token in named.items() if name in SPECIAL_TOKENS}
+    return special | {"added_tokens": _numbered(tokens.values(), vocab)}
+
+
+def _special_tokens(
+    config: Mapping[str, Any], directory: Path
+) -> tuple[dict[str, AddedToken], list[AddedToken]]:
+    """Give the tokens that have a name, such as cls_token, and those that are only listed."""
+    where = f"{directory / CONFIG_FILE} or {SPECIAL_TOKENS_FILE}"
+    named = {name: value for name, value in config.items() if name.endswith("_token")}
+    further: Any = config.get(EXTRA_TOKENS, config.get(OLD_EXTRA_TOKENS)) or []
+    if isinstance(further, dict):
+        named |= further
+        further = []
+    if not isinstance(further, list):
+        raise CheckpointError(f"{where}: {EXTRA_TOKENS} must be a list; got {further!r:.99}.")
+    tokens = {
+        name: _special_token(value, f"{where}: {name}")
+        for name, value in named.items()
+        if value is not None and (name in SPECIAL_TOKENS or isinstance(value, str | dict))
+    }
+    return tokens, [_special_token(token, f"{where}: {EXTRA_TOKENS}") for token in further]
+
+
+def _special_token(token: object, where: str) -> AddedToken:
+    if isinstance(token, str):
+        token = {"content": token}
+    return _added_token({**token, "special": True} if isinstance(token, dict) else token, where)
+
+
+def _from_decoder(declared: object, directory: Path) -> dict[int, AddedToken]:
+    where = f"{directory / CONFIG_FILE}: added_tokens_decoder"
+    if not isinstance(declared, dict) or not all(index.isdecimal() for index in declared):
+        raise CheckpointError(f"{where} must hold tokens with their ids; got {declared!r:.99}.")
+    return {
+        int(index): _added_token(token, f"{where}: {index}") for index, token in declared.items()
+    }
+
+
+def _from_added_tokens_file(directory: Path, config: Mapping[str, Any]) -> dict[int, AddedToken]:
+    file = directory / ADDED_TOKENS_FILE
+    # In transformers, what only special_tokens_map.json lists is not special here.
+    named, listed = _special_tokens({**config, OLD_EXTRA_TOKENS: None}, directory)
+    special = {token.content for token in [*named.values(), *listed]}
+    ids = read_if_there(file)
+    if not all(content and is_id(index) for content, index in ids.items()):
+        raise CheckpointError(f"{file} must be an object of ids by token; got {ids!r:.99}.")
+    return {
+        index: AddedToken(content, index, special=content in special)
+        for content, index in ids.items()
+    }
+
+
+def _from_backend(backend: Mapping[str, Any], directory: Path) -> dict[int, AddedToken]:
+    where = f"{directory / TOKENIZER_FILE}: added_tokens"
+    tokens = backend.get("added_tokens", [])
+    if not isinstance(tokens, list) or not all(
+        isinstance(token, dict) and is_id(token.get("id")) for token in tokens
+    ):
+        raise CheckpointError(f"{where} must hold tokens with their ids; got {tokens!r:.99}.")
+    return {token["id"]: _added_token(token, where) for token in tokens}
+
+
+def is_id(value: object) -> bool:
+    """Tell whether a value can be a token's id."""
+    return type(value) is int and 0 <= value < 2**31
+
+
+def _added_token(token: object, where: str) -> AddedToken:
+    values = token if isinstance(token, dict) else {}
+    flags = {flag: values[flag] for flag in TOKEN_FLAGS if values.get(flag) is not None}
+    content = values.get("content")
+    if not isinstance(content, str) or not all(type(flag) is bool for flag in flags.values()):
+        raise CheckpointError(
+            f"{where} must be a token; got {token!r:.99}. A token is its content, or that with "
+            "flags that are true or false."
+        )
+    return AddedToken(content, 0, **flags)
+
+
+def _numbered(tokens: Iterable[AddedToken], vocab: Mapping[str, int]) -> list[AddedToken]:
+    numbered: list[AddedToken] = []
+    following = len(vocab)
+    for token in tokens:
+        if not token.content:
+            continue
+        index = vocab.get(token.content, following)
+        following = max(following, index + 1)
+        numbered.append(replace(token, id=index))
+    return numbered
