@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks import sweep_tokenizer
+from skdistilbert import WordPieceTokenizer
+from tests.conftest import DATA
+
+if TYPE_CHECKING:
+    import pytest
+
+VOCAB = str(DATA / "distilbert-tiny" / "vocab.txt")
+
+
+def test_a_sparse_sweep_finds_no_difference() -> None:
+    assert sweep_tokenizer.main(["code-points", "--vocab", VOCAB, "--every", "5003"]) == 0
+    assert sweep_tokenizer.main(["random", "--vocab", VOCAB, "--strings", "500"]) == 0
+
+
+def test_differences_are_counted_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    vocab = WordPieceTokenizer(VOCAB).vocab
+    pair = sweep_tokenizer.Pair(vocab, (True, None, True))
+    pair.ours = WordPieceTokenizer(vocab, do_lower_case=False)
+    assert sweep_tokenizer.compare([("tiny", pair, ["the", "The"])]) == 1
+    assert "DIFFERS tiny (True, None, True): 'The'" in capsys.readouterr().out
