@@ -100,7 +100,7 @@ def _label_word(
     id2label: Mapping[int, str],
 ) -> Labelled:
     index, score = label_of_word(scores, strategy)
-    word = join_tokens([token.word for token in tokens], clean_up=True)
+    word = join_tokens([token.word for token in tokens], clean_up=False)
     return Labelled(id2label[index], score, word, tokens[0].start, tokens[-1].end)
 
 
@@ -141,7 +141,7 @@ def _join(group: Sequence[Labelled]) -> Entity:
         # Not `_kind`: what stands before the first hyphen goes, whatever it is.
         "entity_group": group[0].label.split("-", 1)[-1],
         "score": float(np.mean([each.score for each in group])),
-        "word": join_tokens([each.word for each in group], clean_up=True),
+        "word": join_tokens([each.word for each in group], clean_up=False),
         "start": group[0].start,
         "end": group[-1].end,
     }
