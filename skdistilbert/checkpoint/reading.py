@@ -27,12 +27,13 @@ from skdistilbert.checkpoint.names import (
 )
 from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.download import FILES_BESIDE_WEIGHTS
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE, shard_names
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -55,7 +56,7 @@ class Checkpoint:
     head : str or None
         "sequence_classification", "token_classification", "question_answering", "masked_lm".
     files : tuple of Path
-        Those read: the configuration, then the weights; then what sentence-transformers adds.
+        All on which results depend, the weights last.
     directory : Path
     """
 
@@ -67,9 +68,10 @@ class Checkpoint:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash (SHA-256) of the files' contents."""
+        """Hash (SHA-256) of the files' names and contents."""
         total = hashlib.sha256()
         for path in self.files:
+            total.update(path.relative_to(self.directory).as_posix().encode())
             with path.open("rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
         return total.hexdigest()
@@ -117,18 +119,15 @@ def read_checkpoint(
         config,
         weights,
         head,
-        (directory / "config.json", *reader.paths, *_module_files(directory)),
+        (*_files_beside_weights(directory), *reader.paths),
         directory,
     )
 
 
-def _module_files(directory: Path) -> list[Path]:
-    """Find what the embeddings of a sentence-transformers directory depend on besides."""
-    names = ("modules.json", "sentence_bert_config.json")
-    files = [directory / name for name in names]
-    files += sorted(directory.glob("[0-9]_*/config.json"))
-    files += sorted(directory.glob("[0-9]_*/model.safetensors"))
-    return [file for file in files if file.is_file()]
+def _files_beside_weights(directory: Path) -> Iterator[Path]:
+    """Find all on which results depend: tokenizer, modules and prompts, too."""
+    for pattern in FILES_BESIDE_WEIGHTS:
+        yield from (file for file in sorted(directory.glob(pattern)) if file.is_file())
 
 
 class _WeightsReader:

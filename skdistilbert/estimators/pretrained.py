@@ -58,6 +58,8 @@ def load_pretrained_encoder(directory: Path) -> PretrainedEncoder:
 
 
 def _file_states(directory: Path) -> list[tuple[str, int, int]]:
-    files = (file for file in sorted(directory.iterdir()) if file.is_file())
-    states = ((file.name, file.stat()) for file in files)
+    # Those of the modules of sentence-transformers, such as 2_Dense, stand one level below.
+    candidates = sorted([*directory.iterdir(), *directory.glob("[0-9]*_*/*")])
+    files = (file for file in candidates if file.is_file())
+    states = ((str(file.relative_to(directory)), file.stat()) for file in files)
     return [(name, state.st_size, state.st_mtime_ns) for name, state in states]

@@ -26,8 +26,8 @@ FILES_BESIDE_WEIGHTS = [
     "modules.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
-    "[0-9]_*/config.json",
-    "[0-9]_*/model.safetensors",
+    "[0-9]*_*/config.json",
+    "[0-9]*_*/model.safetensors",
 ]
 
 

@@ -240,3 +240,29 @@ def test_the_fingerprint_is_that_of_the_contents(copy: Path, tiny: Path) -> None
     assert read_checkpoint(copy).fingerprint == read_checkpoint(tiny).fingerprint
     rewrite(copy, lambda tensors: tensors | {"embeddings.LayerNorm.bias": np.ones(32, np.float32)})
     assert read_checkpoint(copy).fingerprint != read_checkpoint(tiny).fingerprint
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vocab.txt",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "modules.json",
+        "sentence_bert_config.json",
+        "config_sentence_transformers.json",
+        "1_Pooling/config.json",
+        "2_Dense/model.safetensors",
+    ],
+)
+def test_the_fingerprint_is_that_of_all_on_which_results_depend(copy: Path, name: str) -> None:
+    seen = {read_checkpoint(copy).fingerprint}
+    file = copy / name
+    file.parent.mkdir(exist_ok=True)
+    content = file.read_bytes() if file.is_file() else b""
+    for more in (b" ", b"  "):
+        file.write_bytes(content + more)
+        seen.add(read_checkpoint(copy).fingerprint)
+    assert len(seen) == 3
+    (copy / "README.md").write_text("not read")
+    assert read_checkpoint(copy).fingerprint in seen

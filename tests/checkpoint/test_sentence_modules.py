@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,18 @@ def test_features_that_overflow_in_a_dense_module_do_not_warn(directory: Path) -
     save_file({"linear.weight": weight}, file)
     with pytest.raises(CheckpointError, match="gives NaN or infinity for the text in row 0"):
         DistilBertEmbedder(directory, pooling=None).fit_transform(["one"])
+
+
+def test_a_changed_module_is_read_anew_and_is_not_what_was_fitted(directory: Path) -> None:
+    fitted = DistilBertEmbedder(directory, pooling=None).fit(["one"])
+    before, pickled = fitted.transform(["one"]), pickle.dumps(fitted)
+    file = directory / "2_Dense" / "model.safetensors"
+    save_file({"linear.weight": np.ones((2, 32), np.float32)}, file)
+    after = DistilBertEmbedder(directory, pooling=None).fit_transform(["one"])
+    assert np.abs(after - before).max() > 0.01
+    np.testing.assert_array_equal(fitted.transform(["one"]), before)
+    with pytest.raises(CheckpointError, match="not the weights that this DistilBertEmbedder"):
+        pickle.loads(pickled).transform(["one"])
 
 
 def test_a_pickled_dense_module_is_refused_with_the_remedy(directory: Path) -> None:
