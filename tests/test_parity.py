@@ -184,6 +184,21 @@ def test_prompts_are_those_of_sentence_transformers(
 
 
 @pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+def test_layers_are_the_hidden_states_of_transformers(tiny: Path) -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.AutoModel.from_pretrained(tiny).eval()
+    tokenizer = WordPieceTokenizer.from_pretrained(tiny)
+    with torch.inference_mode():
+        ids = torch.tensor([tokenizer.encode("where is it?")])
+        hidden_states = theirs(ids, output_hidden_states=True).hidden_states
+    for layer in range(-6, 6):
+        got = embed(load_model(tiny), tokenizer, "where is it?", "mean", layer=layer)
+        np.testing.assert_allclose(got, hidden_states[layer][0].mean(0).numpy(), atol=1e-5)
+
+
+@pytest.mark.parity
 @pytest.mark.minilm
 @pytest.mark.filterwarnings("default")
 def test_embed_of_minilm_is_that_of_sentence_transformers(minilm: Path) -> None:

@@ -13,7 +13,7 @@ from skdistilbert.tasks.embedding_plan import plan_embedding
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -50,6 +50,9 @@ class DistilBertEmbedder(
         sentence-transformers directory and "" none; see `skdistilbert.embed`.
     prompt_name : str, default=None
         Name of a prompt in ``config_sentence_transformers.json``, such as "query".
+    layer : int or list of int, default=None
+        Whose hidden states are pooled: 0 is the embeddings, 1 the first layer, -1 the last, as
+        None is. Several are averaged. Layers above the highest are not computed.
     normalize : bool, default=False
         Scale each vector to unit length, so that dot products are cosines.
     n_threads : int, default=None
@@ -99,6 +102,7 @@ class DistilBertEmbedder(
         missing: Missing = "error",
         prompt: str | None = None,
         prompt_name: str | None = None,
+        layer: int | Sequence[int] | None = None,
         normalize: bool = False,
         n_threads: int | None = None,
         revision: str | None = None,
@@ -111,6 +115,7 @@ class DistilBertEmbedder(
         self.missing = missing
         self.prompt = prompt
         self.prompt_name = prompt_name
+        self.layer = layer
         self.normalize = normalize
         self.n_threads = n_threads
         self.revision = revision
@@ -149,7 +154,8 @@ class DistilBertEmbedder(
         return self
 
     def _embed_options(self) -> dict[str, Any]:
-        return {"prompt": self.prompt, "prompt_name": self.prompt_name}
+        names = ("prompt", "prompt_name", "layer")
+        return {name: getattr(self, name) for name in names}
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:
         """Features of texts.

@@ -274,9 +274,8 @@ class DistilBertModel:
     def pooled(
         self,
         input_ids: Sequence[Sequence[int]],
-        pooling: Pooling | Sequence[Pooling],
+        pooling: Pooling,
         *,
-        n_skipped: int = 0,
         n_threads: int | None = None,
     ) -> FloatArray:
         """One vector a text: its last hidden states, pooled.
@@ -286,15 +285,13 @@ class DistilBertModel:
         input_ids : list of lists of int
             Token ids, a list a text.
         pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}
-            As for `embed`; or a list of them, whose vectors are joined.
-        n_skipped : int, default=0
-            How many tokens at the start of each text, such as those of a prompt, are seen by the
-            others but not pooled; the last token always is.
+            As for `embed`.
         n_threads : int, default: as many as BLAS may use
 
         Returns
         -------
-        ndarray of shape (n_texts, n_poolings * dim)
+        ndarray of shape (n_texts, dim)
         """
-        texts = check_ragged(input_ids, self.config)
-        return pooled_features(self.encoder, texts, pooling, n_threads, n_skipped=n_skipped)
+        return pooled_features(
+            self.encoder, check_ragged(input_ids, self.config), pooling, n_threads
+        )

@@ -16,6 +16,8 @@ from skdistilbert.nn.functional import layer_norm, linear
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from skdistilbert.nn.packing import Group, PackedBatch
     from skdistilbert.nn.weights import Activation, Array, Embeddings, Encoder, Layer
 
@@ -38,6 +40,19 @@ def encode(encoder: Encoder, batch: PackedBatch, trace: Trace | None = None) -> 
     if trace is not None:
         trace.hidden_states.append(x)
     return x
+
+
+def encode_mean_of_layers(encoder: Encoder, batch: PackedBatch, layers: Sequence[int]) -> Array:
+    """Mean of the hidden states after some layers, 0 being the embeddings: (dim, n_tokens)."""
+    groups = batch.groups
+    x = embed_tokens(encoder.embeddings, batch)
+    total = x * layers.count(0)
+    for index, layer in enumerate(encoder.layers[: max(layers)], 1):
+        x = transformer_layer(x, layer, groups, encoder)
+        if index in layers:
+            total += x * layers.count(index)
+    total /= len(layers)
+    return total
 
 
 def encode_first_tokens(encoder: Encoder, batch: PackedBatch) -> Array:

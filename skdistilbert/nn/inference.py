@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens
-from skdistilbert.nn.pooling import pool, without_first
+from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens, encode_mean_of_layers
+from skdistilbert.nn.pooling import pool_each
 from skdistilbert.nn.threads import effective_n_threads, for_each
 
 if TYPE_CHECKING:
@@ -46,25 +46,31 @@ def pooled_features(
     pooling: Pooling | Sequence[Pooling],
     n_threads: int | None = None,
     *,
+    layers: Sequence[int] | None = None,
     n_skipped: int = 0,
 ) -> Array:
-    """Pooled last hidden states, in the order of the texts: (n_texts, n_poolings * dim).
+    """Pooled hidden states, in the order of the texts: (n_texts, n_poolings * dim).
 
-    The first `n_skipped` tokens of each text are not pooled, unless there are no others.
+    Those of the last layer, or the mean of those after `layers`, 0 being the embeddings; layers
+    above are not computed. The first `n_skipped` tokens of each text are not pooled, unless there
+    are no others.
     """
     poolings = (pooling,) if isinstance(pooling, str) else tuple(pooling)
-    shape = (len(texts.lengths), len(poolings), encoder.dim)
-    features = np.zeros(shape, encoder.dtype)
+    layers = (len(encoder.layers),) if layers is None else tuple(layers)
+    encoder = encoder.up_to(max(layers))
+    only_first_tokens = set(poolings) == {"cls"} and len(layers) == 1 and not n_skipped
+    features = np.zeros((len(texts.lengths), len(poolings), encoder.dim), encoder.dtype)
 
     def fill(batch: PackedBatch) -> None:
-        if set(poolings) == {"cls"} and not n_skipped:
+        if only_first_tokens:
             features[batch.text_indices] = encode_first_tokens(encoder, batch).T[:, None]
             return
-        hidden, tokens = encode(encoder, batch), batch
-        if n_skipped:
-            hidden, tokens = without_first(hidden, batch, n_skipped)
-        for index, pooling in enumerate(poolings):
-            features[batch.text_indices, index] = pool(hidden, tokens, pooling)
+        if len(layers) == 1:
+            hidden = encode(encoder, batch)
+        else:
+            hidden = encode_mean_of_layers(encoder, batch, layers)
+        for index, vectors in enumerate(pool_each(hidden, batch, poolings, n_skipped)):
+            features[batch.text_indices, index] = vectors
 
     for_each_batch(encoder, texts, fill, n_threads)
     return features.reshape(len(features), len(poolings) * encoder.dim)

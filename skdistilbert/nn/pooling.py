@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from skdistilbert.nn.packing import PackedBatch
     from skdistilbert.nn.weights import Array
 
@@ -34,7 +36,16 @@ def pool(hidden: Array, batch: PackedBatch, pooling: Pooling) -> Array:
     return (np.add.reduceat(hidden, starts, axis=1) / totals).T
 
 
-def without_first(hidden: Array, batch: PackedBatch, n_tokens: int) -> tuple[Array, PackedBatch]:
+def pool_each(
+    hidden: Array, batch: PackedBatch, poolings: Sequence[Pooling], n_skipped: int = 0
+) -> list[Array]:
+    """Pool in several ways, without the first tokens of each text."""
+    if n_skipped:
+        hidden, batch = _without_first(hidden, batch, n_skipped)
+    return [pool(hidden, batch, pooling) for pooling in poolings]
+
+
+def _without_first(hidden: Array, batch: PackedBatch, n_tokens: int) -> tuple[Array, PackedBatch]:
     """Leave out the first tokens of each text, but never its last one."""
     skipped = np.minimum(n_tokens, batch.lengths - 1)
     places = np.arange(len(batch.position_ids)) - np.repeat(batch.starts, batch.lengths)

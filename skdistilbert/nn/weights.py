@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -131,6 +131,10 @@ class Encoder:
     def dtype(self) -> np.dtype[np.floating]:
         """Floating-point type of the weights and so of all results."""
         return self.embeddings.word_embeddings.dtype
+
+    def up_to(self, n_layers: int) -> Encoder:
+        """Give the encoder that ends after so many layers."""
+        return replace(self, layers=self.layers[:n_layers])
 
     @property
     def multiplications_a_token(self) -> int:

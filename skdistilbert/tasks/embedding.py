@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skdistilbert.models.inputs import check_ragged
+from skdistilbert.nn.inference import pooled_features
 from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
 
@@ -75,6 +77,7 @@ def embed(
     *,
     prompt: str | None = None,
     prompt_name: str | None = None,
+    layer: int | Sequence[int] | None = None,
     n_threads: int | None = None,
 ) -> FloatArray:
     """One vector a text.
@@ -101,6 +104,10 @@ def embed(
     prompt_name : str, default=None
         Name of a prompt in ``config_sentence_transformers.json`` to use as `prompt`. "query" and
         "document" are empty where they are not there, as in sentence-transformers.
+    layer : int or list of int, default: the last
+        Whose hidden states are pooled, as an index into transformers' ``hidden_states``: 0 is
+        the embeddings, negative numbers count from the last. Several are averaged. Layers above
+        the highest are not computed.
     n_threads : int, default: as many as BLAS may use
 
     Returns
@@ -111,8 +118,8 @@ def embed(
     Raises
     ------
     ValueError
-        If `pooling` or `prompt_name` is unknown, `prompt` and `prompt_name` are both given, or
-        `max_length` is below 2 or more than the model has positions for.
+        If `pooling`, `prompt_name` or `layer` is not there, `prompt` and `prompt_name` are both
+        given, or `max_length` is below 2 or more than the model has positions for.
     TypeError
         If a text is not a string.
     CheckpointError
@@ -127,14 +134,25 @@ def embed(
     (32,)
     """
     plan = plan_embedding(
-        model, tokenizer, pooling, max_length, prompt=prompt, prompt_name=prompt_name
+        model,
+        tokenizer,
+        pooling,
+        max_length,
+        prompt=prompt,
+        prompt_name=prompt_name,
+        layer=layer,
     )
     one = isinstance(texts, str)
     texts = [texts] if isinstance(texts, str) else texts
     pooled = np.empty((len(texts), len(plan.poolings) * model.config.dim), np.float32)
     for rows, input_ids in encode_in_pieces(tokenizer, texts, plan.max_length, plan.prompt):
-        pooled[rows] = model.pooled(
-            input_ids, plan.poolings, n_skipped=plan.n_skipped, n_threads=n_threads
+        pooled[rows] = pooled_features(
+            model.encoder,
+            check_ragged(input_ids, model.config),
+            plan.poolings,
+            n_threads,
+            layers=plan.layers,
+            n_skipped=plan.n_skipped,
         )
     embeddings = plan.after_pooling(pooled)
     return embeddings[0] if one else embeddings

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
 
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
@@ -10,7 +14,6 @@ from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.encoding import check_max_length
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint.prompts import Prompts
@@ -33,6 +36,8 @@ class EmbeddingPlan(NamedTuple):
         In tokens.
     n_skipped : int
         How many tokens, those of a prompt, are not pooled.
+    layers : tuple of int
+        Whose hidden states are averaged; 0 is the embeddings.
     poolings : tuple of str
         Their vectors are joined.
     after : tuple of DenseFiles or None
@@ -44,6 +49,7 @@ class EmbeddingPlan(NamedTuple):
     prompt: str
     max_length: int
     n_skipped: int
+    layers: tuple[int, ...]
     poolings: tuple[Pooling, ...]
     after: tuple[DenseFiles | None, ...]
     n_features: int
@@ -66,6 +72,7 @@ def plan_embedding(
     *,
     prompt: str | None = None,
     prompt_name: str | None = None,
+    layer: int | Sequence[int] | None = None,
 ) -> EmbeddingPlan:
     """Check the arguments of `embed`, which see, and decide what they leave open."""
     check_pooling(pooling)
@@ -74,8 +81,10 @@ def plan_embedding(
         max_length = min(tokenizer.model_max_length, model.config.max_position_embeddings)
     max_length = check_max_length(max_length, model.config)
     prompt = _choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
+    layers = check_layers(layer, model.config.n_layers)
     if modules is None:
-        return EmbeddingPlan(prompt, max_length, 0, (pooling or "cls",), (), model.config.dim)
+        poolings: tuple[Pooling, ...] = (pooling or "cls",)
+        return EmbeddingPlan(prompt, max_length, 0, layers, poolings, (), model.config.dim)
     for module in filter(None, modules.after):
         _check_activation(module)
     n_skipped = 0
@@ -84,7 +93,7 @@ def plan_embedding(
         n_skipped = len(prompt_ids) - 1  # without [SEP]
     poolings = cast("tuple[Pooling, ...]", modules.poolings)  # checked when they were read
     return EmbeddingPlan(
-        prompt, max_length, n_skipped, poolings, modules.after, modules.n_features
+        prompt, max_length, n_skipped, layers, poolings, modules.after, modules.n_features
     )
 
 
@@ -92,6 +101,23 @@ def check_pooling(pooling: str | None) -> None:
     """Raise unless `pooling` is a known one, or None."""
     if pooling is not None and pooling not in POOLINGS:
         raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}.")
+
+
+def check_layers(layer: int | Sequence[int] | None, n_layers: int) -> tuple[int, ...]:
+    """Give the layers as indices from 0, the embeddings, to `n_layers`; None is the last."""
+    if layer is None:
+        return (n_layers,)
+    layers = layer if isinstance(layer, Sequence | np.ndarray) else [layer]
+    for index in layers:
+        if not isinstance(index, Integral) or not -n_layers <= index + 1 <= n_layers + 1:
+            raise ValueError(
+                f"layer must be an integer, or a list of them, between {-n_layers - 1} and "
+                f"{n_layers}: 0 is the embeddings, {n_layers} or -1 the last of {n_layers} "
+                f"layers; got {layer!r:.99}."
+            )
+    if len(layers) == 0:
+        raise ValueError("layer must name at least one layer; got an empty list.")
+    return tuple(int(index) % (n_layers + 1) for index in layers)
 
 
 def _choose_prompt(

@@ -59,6 +59,16 @@ def test_features_are_those_of_embed(tiny: Path) -> None:
     np.testing.assert_allclose(unit, features / lengths, atol=1e-6)
 
 
+def test_the_embedder_pools_the_layer_asked_for(tiny: Path) -> None:
+    model, tokenizer = load_model(tiny), WordPieceTokenizer.from_pretrained(tiny)
+    for layer in (0, -2, [1, 5]):
+        features = DistilBertEmbedder(tiny, pooling="max", layer=layer).fit_transform(TEXTS)
+        expected = embed(model, tokenizer, TEXTS, "max", layer=layer)
+        np.testing.assert_allclose(features, expected, atol=1e-6)
+    with pytest.raises(ValueError, match="between -6 and 5: .*; got 6"):
+        DistilBertEmbedder(tiny, layer=6).fit(TEXTS)
+
+
 def test_the_classifier_learns(tiny: Path) -> None:
     classifier = quick(tiny).fit(TEXTS, LABELS)
     assert classifier.classes_.tolist() == ["person", "place", "thing"]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,9 +14,11 @@ from skdistilbert import (
     load_model,
     predict,
 )
+from skdistilbert.nn import encoder
 from skdistilbert.tasks import encoding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from skdistilbert.nn.pooling import Pooling
@@ -95,3 +97,57 @@ def test_an_unknown_pooling_is_an_error(pair: Pair) -> None:
 def test_no_texts_give_no_rows(pair: Pair) -> None:
     assert embed(*pair, []).shape == (0, 32)
     assert predict(*pair, []).shape == (0, 0, 32)
+
+
+@pytest.mark.parametrize(
+    ("layer", "averaged"),
+    [
+        (None, [5]),
+        (-1, [5]),
+        (5, [5]),
+        (0, [0]),
+        (-6, [0]),
+        (3, [3]),
+        ([3], [3]),
+        ([1, -2], [1, 4]),
+        ((0, 2, 5), [0, 2, 5]),
+        (np.array([2, 2, 4]), [2, 2, 4]),
+    ],
+)
+def test_layer_picks_or_averages_hidden_states(
+    pair: Pair, layer: int | Sequence[int] | None, averaged: list[int]
+) -> None:
+    model, tokenizer = pair
+    batch = tokenizer.encode_batch(TEXTS)
+    hidden_states = model(*batch, output_hidden_states=True).hidden_states
+    states = np.mean([hidden_states[index] for index in averaged], axis=0)
+    lengths = batch.attention_mask.sum(axis=1, keepdims=True)
+    cls, mean = (embed(*pair, TEXTS, pooling, layer=layer) for pooling in ("cls", "mean"))
+    np.testing.assert_allclose(cls, states[:, 0], atol=1e-5)
+    np.testing.assert_allclose(mean, states.sum(axis=1) / lengths, atol=1e-5)  # padding is 0
+
+
+def test_layers_above_the_highest_are_not_computed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_runs, transformer_layer = 0, encoder.transformer_layer
+
+    def counting(*arguments: Any) -> object:  # noqa: ANN401
+        nonlocal n_runs
+        n_runs += 1
+        return transformer_layer(*arguments)
+
+    monkeypatch.setattr(encoder, "transformer_layer", counting)
+    for layer, expected in ((0, 0), (2, 2), ([0, 3], 3), (None, 5)):
+        n_runs = 0
+        embed(*pair, "one", "mean", layer=layer)
+        assert n_runs == expected
+
+
+@pytest.mark.parametrize("layer", [6, -7, 1.5, "1", [0, 6], [], [None]])
+def test_a_layer_that_the_model_does_not_have_is_an_error(
+    pair: Pair,
+    layer: Any,  # noqa: ANN401
+) -> None:
+    with pytest.raises(ValueError, match="layer must"):
+        embed(*pair, "a", layer=layer)
