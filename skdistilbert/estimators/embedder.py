@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.estimators.text_input import Missing
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tasks.embedding_plan import LongText
 
 
 class DistilBertEmbedder(
@@ -53,6 +54,11 @@ class DistilBertEmbedder(
     layer : int or list of int, default=None
         Whose hidden states are pooled: 0 is the embeddings, 1 the first layer, -1 the last, as
         None is. Several are averaged. Layers above the highest are not computed.
+    long_text : {"truncate", "window"}, default="truncate"
+        Cut texts of more than `max_length` tokens, or read them whole, in windows that overlap,
+        and pool each token once; see `skdistilbert.embed`.
+    stride : int, default=None
+        By how many tokens windows overlap; None: by a quarter of what fits into one.
     normalize : bool, default=False
         Scale each vector to unit length, so that dot products are cosines.
     n_threads : int, default=None
@@ -103,6 +109,8 @@ class DistilBertEmbedder(
         prompt: str | None = None,
         prompt_name: str | None = None,
         layer: int | Sequence[int] | None = None,
+        long_text: LongText = "truncate",
+        stride: int | None = None,
         normalize: bool = False,
         n_threads: int | None = None,
         revision: str | None = None,
@@ -116,6 +124,8 @@ class DistilBertEmbedder(
         self.prompt = prompt
         self.prompt_name = prompt_name
         self.layer = layer
+        self.long_text = long_text
+        self.stride = stride
         self.normalize = normalize
         self.n_threads = n_threads
         self.revision = revision
@@ -154,7 +164,7 @@ class DistilBertEmbedder(
         return self
 
     def _embed_options(self) -> dict[str, Any]:
-        names = ("prompt", "prompt_name", "layer")
+        names = ("prompt", "prompt_name", "layer", "long_text", "stride")
         return {name: getattr(self, name) for name in names}
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:

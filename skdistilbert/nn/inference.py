@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.packing import BoolArray, PackedBatch, Ragged
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.weights import Array, Encoder
+    from skdistilbert.nn.windows import Windows
 
 # A row a token.
 Rows = TypeVar("Rows", "Array", "list[Any]")
@@ -48,12 +49,13 @@ def pooled_features(
     *,
     layers: Sequence[int] | None = None,
     n_skipped: int = 0,
+    windows: Windows | None = None,
 ) -> Array:
     """Pooled hidden states, in the order of the texts: (n_texts, n_poolings * dim).
 
     Those of the last layer, or the mean of those after `layers`, 0 being the embeddings; layers
     above are not computed. The first `n_skipped` tokens of each text are not pooled, unless there
-    are no others.
+    are no others. Texts that are windows are pooled over the tokens that they count for.
     """
     poolings = (pooling,) if isinstance(pooling, str) else tuple(pooling)
     layers = (len(encoder.layers),) if layers is None else tuple(layers)
@@ -69,7 +71,7 @@ def pooled_features(
             hidden = encode(encoder, batch)
         else:
             hidden = encode_mean_of_layers(encoder, batch, layers)
-        for index, vectors in enumerate(pool_each(hidden, batch, poolings, n_skipped)):
+        for index, vectors in enumerate(pool_each(hidden, batch, poolings, n_skipped, windows)):
             features[batch.text_indices, index] = vectors
 
     for_each_batch(encoder, texts, fill, n_threads)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.nn.packing import PackedBatch
     from skdistilbert.nn.weights import Array
+    from skdistilbert.nn.windows import Windows
 
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
@@ -37,12 +38,22 @@ def pool(hidden: Array, batch: PackedBatch, pooling: Pooling) -> Array:
 
 
 def pool_each(
-    hidden: Array, batch: PackedBatch, poolings: Sequence[Pooling], n_skipped: int = 0
+    hidden: Array,
+    batch: PackedBatch,
+    poolings: Sequence[Pooling],
+    n_skipped: int = 0,
+    windows: Windows | None = None,
 ) -> list[Array]:
-    """Pool in several ways, without the first tokens of each text."""
-    if n_skipped:
-        hidden, batch = _without_first(hidden, batch, n_skipped)
-    return [pool(hidden, batch, pooling) for pooling in poolings]
+    """Pool in several ways, without the first tokens of each text.
+
+    Of windows, [CLS] and [SEP] are pooled by "cls" and "lasttoken" whatever they count for.
+    """
+    whole = _without_first(hidden, batch, n_skipped) if n_skipped else (hidden, batch)
+    counted = windows.counted(hidden, batch) if windows else whole
+    return [
+        pool(*(whole if pooling in ("cls", "lasttoken") else counted), pooling)
+        for pooling in poolings
+    ]
 
 
 def _without_first(hidden: Array, batch: PackedBatch, n_tokens: int) -> tuple[Array, PackedBatch]:

@@ -10,6 +10,7 @@ from skdistilbert.models.inputs import check_ragged
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
+from skdistilbert.tasks.long_texts import pool_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tasks.embedding_plan import EmbeddingPlan, LongText
     from skdistilbert.tokenization import WordPieceTokenizer
 
     FloatArray = NDArray[np.float32]
@@ -78,6 +80,8 @@ def embed(
     prompt: str | None = None,
     prompt_name: str | None = None,
     layer: int | Sequence[int] | None = None,
+    long_text: LongText = "truncate",
+    stride: int | None = None,
     n_threads: int | None = None,
 ) -> FloatArray:
     """One vector a text.
@@ -108,6 +112,15 @@ def embed(
         Whose hidden states are pooled, as an index into transformers' ``hidden_states``: 0 is
         the embeddings, negative numbers count from the last. Several are averaged. Layers above
         the highest are not computed.
+    long_text : {"truncate", "window"}, default="truncate"
+        What to do with texts of more than `max_length` tokens: cut them, or read them whole, in
+        windows of `max_length` tokens that overlap. Each token is then pooled once, with the
+        state that it has in the window that shows most around it. "cls" and "lasttoken" give the
+        mean of the windows' states of [CLS] or [SEP], weighted by the tokens that each window
+        counts for: none of these states has seen the whole text. A prompt stands before every
+        window.
+    stride : int, default: a quarter of what fits into a window
+        By how many tokens windows overlap; only used with ``long_text="window"``.
     n_threads : int, default: as many as BLAS may use
 
     Returns
@@ -119,7 +132,8 @@ def embed(
     ------
     ValueError
         If `pooling`, `prompt_name` or `layer` is not there, `prompt` and `prompt_name` are both
-        given, or `max_length` is below 2 or more than the model has positions for.
+        given, `max_length` is below 2 or more than the model has positions for, or windows have
+        no room for more than `stride` tokens of a text.
     TypeError
         If a text is not a string.
     CheckpointError
@@ -141,9 +155,24 @@ def embed(
         prompt=prompt,
         prompt_name=prompt_name,
         layer=layer,
+        long_text=long_text,
+        stride=stride,
     )
     one = isinstance(texts, str)
     texts = [texts] if isinstance(texts, str) else texts
+    pool = _pool_truncated if plan.stride is None else pool_windows
+    embeddings = plan.after_pooling(pool(model, tokenizer, texts, plan, n_threads))
+    return embeddings[0] if one else embeddings
+
+
+def _pool_truncated(
+    model: DistilBertModel,
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    plan: EmbeddingPlan,
+    n_threads: int | None,
+) -> FloatArray:
+    """Pool what the model can read of each text: (n_texts, n_poolings * dim)."""
     pooled = np.empty((len(texts), len(plan.poolings) * model.config.dim), np.float32)
     for rows, input_ids in encode_in_pieces(tokenizer, texts, plan.max_length, plan.prompt):
         pooled[rows] = pooled_features(
@@ -154,5 +183,4 @@ def embed(
             layers=plan.layers,
             n_skipped=plan.n_skipped,
         )
-    embeddings = plan.after_pooling(pooled)
-    return embeddings[0] if one else embeddings
+    return pooled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.encoding import check_max_length
+from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float32]
 
+LongText = Literal["truncate", "window"]
+
 
 class EmbeddingPlan(NamedTuple):
     """How texts become vectors; every part has been checked.
@@ -34,8 +37,10 @@ class EmbeddingPlan(NamedTuple):
         Comes before every text.
     max_length : int
         In tokens.
-    n_skipped : int
-        How many tokens, those of a prompt, are not pooled.
+    n_prompt, n_skipped : int
+        How many tokens the prompt has, and how many at the start of a text are not pooled.
+    stride : int or None
+        By how many tokens the windows of long texts overlap; None where these are cut.
     layers : tuple of int
         Whose hidden states are averaged; 0 is the embeddings.
     poolings : tuple of str
@@ -48,7 +53,9 @@ class EmbeddingPlan(NamedTuple):
 
     prompt: str
     max_length: int
+    n_prompt: int
     n_skipped: int
+    stride: int | None
     layers: tuple[int, ...]
     poolings: tuple[Pooling, ...]
     after: tuple[DenseFiles | None, ...]
@@ -73,6 +80,8 @@ def plan_embedding(
     prompt: str | None = None,
     prompt_name: str | None = None,
     layer: int | Sequence[int] | None = None,
+    long_text: LongText = "truncate",
+    stride: int | None = None,
 ) -> EmbeddingPlan:
     """Check the arguments of `embed`, which see, and decide what they leave open."""
     check_pooling(pooling)
@@ -81,19 +90,27 @@ def plan_embedding(
         max_length = min(tokenizer.model_max_length, model.config.max_position_embeddings)
     max_length = check_max_length(max_length, model.config)
     prompt = _choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
-    layers = check_layers(layer, model.config.n_layers)
-    if modules is None:
-        poolings: tuple[Pooling, ...] = (pooling or "cls",)
-        return EmbeddingPlan(prompt, max_length, 0, layers, poolings, (), model.config.dim)
-    for module in filter(None, modules.after):
-        _check_activation(module)
-    n_skipped = 0
-    if prompt and not modules.include_prompt:
-        (prompt_ids,) = tokenizer.encode_ragged([prompt], max_length=max_length).input_ids
-        n_skipped = len(prompt_ids) - 1  # without [SEP]
-    poolings = cast("tuple[Pooling, ...]", modules.poolings)  # checked when they were read
+    n_prompt, n_skipped = len(tokenizer.encode(prompt, add_special_tokens=False)), 0
+    poolings: tuple[Pooling, ...] = (pooling or "cls",)
+    after: tuple[DenseFiles | None, ...] = ()
+    n_features = model.config.dim
+    if modules is not None:
+        for module in filter(None, modules.after):
+            _check_activation(module)
+        poolings = cast("tuple[Pooling, ...]", modules.poolings)  # checked when they were read
+        after, n_features = modules.after, modules.n_features
+        if prompt and not modules.include_prompt:
+            n_skipped = 1 + n_prompt  # with [CLS]
     return EmbeddingPlan(
-        prompt, max_length, n_skipped, layers, poolings, modules.after, modules.n_features
+        prompt=prompt,
+        max_length=max_length,
+        n_prompt=n_prompt,
+        n_skipped=n_skipped,
+        stride=_check_stride(long_text, stride, max_length - 2 - n_prompt),
+        layers=check_layers(layer, model.config.n_layers),
+        poolings=poolings,
+        after=after,
+        n_features=n_features,
     )
 
 
@@ -118,6 +135,21 @@ def check_layers(layer: int | Sequence[int] | None, n_layers: int) -> tuple[int,
     if len(layers) == 0:
         raise ValueError("layer must name at least one layer; got an empty list.")
     return tuple(int(index) % (n_layers + 1) for index in layers)
+
+
+def _check_stride(long_text: LongText, stride: int | None, room: int) -> int | None:
+    """Give the overlap of windows that have room for so many tokens of a text; None to cut."""
+    if long_text not in get_args(LongText):
+        raise ValueError(
+            f"long_text must be one of {', '.join(get_args(LongText))}; got {long_text!r:.99}."
+        )
+    if stride is not None and not isinstance(stride, Integral):
+        raise ValueError(f"stride must be an integer or None; got {stride!r:.99}.")
+    if long_text == "truncate":
+        return None
+    stride = max(room, 0) // 4 if stride is None else int(stride)
+    check_stride(stride, room)
+    return stride
 
 
 def _choose_prompt(

@@ -48,8 +48,9 @@ def encode_in_pieces(
     n_truncated = 0
     for start in range(0, len(texts), TEXTS_AT_A_TIME):
         rows = slice(start, start + TEXTS_AT_A_TIME)
-        prompted = texts[rows] if not prompt else _with_prompt(prompt, texts[rows])
-        encoded = tokenizer.encode_ragged(prompted, max_length=max_length, first_row=start)
+        encoded = tokenizer.encode_ragged(
+            with_prompt(prompt, texts[rows]), max_length=max_length, first_row=start
+        )
         n_truncated += encoded.n_truncated
         yield rows, encoded.input_ids
     if n_truncated:
@@ -61,8 +62,10 @@ def encode_in_pieces(
         )
 
 
-def _with_prompt(prompt: str, texts: Iterable[str]) -> Iterator[str]:
-    # What is no string is left to the tokenizer, which names its row.
+def with_prompt(prompt: str, texts: Iterable[str]) -> Iterable[str]:
+    """Put the prompt before every text; what is no string is left for the tokenizer to name."""
+    if not prompt:
+        return texts
     return (prompt + text if isinstance(text, str) else text for text in texts)
 
 
