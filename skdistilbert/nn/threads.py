@@ -44,7 +44,8 @@ class _BlasLimit:
         """How many threads BLAS may use now, as the caller or the environment has set it."""
         with self._lock:
             counts = self._before if self._asked_for else _blas_thread_counts()
-        return min(counts, default=joblib.cpu_count())
+        # joblib reads files to count the processors, so it is asked only where BLAS is unknown.
+        return min(counts) if counts else int(joblib.cpu_count())
 
     @contextmanager
     def hold(self, n_threads: int) -> Iterator[int]:
