@@ -137,7 +137,7 @@ def fit_ours(options: argparse.Namespace) -> dict[str, Any]:
         max_iter=recipe["epochs"],
         batch_size=recipe["batch_size"],
         learning_rate_init=recipe["learning_rate"],
-        weight_decay=recipe["weight_decay"],
+        alpha=recipe["weight_decay"],
         random_state=options.seed,
         n_threads=options.threads,
     )

@@ -61,8 +61,9 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
     learning_rate_init : float or "auto", default="auto"
         Highest learning rate, reached after a tenth of all steps. "auto": 5e-3 for the head
         alone, 1e-4 with layers.
-    weight_decay : float, default=0.01
-        Decoupled weight decay of all matrices; not an L2 penalty.
+    alpha : float, default=0.01
+        Weight decay of all matrices, decoupled from the gradient (AdamW): not divided by the
+        number of texts, as scikit-learn's L2 penalty is.
     batch_size : int or "auto", default="auto"
         Texts a step of the optimiser. "auto": 32 for the head alone, 16 with layers.
     max_iter : int or "auto", default="auto"
@@ -157,7 +158,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         max_length: int | None = None,
         missing: Missing = "error",
         learning_rate_init: float | Literal["auto"] = "auto",
-        weight_decay: float = 0.01,
+        alpha: float = 0.01,
         batch_size: int | Literal["auto"] = "auto",
         max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
@@ -179,7 +180,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         self.max_length = max_length
         self.missing = missing
         self.learning_rate_init = learning_rate_init
-        self.weight_decay = weight_decay
+        self.alpha = alpha
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol

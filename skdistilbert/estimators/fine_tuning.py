@@ -53,7 +53,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
 
     trainable_layers: int | Literal["all"]
     learning_rate_init: float | Literal["auto"]
-    weight_decay: float
+    alpha: float
     batch_size: int | Literal["auto"]
     max_iter: int | Literal["auto"]
     tol: float
@@ -73,7 +73,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "trainable_layers": [Interval(Integral, 0, None, closed="left"), StrOptions({"all"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -170,7 +170,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
         config = self._load_encoder().model.config
         seed = int(rng.randint(np.iinfo(np.int32).max))
         rates = self._dropout_rates(config)
-        return Trainer(self._network(head), loss, rates, seed, self.weight_decay, self.n_threads)
+        return Trainer(self._network(head), loss, rates, seed, self.alpha, self.n_threads)
 
     def _examples(self, texts: list[str], targets: NDArray[Any], weights: FloatArray) -> Examples:
         """Give the texts as the trainable part reads them; what is frozen is computed now."""

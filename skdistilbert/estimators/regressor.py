@@ -47,7 +47,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
     max_length : int, default=None
     missing : {"error", "empty"}, default="error"
     learning_rate_init : float or "auto", default="auto"
-    weight_decay : float, default=0.01
+    alpha : float, default=0.01
     batch_size, max_iter : int or "auto", default="auto"
     tol : float, default=1e-4
     early_stopping : bool, default=False
@@ -95,7 +95,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         max_length: int | None = None,
         missing: Missing = "error",
         learning_rate_init: float | Literal["auto"] = "auto",
-        weight_decay: float = 0.01,
+        alpha: float = 0.01,
         batch_size: int | Literal["auto"] = "auto",
         max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
@@ -116,7 +116,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         self.max_length = max_length
         self.missing = missing
         self.learning_rate_init = learning_rate_init
-        self.weight_decay = weight_decay
+        self.alpha = alpha
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol

@@ -51,7 +51,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
     max_length : int, default=None
         Tokens in a window; None: the model's ``max_position_embeddings``.
     learning_rate_init : float or "auto", default="auto"
-    weight_decay : float, default=0.01
+    alpha : float, default=0.01
     batch_size, max_iter : int or "auto", default="auto"
     tol : float, default=1e-4
     early_stopping : bool, default=False
@@ -106,7 +106,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         trainable_layers: int | Literal["all"] = "all",
         max_length: int | None = None,
         learning_rate_init: float | Literal["auto"] = "auto",
-        weight_decay: float = 0.01,
+        alpha: float = 0.01,
         batch_size: int | Literal["auto"] = "auto",
         max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
@@ -125,7 +125,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         self.trainable_layers = trainable_layers
         self.max_length = max_length
         self.learning_rate_init = learning_rate_init
-        self.weight_decay = weight_decay
+        self.alpha = alpha
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
