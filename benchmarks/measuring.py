@@ -1,0 +1,135 @@
+"""Timing engines against each other: each in a process of its own, turn by turn.
+
+Thread pools of different libraries disturb each other within a process, and a machine's speed
+drifts: so every engine lives alone, they take turns, and medians are compared.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import statistics
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from multiprocessing.connection import Connection
+
+# Short work is repeated within one measurement until it takes so long.
+SECONDS_A_MEASUREMENT = 0.1
+
+
+class Engine(Protocol):
+    """Runs one kind of work, given as any picklable value, in its own process."""
+
+    def run(self, work: Any) -> None: ...  # noqa: ANN401
+
+
+class EngineProcess:
+    """An engine in a fresh process, with the libraries' threads set before they load."""
+
+    def __init__(self, make_engine: Callable[[], Engine], n_threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(make_engine, theirs), daemon=True)
+        with _environment({name: str(n_threads) for name in THREAD_VARIABLES}):
+            self._process.start()
+        theirs.close()
+
+    def seconds(self, work: Any) -> float:  # noqa: ANN401
+        """Seconds one run of `work` takes, the mean over repeats where it is short."""
+        self._connection.send(work)
+        answer = self._connection.recv()
+        if isinstance(answer, Exception):
+            raise answer
+        return float(answer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._process.join()
+
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _serve(make_engine: Callable[[], Engine], connection: Connection) -> None:
+    engine = make_engine()
+    while True:
+        try:
+            work = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer: float | Exception = _time(engine, work)
+        except Exception as error:
+            answer = error
+        connection.send(answer)
+
+
+def _time(engine: Engine, work: Any) -> float:  # noqa: ANN401
+    start, runs = time.perf_counter(), 0
+    while True:
+        engine.run(work)
+        runs += 1
+        elapsed = time.perf_counter() - start
+        if elapsed >= SECONDS_A_MEASUREMENT:
+            return elapsed / runs
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Seconds of each round of one engine on one case."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        """The middle round."""
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """Slowest less fastest round, as a share of the median."""
+        return (max(self.seconds) - min(self.seconds)) / self.median
+
+
+def alternate(
+    engines: Mapping[str, EngineProcess], works: Mapping[str, Any], rounds: int
+) -> dict[str, Measurement]:
+    """Time each engine on its form of the same work, turn by turn, after one round of warm-up."""
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    for turn in range(rounds + 1):
+        for name, engine in engines.items():
+            elapsed = engine.seconds(works[name])
+            if turn > 0:
+                seconds[name].append(elapsed)
+    return {name: Measurement(values) for name, values in seconds.items()}
+
+
+@contextmanager
+def engine_processes(
+    makers: Mapping[str, Callable[[], Engine]], n_threads: int
+) -> Iterator[dict[str, EngineProcess]]:
+    """Start every engine; all end with the block."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(EngineProcess(make, n_threads))
+            for name, make in makers.items()
+        }
