@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +16,16 @@ if TYPE_CHECKING:
     from skdistilbert.nn.packing import Group
     from skdistilbert.nn.weights import Array
 
-# Scores of this many float32 (2 MB) are in work at a time, whatever the batch and its lengths.
-MAX_SCORES = 2**19
+# Scores of this many float32 (1 MB) are in work at a time, whatever the batch and its lengths.
+MAX_SCORES = 2**18
+# Sums of exponentials within these bounds, of scores up to 23, were not spoilt by their size.
+SAFE_SUMS = (1e-10, 1e10)
 
 
 def self_attention(
     qkv: Array,
     groups: Sequence[Group],
-    n_heads: int,
+    head_dim: int,
     attentions: list[Array] | None = None,
 ) -> Array:
     """Attend: queries, keys, values (3 * dim, n_tokens) -> context (dim, n_tokens).
@@ -29,9 +33,10 @@ def self_attention(
     With a list for `attentions`, the probabilities of each group are appended to it as
     (n_texts, n_heads, length, length), a row a query. The queries are scaled in place.
     """
-    queries, keys, values = np.split(qkv, 3)
-    queries *= (len(queries) // n_heads) ** -0.5
+    queries, keys, values = qkv.reshape(3, -1, qkv.shape[-1])
+    queries *= head_dim**-0.5
     context = np.empty(queries.shape, queries.dtype)
+    n_heads = len(queries) // head_dim
     for group in groups:
         q, k, v, c = (
             heads_of(x[:, group.columns], group, n_heads) for x in (queries, keys, values, context)
@@ -56,26 +61,64 @@ def attend(q: Array, k: Array, v: Array, context: Array, key_bias: Array | None 
     sum_j exp(s_j) v_j / sum_j exp(s_j).
     """
     for part in _parts(q.shape, k.shape[-1]):
-        texts = part[0]
-        scores = k[texts].swapaxes(-1, -2) @ q[part]  # (n_texts, n_heads, n_keys, n_queries)
-        if key_bias is not None:
-            scores += key_bias[texts]
+        bias = None if key_bias is None else key_bias[part[0]]
+        exponentials, sums = _exponentials(k[part], q[part], bias)
+        np.matmul(v[part], exponentials, out=context[part])
+        context[part] /= sums
+
+
+def _exponentials(k: Array, q: Array, key_bias: Array | None) -> tuple[Array, Array]:
+    """Exponentials of the scores (n_texts, n_heads, n_keys, n_queries), and their sums over keys.
+
+    To take the largest score from all costs as much time as the exponentials, and few models
+    need it: it is done where the sums show that it was missing.
+    """
+    scores = _scores(k, q, key_bias)
+    with np.errstate(over="ignore"):
+        np.exp(scores, out=scores)
+        sums = np.add.reduce(scores, axis=-2, keepdims=True)
+    lowest, highest = SAFE_SUMS
+    if not (lowest < sums.min() and sums.max() < highest):
+        scores = _scores(k, q, key_bias)
         scores -= np.maximum.reduce(scores, axis=-2, keepdims=True)
         np.exp(scores, out=scores)
-        np.matmul(v[texts], scores, out=context[part])
-        context[part] /= np.add.reduce(scores, axis=-2, keepdims=True)
+        sums = np.add.reduce(scores, axis=-2, keepdims=True)
+    return scores, sums
 
 
-def _parts(shape: tuple[int, ...], n_keys: int) -> Iterator[tuple[slice, slice, slice, slice]]:
-    """Cut (n_texts, n_heads, head_dim, n_queries) by texts, then by queries, to MAX_SCORES."""
+class _Workspace(threading.local):
+    """Memory that each thread keeps: fresh pages would cost as much as the arithmetic."""
+
+    scores: Array = np.empty(0, np.float32)
+
+    def for_scores(self, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
+        size = math.prod(shape)
+        if self.scores.size < size or self.scores.dtype != dtype:
+            self.scores = np.empty(max(size, MAX_SCORES), dtype)
+        return self.scores[:size].reshape(shape)
+
+
+_workspace = _Workspace()
+
+
+def _scores(k: Array, q: Array, key_bias: Array | None) -> Array:
+    """Scaled scores in this thread's workspace: (n_texts, n_heads, n_keys, n_queries)."""
+    shape = (*k.shape[:2], k.shape[-1], q.shape[-1])
+    scores = np.matmul(k.swapaxes(-1, -2), q, out=_workspace.for_scores(shape, q.dtype))
+    if key_bias is not None:
+        scores += key_bias
+    return scores
+
+
+def _parts(shape: tuple[int, ...], n_keys: int) -> Iterator[tuple[slice, slice]]:
+    """Cut (n_texts, n_heads, head_dim, n_queries) by texts, then by heads, to MAX_SCORES."""
     n_texts, n_heads, _, n_queries = shape
-    texts_a_part = max(1, MAX_SCORES // (n_heads * n_queries * n_keys))
-    queries_a_part = max(1, MAX_SCORES // (n_heads * n_keys * min(texts_a_part, n_texts)))
-    everything = slice(None)
+    heads_at_a_time = max(1, MAX_SCORES // (n_queries * n_keys))
+    texts_a_part = max(1, heads_at_a_time // n_heads)
+    heads_a_part = min(n_heads, heads_at_a_time)
     for text in range(0, n_texts, texts_a_part):
-        for query in range(0, n_queries, queries_a_part):
-            texts = slice(text, text + texts_a_part)
-            yield texts, everything, everything, slice(query, query + queries_a_part)
+        for head in range(0, n_heads, heads_a_part):
+            yield slice(text, text + texts_a_part), slice(head, head + heads_a_part)
 
 
 def _attend_keeping_probabilities(

@@ -28,25 +28,27 @@ class Cores:
         self._lock = Lock()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Wait for a core, and have it in the block; not to be nested."""
-        turn = Event()
+    def up_to(self, n_wanted: int) -> Iterator[int]:
+        """Wait for a core, take more that are free; yields how many. Not to be nested."""
+        turns = [Event() for _ in range(n_wanted)]
         try:
             with self._lock:
-                self._queue.append(turn)
+                self._queue.append(turns[0])
                 self._call()
-            turn.wait()
-            yield
+            turns[0].wait()
+            with self._lock:
+                more = turns[1 : 1 + max(0, self.n_cores - len(self._queue))]
+                self._queue += more
+            yield 1 + len(more)
         finally:
             try:
-                self._leave(turn)
+                self._leave(turns)
             finally:  # Ctrl-C may have cut the first short
-                self._leave(turn)
+                self._leave(turns)
 
-    def _leave(self, turn: Event) -> None:
+    def _leave(self, turns: list[Event]) -> None:
         with self._lock:
-            if turn in self._queue:
-                self._queue.remove(turn)
+            self._queue = [turn for turn in self._queue if turn not in turns]
             self._call()
 
     def _call(self) -> None:

@@ -13,13 +13,22 @@ import numpy as np
 from skdistilbert.nn.activations import ACTIVATIONS
 from skdistilbert.nn.attention import attend, heads_of, self_attention
 from skdistilbert.nn.functional import layer_norm, linear
+from skdistilbert.nn.products import product
+from skdistilbert.nn.threads import in_parts, threads_for_one_item
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from skdistilbert.nn.packing import Group, PackedBatch
-    from skdistilbert.nn.weights import Activation, Array, Embeddings, Encoder, Layer
+    from skdistilbert.nn.weights import (
+        Activation,
+        Array,
+        Embeddings,
+        Encoder,
+        Layer,
+        LayerPart,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +93,38 @@ def transformer_layer(
     attentions: list[Array] | None = None,
 ) -> Array:
     """Self-attention and feed-forward, each added to its input and normalised."""
-    qkv = linear(x, layer.qkv_lin)
-    attended = linear(self_attention(qkv, groups, encoder.n_heads, attentions), layer.out_lin)
-    attended += x
+    # Parts would keep their attentions in any order.
+    n_parts = threads_for_one_item() if attentions is None else 1
+    parts = layer.parts(n_parts, encoder.n_heads)
+
+    def attend_with(part: LayerPart) -> Array:
+        qkv = linear(x, part.qkv_lin)  # (3, part_dim, n_tokens)
+        return product(part.out_lin, self_attention(qkv, groups, encoder.head_dim, attentions))
+
+    attended = _sum(in_parts(attend_with, parts), layer.out_lin.bias, x)
     x = layer_norm(attended, layer.sa_layer_norm)
-    return _feed_forward_and_norm(x, layer, encoder.activation)
+    return _feed_forward_and_norm(x, layer, parts, encoder.activation)
 
 
-def _feed_forward_and_norm(x: Array, layer: Layer, activation: Activation) -> Array:
-    inner = ACTIVATIONS[activation](linear(x, layer.lin1))  # (hidden_dim, n_tokens)
-    out = linear(inner, layer.lin2)
-    out += x
+def _feed_forward_and_norm(
+    x: Array, layer: Layer, parts: list[LayerPart], activation: Activation
+) -> Array:
+    def feed_forward_with(part: LayerPart) -> Array:
+        inner = ACTIVATIONS[activation](linear(x, part.lin1))  # (part_hidden_dim, n_tokens)
+        return product(part.lin2, inner)
+
+    out = _sum(in_parts(feed_forward_with, parts), layer.lin2.bias, x)
     return layer_norm(out, layer.output_layer_norm)
+
+
+def _sum(of_parts: list[Array], bias: Array, residual: Array) -> Array:
+    """Add up the parts of a linear map, its bias and the input, (dim, n_tokens) each."""
+    total, *others = of_parts
+    for other in others:
+        total += other
+    total += bias[:, None]
+    total += residual
+    return total
 
 
 def _first_tokens_of_layer(x: Array, layer: Layer, batch: PackedBatch, encoder: Encoder) -> Array:
@@ -121,7 +150,7 @@ def _first_tokens_of_layer(x: Array, layer: Layer, batch: PackedBatch, encoder: 
     attended = linear(context, layer.out_lin)
     attended += first
     first = layer_norm(attended, layer.sa_layer_norm)
-    return _feed_forward_and_norm(first, layer, encoder.activation)
+    return _feed_forward_and_norm(first, layer, layer.parts(1, n_heads), encoder.activation)
 
 
 def _next_layer_of(trace: Trace | None, x: Array) -> list[Array] | None:

@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skdistilbert.nn.products import product
+
 if TYPE_CHECKING:
     from skdistilbert.nn.weights import Array, LayerNorm, Linear
 
 
-def linear(x: Array, weights: Linear, out: Array | None = None) -> Array:
+def linear(x: Array, weights: Linear) -> Array:
     """Affine map of each column: (n_in, n_tokens) -> (n_out, n_tokens)."""
-    out = np.matmul(weights.weight, x, out=out)
-    out += weights.bias[:, None]
+    out = product(weights.weight, x)
+    out += weights.bias[..., None]
     return out
 
 
 def layer_norm(x: Array, weights: LayerNorm) -> Array:
     """Layer normalisation of each column (dim, n_tokens), in place."""
-    dim = len(x)
-    x -= np.add.reduce(x, axis=0) / dim
-    variance = np.add.reduce(x * x, axis=0) / dim
-    x *= 1 / np.sqrt(variance + weights.eps)
+    mean = np.full(len(x), 1 / len(x), x.dtype)
+    x -= mean @ x
+    variance = mean @ (x * x)
+    variance += weights.eps
+    x /= np.sqrt(variance, out=variance)
     x *= weights.weight[:, None]
     x += weights.bias[:, None]
     return x

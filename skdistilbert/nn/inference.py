@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Rows = TypeVar("Rows", "Array", "list[Any]")
 
 # Larger batches gain nothing in BLAS, and their hidden states leave the cache.
-MAX_TOKENS = 512
+MAX_TOKENS = 1024
 # Below so many multiplications a second thread costs more than it brings.
 MIN_WORK_A_THREAD = 10_000_000
 
@@ -35,10 +35,16 @@ def for_each_batch(
 ) -> None:
     """Call `function` on packed batches of all texts, on `n_threads` threads."""
     n_tokens = int(texts.lengths.sum())
-    work = n_tokens * encoder.multiplications_a_token
+    work = n_tokens * encoder.multiplications_a_token + _work_of_attention(encoder, texts)
     n_threads = max(1, min(effective_n_threads(n_threads), work // MIN_WORK_A_THREAD))
-    max_tokens = min(MAX_TOKENS, -(-n_tokens // n_threads))
-    for_each(function, texts.batches(max_tokens), n_threads)
+    n_batches = n_threads * -(-n_tokens // (n_threads * MAX_TOKENS))
+    for_each(function, texts.batches(n_batches), n_threads)
+
+
+def _work_of_attention(encoder: Encoder, texts: Ragged) -> int:
+    """Count multiplications of the scores and of the values."""
+    n_scores = int(np.square(texts.lengths).sum())
+    return 2 * n_scores * encoder.dim * len(encoder.layers)
 
 
 def pooled_features(

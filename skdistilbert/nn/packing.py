@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -104,15 +104,20 @@ class Ragged:
         lengths = np.count_nonzero(keep, axis=1)
         return cls(input_ids[keep], np.nonzero(keep)[1], lengths, is_key)
 
-    def batches(self, max_tokens: int) -> Iterator[PackedBatch]:
-        """Split into batches of at most `max_tokens` tokens (or one text), longest texts first.
+    def batches(self, n_batches: int, texts: IntArray | None = None) -> list[PackedBatch]:
+        """Split all texts, or some, longest first into batches of about equal tokens.
 
-        Texts without a token are in no batch.
+        Texts without a token are in no batch, and no batch is empty.
         """
-        order = np.argsort(-self.lengths, kind="stable")
+        texts = np.arange(len(self.lengths)) if texts is None else texts
+        order = texts[np.argsort(-self.lengths[texts], kind="stable")]
         order = order[self.lengths[order] > 0]
-        for texts in _runs_of_at_most(max_tokens, order, self.lengths):
-            yield self.pack(texts)
+        ends = np.cumsum(self.lengths[order])
+        # Each text goes where its middle lies.
+        middles = ends - self.lengths[order] / 2
+        borders = self.lengths[order].sum() * np.arange(1, n_batches) / n_batches
+        parts = np.split(order, np.searchsorted(middles, borders))
+        return [self.pack(part) for part in parts if len(part)]
 
     def pack(self, texts: IntArray) -> PackedBatch:
         """Pack some texts, given longest first."""
@@ -132,13 +137,3 @@ class Ragged:
         first_columns = np.cumsum(lengths) - lengths
         tokens: IntArray = np.arange(lengths.sum()) + np.repeat(starts - first_columns, lengths)
         return tokens
-
-
-def _runs_of_at_most(max_tokens: int, order: IntArray, lengths: IntArray) -> Iterator[IntArray]:
-    ends = np.cumsum(lengths[order])
-    first = 0
-    while first < len(order):
-        before = ends[first - 1] if first else 0
-        last = max(int(np.searchsorted(ends, before + max_tokens, side="right")), first + 1)
-        yield order[first:last]
-        first = last

@@ -1,8 +1,7 @@
-"""Threads: how many there may be, and how batches are shared out among them.
+"""Threads: how many there may be, and how work is shared out among them.
 
-Several batches run in Python threads of our own with BLAS held to one thread each, as NumPy
-releases the interpreter lock and the element-wise work then runs in parallel too. A single batch
-uses the threads of BLAS.
+Batches, or the parts of a single one, run in Python threads of our own with BLAS held to one
+thread each: NumPy releases the interpreter lock, so the element-wise work runs in parallel too.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ from threadpoolctl import ThreadpoolController
 from skdistilbert.nn.cores import cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class _BlasLimit:
@@ -117,6 +117,13 @@ def _blas_libraries() -> tuple[Any, ...]:
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
+@cache
+def blas_architectures() -> frozenset[str]:
+    """Name the processors whose kernels the BLAS libraries have chosen, in lower case."""
+    libraries = _blas_libraries()
+    return frozenset(str(getattr(library, "architecture", "")).lower() for library in libraries)
+
+
 def effective_n_threads(n_threads: int | None) -> int:
     """Give the number of threads to use: the one asked for, or what BLAS may use right now."""
     if n_threads is None:
@@ -127,19 +134,53 @@ def effective_n_threads(n_threads: int | None) -> int:
     return int(n_threads)
 
 
+class _Helpers(threading.local):
+    """The threads that the item at work in this thread has to itself."""
+
+    pool: ThreadPoolExecutor | None = None
+    n_threads: int = 1
+
+
+_helpers = _Helpers()
+
+
+def threads_for_one_item() -> int:
+    """In how many parts the item at work in this thread can be shared out."""
+    return _helpers.n_threads
+
+
+def in_parts(function: Callable[[Item], Result], parts: Sequence[Item]) -> list[Result]:
+    """Call `function` on each part of an item, at the same time, in the threads it has."""
+    if _helpers.pool is None:
+        return [function(part) for part in parts]
+    futures = [_helpers.pool.submit(_quietly, function, part) for part in parts[1:]]
+    return [function(parts[0]), *(future.result() for future in futures)]
+
+
 def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads: int) -> None:
     """Call `function` on every item, in as many threads as there are items and threads.
 
-    Of all threads that do so at the same time, one a core is at work. The first error ends the
-    work in every thread and is raised, with all limits restored. `function` must not do the same.
+    Of all threads that do so at the same time, one a core is at work. A single item has the cores
+    that are free to itself, for `in_parts`. The first error ends the work in every thread and is
+    raised, with all limits restored. `function` must not do the same.
     """
     pending = deque(items)
-    n_workers = max(1, min(n_threads, len(pending)))
-    with _blas_limit.hold(1 if n_workers > 1 else n_threads) as n_blas_threads:
-        if n_workers == 1 or n_blas_threads > 1:
+    with _blas_limit.hold(1) as n_blas_threads:
+        if n_threads == 1 or n_blas_threads > 1:
             _work_off(function, pending)
+        elif len(pending) == 1:
+            _work_with_helpers(function, pending.pop(), n_threads)
         else:
-            _share_out(function, pending, n_workers)
+            _share_out(function, pending, min(n_threads, len(pending)))
+
+
+def _work_with_helpers(function: Callable[[Item], None], item: Item, n_threads: int) -> None:
+    with cores.up_to(n_threads) as n_cores, ThreadPoolExecutor(max(1, n_cores - 1)) as pool:
+        _helpers.pool, _helpers.n_threads = pool, n_cores
+        try:
+            _quietly(function, item)
+        finally:
+            _helpers.pool, _helpers.n_threads = None, 1
 
 
 def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers: int) -> None:
@@ -156,15 +197,19 @@ def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers
 
 def _work_off(function: Callable[[Item], None], pending: deque[Item]) -> None:
     try:
-        # Overflow in the squares of the activation ends in its correct limit; where weights are
-        # too large for float32 the result is NaN, as torch's is.
-        with np.errstate(all="ignore"):
-            while pending:
-                with cores.one():  # before an item is taken, so that items are begun in order
-                    try:
-                        item = pending.popleft()
-                    except IndexError:  # another thread was faster
-                        break
-                    function(item)
+        while pending:
+            with cores.up_to(1):  # before an item is taken, so that items are begun in order
+                try:
+                    item = pending.popleft()
+                except IndexError:  # another thread was faster
+                    break
+                _quietly(function, item)
     finally:
         pending.clear()
+
+
+def _quietly(function: Callable[[Item], Result], item: Item) -> Result:
+    # Overflow in the squares of the activation ends in its correct limit; where weights are too
+    # large for float32 the result is NaN, as torch's is.
+    with np.errstate(all="ignore"):
+        return function(item)

@@ -112,6 +112,43 @@ class Layer:
             | self.output_layer_norm.tensors(f"{name}.output_layer_norm")
         )
 
+    def parts(self, n_parts: int, n_heads: int) -> list[LayerPart]:
+        """Cut into views of about equal size, at the borders of heads."""
+        n_parts = min(n_parts, n_heads)
+        if n_parts == 1:
+            return [LayerPart(self.qkv_lin, self.out_lin.weight, self.lin1, self.lin2.weight)]
+        dim, hidden_dim = self.lin2.weight.shape
+        heads = np.arange(n_parts + 1) * n_heads // n_parts
+        units = np.arange(n_parts + 1) * hidden_dim // n_parts
+        qkv_weight = self.qkv_lin.weight.reshape(3, dim, dim)
+        qkv_bias = self.qkv_lin.bias.reshape(3, dim)
+        parts = []
+        for part in range(n_parts):
+            of_heads = slice(*(heads[part : part + 2] * (dim // n_heads)))
+            of_units = slice(*units[part : part + 2])
+            parts.append(
+                LayerPart(
+                    Linear(qkv_weight[:, of_heads], qkv_bias[:, of_heads]),
+                    self.out_lin.weight[:, of_heads],
+                    Linear(self.lin1.weight[of_units], self.lin1.bias[of_units]),
+                    self.lin2.weight[:, of_units],
+                )
+            )
+        return parts
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPart:
+    """Some heads of a layer and as many of the feed-forward units; parts add up to the layer.
+
+    This is the tensor parallelism of Megatron-LM (Shoeybi et al., 2019).
+    """
+
+    qkv_lin: Linear  # (3, part_dim, dim), or (3 * dim, dim) for the whole
+    out_lin: Array  # (dim, part_dim)
+    lin1: Linear  # (part_hidden_dim, dim)
+    lin2: Array  # (dim, part_hidden_dim)
+
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
@@ -126,6 +163,11 @@ class Encoder:
     def dim(self) -> int:
         """Width of the hidden states."""
         return int(self.embeddings.word_embeddings.shape[1])
+
+    @property
+    def head_dim(self) -> int:
+        """Width of the queries, keys and values of an attention head."""
+        return self.dim // self.n_heads
 
     @property
     def dtype(self) -> np.dtype[np.floating]:

@@ -6,6 +6,7 @@ import pytest
 from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.threads import for_each
 from skdistilbert.nn.weights import Encoder
 from tests.nn.reference import hidden_states, random_encoder, random_tensors
 
@@ -15,7 +16,7 @@ TEXTS = [[3, 7, 1, 9, 4], [5], [1, 2, 3], [8, 8, 2], list(range(40)), [4, 6, 2]]
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
 def test_packed_texts_have_the_states_of_each_text_alone(activation: str) -> None:
     encoder, tensors = random_encoder(activation=activation)
-    (batch,) = Ragged.from_lists(TEXTS).batches(1000)
+    (batch,) = Ragged.from_lists(TEXTS).batches(1)
     packed = encode(encoder, batch)
     states = np.split(packed.T, batch.starts[1:])
     for text, got in zip(batch.text_indices, states, strict=True):
@@ -25,7 +26,7 @@ def test_packed_texts_have_the_states_of_each_text_alone(activation: str) -> Non
 
 def test_a_trace_keeps_every_layer() -> None:
     encoder, tensors = random_encoder(n_layers=3)
-    (batch,) = Ragged.from_lists([TEXTS[0]]).batches(1000)
+    (batch,) = Ragged.from_lists([TEXTS[0]]).batches(1)
     trace = Trace()
     last = encode(encoder, batch, trace)
     expected = hidden_states(tensors, TEXTS[0])
@@ -42,7 +43,7 @@ def test_a_trace_keeps_every_layer() -> None:
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
 def test_first_tokens_alone_are_those_of_the_whole(n_layers: int) -> None:
     encoder, _ = random_encoder(n_layers=n_layers)
-    (batch,) = Ragged.from_lists(TEXTS).batches(1000)
+    (batch,) = Ragged.from_lists(TEXTS).batches(1)
     whole = encode(encoder, batch)[:, batch.starts]
     np.testing.assert_allclose(encode_first_tokens(encoder, batch), whole, atol=1e-5)
 
@@ -53,7 +54,7 @@ def test_float64_weights_are_computed_in_float64() -> None:
     encoder = Encoder.from_tensors(
         doubles, n_layers=3, n_heads=4, activation="relu", layer_norm_eps=1e-12
     )
-    (batch,) = Ragged.from_lists([TEXTS[0]]).batches(1000)
+    (batch,) = Ragged.from_lists([TEXTS[0]]).batches(1)
     got = encode(encoder, batch)
     assert got.dtype == np.float64
     expected = hidden_states(tensors, TEXTS[0], activation="relu")[-1]
@@ -70,3 +71,12 @@ def test_activations_at_the_ends_of_float32_give_no_warning_and_no_nan() -> None
         tensors, n_layers=3, n_heads=4, activation="gelu", layer_norm_eps=1e-12
     )
     assert np.isfinite(pooled_features(encoder, Ragged.from_lists(TEXTS), "mean")).all()
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
+def test_layers_in_parts_add_up(n_threads: int) -> None:
+    encoder, tensors = random_encoder()
+    (batch,) = Ragged.from_lists([TEXTS[4]]).batches(1)
+    states: list[np.ndarray] = []
+    for_each(lambda batch: states.append(encode(encoder, batch)), [batch], n_threads)
+    np.testing.assert_allclose(states[0].T, hidden_states(tensors, TEXTS[4])[-1], atol=1e-5)

@@ -9,7 +9,7 @@ TEXTS = [[1, 2], [3, 4, 5], [6], [7, 8], [9, 10, 11]]
 
 
 def test_batches_hold_every_text_once_longest_first() -> None:
-    batches = list(Ragged.from_lists(TEXTS).batches(6))
+    batches = Ragged.from_lists(TEXTS).batches(2)
     assert [batch.text_indices.tolist() for batch in batches] == [[1, 4], [0, 3, 2]]
     assert [batch.input_ids.tolist() for batch in batches] == [
         [3, 4, 5, 9, 10, 11],
@@ -24,14 +24,21 @@ def test_batches_hold_every_text_once_longest_first() -> None:
     assert batches[1].token_texts.tolist() == [0, 0, 3, 3, 2]
 
 
-def test_a_text_longer_than_a_batch_stands_alone() -> None:
-    batches = list(Ragged.from_lists(TEXTS).batches(1))
+def test_no_batch_is_empty_and_no_text_cut() -> None:
+    batches = Ragged.from_lists(TEXTS).batches(100)
     assert [batch.text_indices.tolist() for batch in batches] == [[1], [4], [0], [3], [2]]
+
+
+def test_texts_go_where_their_middle_lies() -> None:
+    texts = Ragged.from_lists([[0] * length for length in (128, 104, 80, 56, 40, 24, 16, 8)])
+    assert [batch.lengths.sum() for batch in texts.batches(2)] == [232, 224]
+    (batch,) = texts.batches(1, np.array([7, 0, 3]))
+    assert batch.text_indices.tolist() == [0, 3, 7]
 
 
 @pytest.mark.parametrize("texts", [[], [[]], [[], []]])
 def test_nothing_gives_no_batch(texts: list[list[int]]) -> None:
-    assert list(Ragged.from_lists(texts).batches(10)) == []
+    assert Ragged.from_lists(texts).batches(10) == []
 
 
 def test_padded_positions_are_dropped_and_positions_kept() -> None:
@@ -48,7 +55,7 @@ def test_a_hidden_first_token_stays_as_a_query() -> None:
     ragged = Ragged.from_padded(
         np.array([[5, 6, 7], [1, 2, 3]]), np.array([[0, 0, 1], [1, 1, 1]]) > 0
     )
-    (batch,) = ragged.batches(10)
+    (batch,) = ragged.batches(1)
     assert batch.input_ids.tolist() == [1, 2, 3, 5, 7]
     assert [group.key_bias.ravel().tolist() for group in batch.groups] == [
         [0, 0, 0],

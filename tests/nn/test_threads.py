@@ -10,8 +10,13 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skdistilbert.nn import threads
-from skdistilbert.nn.cores import cores
-from skdistilbert.nn.threads import effective_n_threads, for_each
+from skdistilbert.nn.cores import Cores, cores
+from skdistilbert.nn.threads import (
+    effective_n_threads,
+    for_each,
+    in_parts,
+    threads_for_one_item,
+)
 
 
 def blas_threads() -> list[int]:
@@ -33,12 +38,60 @@ def test_every_item_is_done_once_with_blas_at_one_thread() -> None:
     assert blas_threads() == before
 
 
-def test_one_item_has_all_threads_of_blas() -> None:
-    seen: list[int] = []
-    with threadpool_limits(1, user_api="blas"):
-        for_each(lambda _: seen.extend(blas_threads()), ["item"], n_threads=2)
+@pytest.fixture
+def three_cores(monkeypatch: pytest.MonkeyPatch) -> Cores:
+    cores = Cores(3)
+    monkeypatch.setattr(threads, "cores", cores)
+    return cores
+
+
+@pytest.mark.usefixtures("three_cores")
+def test_one_item_is_worked_on_in_parts_in_all_threads() -> None:
+    workers: list[int] = []
+    meeting = threading.Barrier(3)
+
+    def part(number: int) -> int:
+        meeting.wait(10)
+        workers.append(threading.get_ident())
+        return number
+
+    def work(n_parts: int) -> None:
+        assert threads_for_one_item() == n_parts
         assert set(blas_threads()) == {1}
-    assert set(seen) == {2}
+        assert in_parts(part, range(n_parts)) == [0, 1, 2]
+
+    for_each(work, [3], n_threads=3)
+    assert len(set(workers)) == 3
+    assert threads_for_one_item() == 1
+
+
+def test_one_item_takes_no_cores_at_which_others_work(three_cores: Cores) -> None:
+    parts: list[int] = []
+    with three_cores.up_to(2) as n_taken:
+        for_each(lambda _: parts.append(threads_for_one_item()), [0], n_threads=3)
+    for_each(lambda _: parts.append(threads_for_one_item()), [0], n_threads=3)
+    assert n_taken == 2
+    assert parts == [1, 3]
+
+
+def test_an_item_among_several_has_one_thread() -> None:
+    parts: list[int] = []
+    for_each(lambda _: parts.append(threads_for_one_item()), range(4), n_threads=2)
+    assert parts == [1] * 4
+    assert in_parts(str, [1, 2]) == ["1", "2"]
+
+
+@pytest.mark.parametrize("culprit", [0, 1])
+def test_an_error_in_a_part_is_raised(culprit: int) -> None:
+    n_before = threading.active_count()
+
+    def part(number: int) -> None:
+        if number == culprit:
+            raise ValueError(f"part {number}")
+
+    with pytest.raises(ValueError, match=f"part {culprit}"):
+        for_each(lambda _: in_parts(part, [0, 1]), [None], n_threads=2)
+    assert threading.active_count() == n_before
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

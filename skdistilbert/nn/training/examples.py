@@ -68,10 +68,5 @@ class Examples:
 
 def balanced(texts: Ragged, rows: IntArray) -> list[PackedBatch]:
     """Pack some texts, longest first, in an even number of batches of about equal tokens."""
-    rows = rows[np.argsort(-texts.lengths[rows], kind="stable")]
-    ends = np.cumsum(texts.lengths[rows])
-    n_pieces = 2 * max(1, round(int(ends[-1]) / (2 * TOKENS_A_PIECE)))
-    # Each text goes where its middle lies.
-    middles = ends - texts.lengths[rows] / 2
-    cuts = np.searchsorted(middles, ends[-1] * np.arange(1, n_pieces) / n_pieces)
-    return [texts.pack(part) for part in np.split(rows, cuts) if len(part)]
+    n_tokens = int(texts.lengths[rows].sum())
+    return texts.batches(2 * max(1, round(n_tokens / (2 * TOKENS_A_PIECE))), rows)
