@@ -41,3 +41,9 @@ def softmax(x: Array, axis: int = -1) -> Array:
     np.exp(x, out=x)
     x /= np.add.reduce(x, axis=axis, keepdims=True)
     return x
+
+
+def sigmoid(x: Array) -> Array:
+    """Logistic function of each element, without overflow."""
+    result: Array = np.exp(-np.logaddexp(0, -x))
+    return result

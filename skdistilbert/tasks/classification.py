@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
-from scipy.special import expit
-
 from skdistilbert.models import DistilBertForSequenceClassification
-from skdistilbert.nn.functional import softmax
+from skdistilbert.nn.functional import sigmoid, softmax
 from skdistilbert.tasks.checks import check_head, check_positive
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
 from skdistilbert.tasks.ranking import best_first
@@ -114,7 +112,7 @@ def _score_function(asked: str | None, config: DistilBertConfig) -> str:
 def _scores(logits: FloatArray, function: str) -> FloatArray:
     if function == "none":
         return logits
-    scores: FloatArray = expit(logits) if function == "sigmoid" else softmax(logits)
+    scores: FloatArray = sigmoid(logits) if function == "sigmoid" else softmax(logits)
     return scores
 
 
