@@ -1,0 +1,135 @@
+"""The tokenizers that are compared: ours, the Rust library's, and transformers' call of that."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to do with texts.
+
+    Attributes
+    ----------
+    gives : {"encodings", "ids", "offsets"}
+        "ids" and "offsets" end in lists of Python; "encodings" are the objects of `tokenizers`,
+        which hold all, and make lists where they are asked for one. Ours are lists from the first.
+    one_by_one : bool
+        A call a text, not one for all.
+    first_sight : bool
+        Each time with a tokenizer that has seen no word.
+    """
+
+    texts: Sequence[str]
+    gives: Literal["encodings", "ids", "offsets"]
+    one_by_one: bool = False
+    first_sight: bool = False
+
+
+@dataclass(frozen=True)
+class Load:
+    """Load a vocabulary."""
+
+    file: str
+
+
+class Ours:
+    """skdistilbert, on one thread."""
+
+    def __init__(self, vocab_file: str) -> None:
+        from skdistilbert import WordPieceTokenizer
+
+        self.make = WordPieceTokenizer
+        self.vocab_file = vocab_file
+        self.tokenizer = WordPieceTokenizer(vocab_file)
+
+    def run(self, work: Work | Load) -> float:
+        if isinstance(work, Load):
+            start = time.perf_counter()
+            self.make(work.file)
+            return time.perf_counter() - start
+        if work.first_sight:
+            self.tokenizer = self.make(self.vocab_file)
+        start = time.perf_counter()
+        self._encode(work)
+        return time.perf_counter() - start
+
+    def _encode(self, work: Work) -> None:
+        if work.gives == "offsets":
+            for _ in map(self.tokenizer.encode_with_offsets, work.texts):
+                pass
+        elif work.one_by_one:
+            encode = self.tokenizer.encode
+            for text in work.texts:
+                encode(text)
+        else:
+            self.tokenizer.encode_ragged(work.texts)
+
+
+class Rust:
+    """tokenizers; `n_threads` at most for encode_batch, or as many as it takes by itself."""
+
+    def __init__(self, vocab_file: str, n_threads: int | None = None) -> None:
+        if n_threads:
+            os.environ["RAYON_NUM_THREADS"] = str(n_threads)
+        from tokenizers import Tokenizer
+
+        self.load = Tokenizer.from_file
+        self.tokenizer = bert_tokenizer(vocab_file)
+
+    def run(self, work: Work | Load) -> float:
+        start = time.perf_counter()
+        if isinstance(work, Load):
+            self.load(work.file)
+        elif work.one_by_one:
+            encode = self.tokenizer.encode
+            for text in work.texts:
+                encode(text).ids  # noqa: B018 - makes the list
+        else:
+            self._encode_batch(work)
+        return time.perf_counter() - start
+
+    def _encode_batch(self, work: Work) -> None:
+        encodings = self.tokenizer.encode_batch(work.texts)
+        if work.gives == "ids":
+            [encoding.ids for encoding in encodings]
+        elif work.gives == "offsets":
+            [(encoding.ids, encoding.offsets) for encoding in encodings]
+
+
+class Transformers:
+    """A tokenizer of transformers, called with one text."""
+
+    def __init__(self, vocab_file: str) -> None:
+        from transformers import BertTokenizer
+
+        self.tokenizer = BertTokenizer(vocab_file)
+
+    def run(self, work: Work) -> float:
+        start = time.perf_counter()
+        for text in work.texts:
+            self.tokenizer(text)
+        return time.perf_counter() - start
+
+
+def bert_tokenizer(vocab_file: str):  # noqa: ANN201 - tokenizers must not be imported here
+    from tokenizers.processors import BertProcessing
+
+    from skdistilbert import WordPieceTokenizer
+    from tests.tokenization.reference import reference_tokenizer
+
+    vocab = WordPieceTokenizer(vocab_file).vocab
+    tokenizer = reference_tokenizer(vocab, lowercase=True, strip_accents=None, chinese=True)
+    tokenizer.post_processor = BertProcessing(("[SEP]", vocab["[SEP]"]), ("[CLS]", vocab["[CLS]"]))
+    return tokenizer
+
+
+def write_json(vocab_file: str, json_file: str) -> None:
+    """Write the tokenizer.json of a vocabulary."""
+    bert_tokenizer(vocab_file).save(json_file)
