@@ -99,6 +99,12 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         self.fingerprint_ = encoder.fingerprint
         return encoder
 
+    def _pooling_of(self, encoder: PretrainedEncoder) -> Pooling | None:
+        """Give the mean where neither `pooling` nor ``modules.json`` says anything."""
+        if self.pooling is None and encoder.model.sentence_modules is None:
+            return "mean"
+        return self.pooling
+
     def _embed_options(self) -> dict[str, Any]:
         """Further arguments of `embed`, where an estimator has them."""
         return {}
@@ -110,7 +116,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
             encoder.model,
             encoder.tokenizer,
             texts,
-            self.pooling,
+            self._pooling_of(encoder),
             self.max_length,
             n_threads=self.n_threads,
             **self._embed_options(),

@@ -37,18 +37,20 @@ class DistilBertEmbedder(
         Directory of a Hugging Face checkpoint: ``config.json``, ``vocab.txt``,
         ``model.safetensors``; ``model_type`` ``distilbert`` or ``bert``. Or the name of one on
         the Hugging Face hub, such as "distilbert/distilbert-base-uncased".
-    pooling : {"mean", "cls", "max"}, default="mean"
+    pooling : {"mean", "cls", "max"}, default=None
         How the states of a text's tokens become one vector: their mean, the state of [CLS], or
         the maximum of each feature. [CLS] and [SEP] count among the tokens. Further values are
-        those of `skdistilbert.embed`; None follows ``modules.json`` of sentence-transformers.
+        those of `skdistilbert.embed`. None: what ``modules.json`` of a sentence-transformers
+        directory says, with all its modules; "mean" where there is none (`skdistilbert.embed`
+        takes "cls" there).
     max_length : int, default=None
         Cut texts to so many tokens, with a warning that counts them; None: to the model's
-        ``max_position_embeddings``.
+        ``max_position_embeddings``; with ``modules.json`` also at most to its maximal length.
     missing : {"error", "empty"}, default="error"
         What to do about None, NaN and pandas.NA: raise, naming the rows, or read them as "".
     prompt : str, default=None
-        Put before every text. With ``pooling=None``, None is the default prompt of a
-        sentence-transformers directory and "" none; see `skdistilbert.embed`.
+        Put before every text. Where ``modules.json`` is followed, None is the directory's default
+        prompt and "" none; see `skdistilbert.embed`.
     prompt_name : str, default=None
         Name of a prompt in ``config_sentence_transformers.json``, such as "query".
     layer : int or list of int, default=None
@@ -103,7 +105,7 @@ class DistilBertEmbedder(
         self,
         model: str | os.PathLike[str],
         *,
-        pooling: Pooling | None = "mean",
+        pooling: Pooling | None = None,
         max_length: int | None = None,
         missing: Missing = "error",
         prompt: str | None = None,
@@ -156,7 +158,7 @@ class DistilBertEmbedder(
         plan = plan_embedding(
             encoder.model,
             encoder.tokenizer,
-            self.pooling,
+            self._pooling_of(encoder),
             self.max_length,
             **self._embed_options(),
         )

@@ -34,8 +34,8 @@ def test_links_to_another_directory_are_followed(tmp_path: Path) -> None:
     write(files, tmp_path / "plain")
     write(files, tmp_path / "linked", dict.fromkeys(files, ELSEWHERE))
     assert all((tmp_path / "linked" / name).is_symlink() for name in files)
-    expected = DistilBertEmbedder(tmp_path / "plain", pooling=None).fit_transform(["one two"])
-    got = DistilBertEmbedder(tmp_path / "linked", pooling=None).fit_transform(["one two"])
+    expected = DistilBertEmbedder(tmp_path / "plain").fit_transform(["one two"])
+    got = DistilBertEmbedder(tmp_path / "linked").fit_transform(["one two"])
     np.testing.assert_array_equal(got, expected)
 
 

@@ -49,7 +49,7 @@ def directory(tiny: Path, tmp_path: Path) -> Path:
 
 
 def test_the_embedder_follows_the_modules(directory: Path) -> None:
-    embedder = DistilBertEmbedder(directory, pooling=None).fit(["one"])
+    embedder = DistilBertEmbedder(directory).fit(["one"])
     pooled = DistilBertEmbedder(directory, pooling="max").fit_transform(["one", "two"])
     weight = np.random.default_rng(0).normal(size=(2, 32))
     expected = np.tanh(pooled @ weight.T)
@@ -79,7 +79,7 @@ def test_lies_of_modules_are_named(
     config = directory / file / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | changes))
     with pytest.raises(CheckpointError, match=message) as error:
-        DistilBertEmbedder(directory, pooling=None).fit_transform(["one"])
+        DistilBertEmbedder(directory).fit_transform(["one"])
     assert str(directory / file) in str(error.value)
 
 
@@ -95,14 +95,14 @@ def test_lies_of_modules_are_named(
 def test_lies_in_the_list_of_modules(modules: str, message: str, directory: Path) -> None:
     (directory / "modules.json").write_text(modules)
     with pytest.raises(CheckpointError, match=rf"modules\.json: {message}"):
-        DistilBertEmbedder(directory, pooling=None).fit_transform(["one"])
+        DistilBertEmbedder(directory).fit_transform(["one"])
 
 
 def test_a_dense_module_must_be_finite(directory: Path) -> None:
     file = directory / "2_Dense" / "model.safetensors"
     save_file({"linear.weight": np.full((2, 32), np.nan, np.float32)}, file)
     with pytest.raises(CheckpointError, match="'linear.weight' holds NaN"):
-        DistilBertEmbedder(directory, pooling=None).fit_transform(["one"])
+        DistilBertEmbedder(directory).fit_transform(["one"])
 
 
 def test_features_that_overflow_in_a_dense_module_do_not_warn(directory: Path) -> None:
@@ -111,17 +111,17 @@ def test_features_that_overflow_in_a_dense_module_do_not_warn(directory: Path) -
     weight[:, ::2] *= -1
     save_file({"linear.weight": weight}, file)
     with pytest.raises(CheckpointError, match="gives NaN or infinity for the text in row 0"):
-        DistilBertEmbedder(directory, pooling=None).fit_transform(["one"])
+        DistilBertEmbedder(directory).fit_transform(["one"])
 
 
 def test_a_changed_module_is_read_anew_and_is_not_what_was_fitted(directory: Path) -> None:
-    fitted = DistilBertEmbedder(directory, pooling=None).fit(["one"])
+    fitted = DistilBertEmbedder(directory).fit(["one"])
     before, pickled = fitted.transform(["one"]), pickle.dumps(fitted)
     file = directory / "2_Dense" / "model.safetensors"
     # Older releases of safetensors write in place, into what is mapped; replacing is what is safe.
     save_file({"linear.weight": np.ones((2, 32), np.float32)}, file.with_name("new"))
     file.with_name("new").replace(file)
-    after = DistilBertEmbedder(directory, pooling=None).fit_transform(["one"])
+    after = DistilBertEmbedder(directory).fit_transform(["one"])
     assert np.abs(after - before).max() > 0.01
     np.testing.assert_array_equal(fitted.transform(["one"]), before)
     with pytest.raises(CheckpointError, match="not the weights that this DistilBertEmbedder"):
@@ -131,7 +131,7 @@ def test_a_changed_module_is_read_anew_and_is_not_what_was_fitted(directory: Pat
 def test_a_pickled_dense_module_is_refused_with_the_remedy(directory: Path) -> None:
     (directory / "2_Dense" / "model.safetensors").rename(directory / "2_Dense/pytorch_model.bin")
     with pytest.raises(CheckpointError, match="Pickles are never read; convert it once"):
-        DistilBertEmbedder(directory, pooling=None).fit(["one"])
+        DistilBertEmbedder(directory).fit(["one"])
     DistilBertEmbedder(directory, pooling="mean").fit(["one"])
 
 
@@ -153,7 +153,7 @@ def test_prompts_come_before_every_text(directory: Path) -> None:
     for asked_for in ({"prompt": "what is "}, {"prompt_name": "query"}):
         np.testing.assert_allclose(embed(*ours, texts, **asked_for), expected, atol=1e-6)
         np.testing.assert_allclose(embed(*ours, "it", **asked_for), expected[0], atol=1e-6)
-        embedder = DistilBertEmbedder(directory, pooling=None, **asked_for)
+        embedder = DistilBertEmbedder(directory, **asked_for)
         np.testing.assert_allclose(embedder.fit_transform(texts), expected, atol=1e-6)
     np.testing.assert_array_equal(embed(*ours, texts), embed(*without, texts))
     np.testing.assert_array_equal(

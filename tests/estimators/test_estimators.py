@@ -59,6 +59,15 @@ def test_features_are_those_of_embed(tiny: Path) -> None:
     np.testing.assert_allclose(unit, features / lengths, atol=1e-6)
 
 
+def test_without_modules_the_embedder_takes_the_mean_and_embed_cls(tiny: Path) -> None:
+    model, tokenizer = load_model(tiny), WordPieceTokenizer.from_pretrained(tiny)
+    features = DistilBertEmbedder(tiny).fit_transform(TEXTS)
+    np.testing.assert_allclose(features, embed(model, tokenizer, TEXTS, "mean"), atol=1e-6)
+    np.testing.assert_array_equal(
+        embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, "cls")
+    )
+
+
 def test_the_embedder_pools_the_layer_asked_for(tiny: Path) -> None:
     model, tokenizer = load_model(tiny), WordPieceTokenizer.from_pretrained(tiny)
     for layer in (0, -2, [1, 5]):
@@ -100,7 +109,7 @@ def test_pipeline_cross_validation_and_grid_search(tiny: Path) -> None:
     pipeline = make_pipeline(DistilBertEmbedder(tiny), LogisticRegression())
     assert pipeline.fit(TEXTS, LABELS).predict(TEXTS[:2]).shape == (2,)
     assert cross_val_score(pipeline, TEXTS, LABELS, cv=3).shape == (3,)
-    grid = {"distilbertembedder__pooling": ["cls", "mean", "max"]}
+    grid = {"distilbertembedder__pooling": [None, "cls", "mean", "max"]}
     search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(TEXTS, LABELS)
     assert isinstance(search.best_estimator_, Pipeline)
     search = GridSearchCV(quick(tiny), {"pooling": ["cls", "mean"]}, cv=3, error_score="raise")

@@ -22,12 +22,16 @@ NOT_READ = {
     "onnx/model.onnx": b"a graph",
     "1_Pooling/pytorch_model.bin": b"a pickle",
 }
+MODULES = b"""[
+    {"path": "", "type": "sentence_transformers.models.Transformer"},
+    {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}
+]"""
 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     files = files_of(DATA / "distilbert-tiny") | NOT_READ
-    files |= {"modules.json": b"[]", "1_Pooling/config.json": b"{}"}
+    files |= {"modules.json": MODULES, "1_Pooling/config.json": b"{}"}
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(time, "sleep", lambda _: None)  # the client waits between its attempts
