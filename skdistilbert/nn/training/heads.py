@@ -1,4 +1,4 @@
-"""The classification heads and their derivatives."""
+"""The heads that train, and their derivatives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ class TokenClassificationHead:
     classifier: Linear  # (num_labels, dim)
 
 
-Head = SequenceClassificationHead | TokenClassificationHead
+@dataclass(frozen=True, slots=True)
+class FeatureHead:
+    """No weights: what it is given, pooled texts or tokens, is what is learnt."""
+
+
+Head = SequenceClassificationHead | TokenClassificationHead | FeatureHead
 
 
 class HeadTape(NamedTuple):
@@ -39,6 +44,8 @@ class HeadTape(NamedTuple):
 
 def head_forward(x: Array, head: Head, dropout: Dropout) -> tuple[Array, HeadTape]:
     """Logits, (num_labels, n_columns), of pooled texts or of tokens."""
+    if isinstance(head, FeatureHead):
+        return x, HeadTape(x, x, np.ones_like(x), None)
     if isinstance(head, SequenceClassificationHead):
         hidden = linear(x, head.pre_classifier)
         derivative = relu_and_derivative(hidden)
@@ -50,6 +57,8 @@ def head_forward(x: Array, head: Head, dropout: Dropout) -> tuple[Array, HeadTap
 
 def head_backward(d_logits: Array, tape: HeadTape, head: Head) -> tuple[Array, Head]:
     """Give the derivatives with respect to what the head was given and to its weights."""
+    if isinstance(head, FeatureHead):
+        return d_logits, head
     d_hidden, d_classifier = linear_backward(d_logits, tape.hidden, head.classifier)
     undrop(d_hidden, tape.mask)
     if not isinstance(head, SequenceClassificationHead):

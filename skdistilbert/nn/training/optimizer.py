@@ -136,6 +136,27 @@ class AdamW:
             table.step(tables.get(name), update, self.weight_decay)
         return norm
 
+    def state(self) -> dict[str, Array]:
+        """Give, by name, what another optimiser of the same parameters needs to go on from here.
+
+        All rows are brought up to date; the arrays are those in use.
+        """
+        self.finish()
+        moments = {"": self._moments} | {k: table.moments for k, table in self._tables.items()}
+        return {"n_steps": np.array(float(self.n_steps))} | {
+            f"{name}.{moment}": array
+            for name, of_name in moments.items()
+            for moment, array in of_name._asdict().items()
+        }
+
+    def go_on_from(self, state: Mapping[str, Array]) -> None:
+        """Take over what `state` gave; the parameters must be those of then."""
+        self.n_steps = int(state["n_steps"])
+        for name, array in self.state().items():
+            array[...] = state[name]
+        for table in self._tables.values():
+            table.go_on_from(self.n_steps)
+
     def _next_update(self, learning_rate: float, gradient_scale: float) -> Update:
         self.n_steps += 1
         beta1, beta2 = self.betas
@@ -171,21 +192,27 @@ class _TableMoments:
     def __init__(self, table: Array, betas: tuple[float, float], eps: float) -> None:
         self.last_step = np.zeros(len(table), np.int64)  # 0: never read
         self._table, self._betas, self._eps = table, betas, eps
-        self._moments = Moments.like(table)
+        self.moments = Moments.like(table)
         self._n_steps = 0
         # By step: the sum of all later steps' sizes, each shrunk as momentum shrinks by then.
         self._drift = np.zeros(1024)
         self._shrinking = (betas[0] / np.sqrt(betas[1])) ** np.arange(self.MEMORY, 0, -1)
 
+    def go_on_from(self, n_steps: int) -> None:
+        """Take the moments to be those after so many steps, with all rows up to date."""
+        self._n_steps = n_steps
+        self.last_step[self.moments.second.any(axis=1)] = n_steps
+        self._drift = np.zeros(max(len(self._drift), 2 * n_steps))
+
     def catch_up(self, rows: IntArray) -> None:
         last = self.last_step[rows]
         behind = (last > 0) & (last < self._n_steps)
         rows, last = rows[behind], last[behind]
-        first, second = (moment[rows] for moment in self._moments)
+        first, second = (moment[rows] for moment in self.moments)
         eps = self._eps * second_moment_unit(self._betas[1], last)
         move = first / (np.sqrt(second) + eps[:, None].astype(second.dtype))
         self._table[rows] -= move * self._drift[last, None].astype(move.dtype)
-        for moment, values, beta in zip(self._moments, (first, second), self._betas, strict=True):
+        for moment, values, beta in zip(self.moments, (first, second), self._betas, strict=True):
             moment[rows] = values * (beta ** (self._n_steps - last))[:, None].astype(values.dtype)
         self.last_step[rows] = self._n_steps
 
@@ -197,11 +224,11 @@ class _TableMoments:
         if gradient is None:
             return
         rows = gradient.rows
-        moments = Moments(*(moment[rows] for moment in self._moments))
+        moments = Moments(*(moment[rows] for moment in self.moments))
         values = self._table[rows]
         update.apply(values, gradient.values, moments, weight_decay)
         self._table[rows] = values
-        for moment, of_rows in zip(self._moments, moments, strict=True):
+        for moment, of_rows in zip(self.moments, moments, strict=True):
             moment[rows] = of_rows
         self.last_step[rows] = self._n_steps
 

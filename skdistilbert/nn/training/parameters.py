@@ -88,7 +88,7 @@ class Parameters:
         }
         self.n_decaying = sum(array.size for array in arrays.values() if array.ndim > 1)
         n_numbers = sum(array.size for array in arrays.values())
-        self.vector = np.empty(n_numbers, network.head.classifier.bias.dtype)
+        self.vector = np.empty(n_numbers, next(iter(arrays.values())).dtype)
         self.views = self.views_of(self.vector)
         for name, view in self.views.items():
             view[...] = arrays[name]

@@ -9,6 +9,7 @@ import numpy as np
 
 from skdistilbert.nn.threads import effective_n_threads, for_each
 from skdistilbert.nn.training.dropout import Dropout, DropoutRates
+from skdistilbert.nn.training.heads import FeatureHead
 from skdistilbert.nn.training.network import backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
 from skdistilbert.nn.training.parameters import GradientSum, Parameters
@@ -109,7 +110,9 @@ class Trainer:
     def logits(self, examples: Examples) -> Array:
         """Logits without dropout: (num_labels, n_columns), in the order of the examples."""
         self.optimizer.finish()
-        num_labels = len(self.network.head.classifier.bias)
+        head = self.network.head
+        assert not isinstance(head, FeatureHead)
+        num_labels = len(head.classifier.bias)
         logits = np.empty((num_labels, examples.weights.size), self.parameters.vector.dtype)
         for start in range(0, len(examples), TEXTS_A_BATCH):
             rows = np.arange(start, min(start + TEXTS_A_BATCH, len(examples)))

@@ -12,7 +12,7 @@ from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training.dropout import Dropout, DropoutRates
 from skdistilbert.nn.training.encoder import RowGradient
-from skdistilbert.nn.training.heads import TokenClassificationHead
+from skdistilbert.nn.training.heads import FeatureHead, TokenClassificationHead
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
 from skdistilbert.nn.training.network import Inputs, Network, backward, forward
 from skdistilbert.nn.training.parameters import arrays_of, gradients_of
@@ -108,8 +108,16 @@ def test_gradients_are_those_of_finite_differences(
     pooling: str | None, activation: str, loss: Loss, rates: DropoutRates
 ) -> None:
     network = a_network(pooling, activation)
-    targets = targets_of(network, loss)
+    check_gradients(network, loss, targets_of(network, loss), rates)
 
+
+def test_gradients_of_features_are_those_of_finite_differences() -> None:
+    network = dataclasses.replace(a_network("mean"), head=FeatureHead())
+    targets = np.random.default_rng(2).normal(size=(SIZES["dim"], len(TEXTS)))
+    check_gradients(network, squared_error, targets, RATES)
+
+
+def check_gradients(network: Network, loss: Loss, targets: Array, rates: DropoutRates) -> None:
     def evaluate() -> tuple[float, dict[str, Array]]:
         return loss_and_gradients(network, loss, targets, Dropout.seeded(rates, 0))
 

@@ -1,0 +1,84 @@
+"""Distil a small DistilBERT from a larger encoder, with this package's own training."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from benchmarks.distil.loop import CURVE, Course, learn, plot
+from benchmarks.distil.sources import HOW_TO_GET_THE_TEXT
+from benchmarks.distil.student import Student, new_student
+from benchmarks.distil.teacher import read_lessons, teach
+from benchmarks.distil.text import training_texts
+from skdistilbert import DistilBertConfig, DistilBertModel, WordPieceTokenizer, load_model
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    lessons = arguments.work / "lessons"
+    texts = training_texts(arguments.text)[: arguments.texts]
+    print(f"{len(texts)} texts, {sum(len(text.split()) for text in texts)} words", flush=True)
+    if arguments.stage != "learn":
+        teach(texts, arguments.teacher, arguments.dim, lessons, _log)
+    if arguments.stage == "teach":
+        return
+    course = Course(len(texts), arguments.steps, arguments.batch_size)
+    student = _student(arguments, lessons)
+    history = learn(student, course, lessons, arguments.work, _log)
+    plot(history, course, arguments.work / CURVE)
+    save_half(student.model(), arguments.teacher, arguments.output)
+
+
+def _log(message: str) -> None:
+    print(message, flush=True)
+
+
+def _student(arguments: argparse.Namespace, directory: Path) -> Student:
+    teacher, lessons = load_model(arguments.teacher), read_lessons(directory)
+    config = DistilBertConfig(
+        vocab_size=len(lessons.words),
+        max_position_embeddings=teacher.config.max_position_embeddings,
+        dim=arguments.dim,
+        n_layers=arguments.layers,
+        n_heads=arguments.heads,
+        hidden_dim=4 * arguments.dim,
+    )
+    positions = teacher.encoder.embeddings.position_embeddings
+    return Student(new_student(config, lessons, positions), lessons)
+
+
+def save_half(model: DistilBertModel, teacher: Path, output: Path) -> None:
+    """Write a checkpoint with weights in float16, and the teacher's vocabulary."""
+    model.save_pretrained(output, WordPieceTokenizer.from_pretrained(teacher))
+    file = output / "model.safetensors"
+    half = {name: array.astype(np.float16) for name, array in load_file(file).items()}
+    save_file(half, file, metadata={"format": "pt"})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.distil",
+        description=__doc__,
+        epilog=f"The text stands in Debian's and Python's packages:\n\n{HOW_TO_GET_THE_TEXT}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--text", type=Path, required=True, help="directory with the unpacked packages")
+    add("--teacher", type=Path, required=True, help="checkpoint, such as all-MiniLM-L6-v2")
+    add("--work", type=Path, required=True, help="for what the teacher gave, and checkpoints")
+    add("--output", type=Path, required=True, help="directory for the new checkpoint")
+    add("--texts", type=int, default=160_000, help="how many to learn from at most")
+    add("--steps", type=int, default=4000)
+    add("--batch-size", type=int, default=128, help="texts a step")
+    add("--dim", type=int, default=192)
+    add("--layers", type=int, default=3)
+    add("--heads", type=int, default=6)
+    add("--stage", choices=["teach", "learn", "both"], default="both")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""The training loop: batches, schedule, progress, checkpoints, the curve of the loss."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.distil.teacher import n_taught
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.distil.student import Student
+    from skdistilbert.nn.packing import IntArray
+
+STATE, HISTORY, CURVE = "student.npz", "history.json", "loss.png"
+
+
+class Course(NamedTuple):
+    """How long and how fast to learn."""
+
+    n_texts: int
+    n_steps: int
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    n_warmup: int = 100
+    decay: float = 0.3  # share of the steps, at the end, in which the rate falls to zero
+    steps_a_report: int = 50
+
+    def rate(self, step: int) -> float:
+        """Learning rate of step 0, 1, ...: up, level, and down, each in a straight line.
+
+        While it is level, the end can still be put off, or brought forward.
+        """
+        up = (step + 1) / self.n_warmup
+        down = (self.n_steps - step) / (self.decay * self.n_steps)
+        return self.learning_rate * min(1.0, up, down)
+
+    def rows(self, step: int) -> IntArray:
+        """Texts of a step: in their order the first time, then shuffled anew each time."""
+        a_pass = self.n_texts // self.batch_size
+        epoch, index = divmod(step, a_pass)
+        order = np.random.default_rng(epoch).permutation(self.n_texts) if epoch else None
+        rows = np.arange(index * self.batch_size, (index + 1) * self.batch_size)
+        return rows if order is None else order[rows]
+
+
+def learn(
+    student: Student,
+    course: Course,
+    lessons: Path,
+    output: Path,
+    log: Callable[[str], Any] = print,
+) -> list[float]:
+    """Train to the end of the course, or go on from the last checkpoint; gives the mean losses.
+
+    Where the teacher is still at work, waits for it.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    history = _go_on(student, output)
+    losses: list[float] = []
+    start = time.monotonic()
+    for step in range(student.optimizer.n_steps, course.n_steps):
+        rows = course.rows(step)
+        while n_taught(lessons) <= rows.max():
+            time.sleep(5)
+        losses.append(student.step(rows, course.rate(step)))
+        if (step + 1) % course.steps_a_report == 0 or step + 1 == course.n_steps:
+            history.append(float(np.mean(losses)))
+            losses.clear()
+            student.save(output / STATE)
+            (output / HISTORY).write_text(json.dumps(history))
+            log(
+                f"step {step + 1} of {course.n_steps}: loss {history[-1]:.4f}, "
+                f"{time.monotonic() - start:.0f} s"
+            )
+    return history
+
+
+def _go_on(student: Student, output: Path) -> list[float]:
+    if not (output / STATE).exists():
+        return []
+    student.go_on_from(output / STATE)
+    history: list[float] = json.loads((output / HISTORY).read_text())
+    return history
+
+
+def plot(history: list[float], course: Course, file: Path) -> None:
+    """Draw the mean loss of each report."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    steps = np.minimum(np.arange(1, len(history) + 1) * course.steps_a_report, course.n_steps)
+    axes.plot(steps, history)
+    axes.set(xlabel="step", ylabel="loss", title="Distillation of the bundled model")
+    axes.grid(visible=True, alpha=0.3)
+    figure.savefig(file, dpi=120)
+    pyplot.close(figure)

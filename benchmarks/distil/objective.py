@@ -1,0 +1,87 @@
+"""What the student is to be like: the teacher, in its tokens' states and in its texts' likeness.
+
+All functions give a loss and its derivative with respect to their first argument. Pooled features
+are (n_texts, dim), states of tokens (dim, n_tokens).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from skdistilbert.nn.weights import Array
+
+
+class Weights(NamedTuple):
+    """How much each part of the objective counts."""
+
+    tokens: float = 1.0
+    cosine: float = 2.0
+    similarity: float = 20.0
+    contrast: float = 0.2
+
+
+TEMPERATURE = 0.05  # of the contrast: cosines are divided by it
+
+
+def token_loss(states: Array, targets: Array) -> tuple[float, Array]:
+    """Squared error of the tokens' states (Jiao et al., 2020, TinyBERT), mean over all numbers."""
+    errors = states - targets
+    loss = float(np.vdot(errors, errors)) / errors.size
+    errors *= 2 / errors.size
+    return loss, errors
+
+
+def pooled_loss(pooled: Array, targets: Array, weights: Weights) -> tuple[float, Array]:
+    """Likeness of the texts to the teacher's, and among each other, by the cosine."""
+    lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
+    units = pooled / lengths
+    target_units = targets / np.linalg.norm(targets, axis=1, keepdims=True)
+    parts = (
+        (weights.cosine, _cosine_loss(units, target_units)),
+        (weights.similarity, _similarity_loss(units, target_units)),
+        (weights.contrast, _contrast_loss(units, target_units)),
+    )
+    loss = sum(weight * value for weight, (value, _) in parts)
+    d_units: Array = sum(weight * d_part for weight, (_, d_part) in parts)
+    # Only the direction of a feature counts: nothing flows back along it.
+    d_units -= units * np.add.reduce(d_units * units, axis=1, keepdims=True)
+    return loss, d_units / lengths
+
+
+def _cosine_loss(units: Array, targets: Array) -> tuple[float, Array]:
+    """1 - cosine to the teacher's feature, mean over the texts."""
+    n_texts = len(units)
+    return 1 - float(np.vdot(units, targets)) / n_texts, targets / -n_texts
+
+
+def _similarity_loss(units: Array, targets: Array) -> tuple[float, Array]:
+    """Squared error of the cosines of every two texts, mean over the pairs."""
+    errors = units @ units.T - targets @ targets.T
+    n_pairs = errors.size
+    return float(np.vdot(errors, errors)) / n_pairs, (4 / n_pairs) * (errors @ units)
+
+
+def _contrast_loss(units: Array, targets: Array) -> tuple[float, Array]:
+    """Cross-entropy of which texts are near, as the teacher sees it; mean over the texts."""
+    n_texts = len(units)
+    near = _softmax_of_others(targets @ targets.T)
+    log_likeness = _log_softmax_of_others(units @ targets.T)
+    loss = -float(np.vdot(near, log_likeness)) / n_texts
+    d_logits = np.exp(log_likeness) - near
+    return loss, (d_logits / (TEMPERATURE * n_texts)) @ targets
+
+
+def _log_softmax_of_others(cosines: Array) -> Array:
+    logits = cosines / TEMPERATURE
+    np.fill_diagonal(logits, -1e4)  # no text is another than itself
+    logits -= logits.max(axis=1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return logits
+
+
+def _softmax_of_others(cosines: Array) -> Array:
+    near: Array = np.exp(_log_softmax_of_others(cosines))
+    return near

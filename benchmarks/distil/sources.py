@@ -1,0 +1,119 @@
+"""English sentences out of Debian's dictionaries, fortunes and handbook, and of chatterbot-corpus.
+
+Each reader takes one file and yields sentences; `READERS` says which files it is for.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+HOW_TO_GET_THE_TEXT = """\
+mkdir text && cd text
+apt-get download wordnet-base dict-gcide dict-foldoc dict-jargon dict-devil fortunes-min \\
+    fortunes debian-handbook
+for package in *.deb; do dpkg-deb -x $package .; done
+pip download --no-deps chatterbot-corpus==1.3.3 && python -m zipfile -e chatterbot*.whl ."""
+
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(A-Z])")
+LONGEST = 40  # words; a longer sentence is cut at its semicolons
+
+
+def sentences_of(paragraph: str) -> Iterator[str]:
+    """Split a paragraph, and leave out what is hardly language."""
+    for sentence in SENTENCE_END.split(" ".join(paragraph.split())):
+        parts = sentence.split(";") if len(sentence.split()) > LONGEST else [sentence]
+        for part in map(str.strip, parts):
+            letters = sum(map(str.isalpha, part))
+            if letters >= max(3, 0.7 * len(part)) and len(part.split()) <= 2 * LONGEST:
+                yield part
+
+
+def wordnet_sentences(path: Path) -> Iterator[str]:
+    """Definitions and examples: the line of a synset ends in ``| definition; "example"``."""
+    for line in path.read_text("utf-8").splitlines():
+        head, found, gloss = line.partition(" | ")
+        if not found:
+            continue
+        lemma = head.split()[4].replace("_", " ")
+        examples = re.findall(r'"([^"]+)"', gloss)
+        definition = re.sub(r';?\s*"[^"]*"?', "", gloss).strip()
+        yield f"{lemma}: {definition}" if len(definition.split()) < 4 else definition
+        yield from examples
+
+
+def dictionary_sentences(path: Path) -> Iterator[str]:
+    """Read the indented paragraphs of a dictd file (gzip with an index), without its markup."""
+    with gzip.open(path, "rt", encoding="utf-8", errors="ignore") as file:
+        paragraphs = re.split(r"\n\s*\n", file.read())
+    for paragraph in paragraphs:
+        if paragraph.startswith((" ", "\t")):
+            yield from sentences_of(_without_markup(paragraph))
+
+
+def _without_markup(paragraph: str) -> str:
+    paragraph = re.sub(r"\[[^\]]*\]|<[^>]*>|\([A-Z][A-Za-z.& ]*\)", " ", paragraph)
+    paragraph = re.sub(r"--\s*[A-Z][\w. ]*|\b(Syn|Note|See( also)?):?\s", " ", paragraph)
+    paragraph = re.sub(r"[{}|\\]", "", paragraph)
+    return re.sub(r"^\s*(\d+\.|\([a-z]\))\s*", "", paragraph.strip())
+
+
+def fortune_sentences(path: Path) -> Iterator[str]:
+    """Jokes, quotations and dialogue, between lines of ``%``."""
+    for fortune in path.read_text("utf-8", "ignore").split("\n%\n"):
+        quotation = re.split(r"\n\s*--", fortune)[0]
+        for line in re.split(r"\n(?=[A-Z][\w ]*:)|\n\s*\n", quotation):
+            yield from sentences_of(re.sub(r"^[A-Z][\w ]*:\s", "", line))
+
+
+def handbook_sentences(path: Path) -> Iterator[str]:
+    """Read the paragraphs of a page of HTML."""
+    page = path.read_text("utf-8")
+    for paragraph in re.findall(
+        r"<(?:p|h\d|div class=\"para\")[^>]*>(.*?)</(?:p|h\d|div)>", page, re.S
+    ):
+        yield from sentences_of(html.unescape(re.sub(r"<[^>]*>", "", paragraph)))
+
+
+def conversation_sentences(path: Path) -> Iterator[str]:
+    """Questions and answers: YAML lists of strings, some in quotes, some over several lines."""
+    _, _, text = path.read_text("utf-8").partition("conversations:")
+    for item in re.split(r"\n\s*(?:- )+", text):
+        sentence = " ".join(item.split()).strip("'\"").replace("''", "'")
+        if len(sentence) > 3:
+            yield sentence
+
+
+READERS: dict[str, Callable[[Path], Iterator[str]]] = {
+    "**/wordnet/data.*": wordnet_sentences,
+    "**/dictd/*.dict.dz": dictionary_sentences,
+    "**/games/fortunes/*.u8": fortune_sentences,
+    "**/debian-handbook/html/en-US/*.html": handbook_sentences,
+    "**/chatterbot_corpus/data/english/*.yml": conversation_sentences,
+}
+
+
+def read_sources(directory: Path) -> dict[str, list[str]]:
+    """Read all files that a reader is for, wherever they are: sentences by file, each once.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing to read.
+    """
+    seen: set[str] = set()
+    sources: dict[str, list[str]] = {}
+    for pattern, reader in READERS.items():
+        for path in sorted(directory.glob(pattern)):
+            fresh = dict.fromkeys(s for s in reader(path) if s.lower() not in seen)
+            seen.update(map(str.lower, fresh))
+            sources[str(path.relative_to(directory))] = list(fresh)
+    if not sources:
+        raise FileNotFoundError(f"{directory}: no text here. To get it:\n{HOW_TO_GET_THE_TEXT}")
+    return sources

@@ -1,0 +1,165 @@
+"""The distillation of the bundled model, on a page of text and a tiny teacher."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from benchmarks.distil.loop import Course, learn
+from benchmarks.distil.objective import Weights, pooled_loss, token_loss
+from benchmarks.distil.sources import conversation_sentences, read_sources
+from benchmarks.distil.student import Student, new_student
+from benchmarks.distil.teacher import read_lessons, teach
+from benchmarks.distil.text import training_texts
+from skdistilbert import DistilBertConfig, load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.distil.teacher import Lessons
+    from skdistilbert.nn.weights import Array
+
+NOUNS = [
+    '00000001 18 n 02 rider 0 Lee_Ho 1 000 | a man with a horse; "the rider stood near the door"',
+    "00000002 15 n 01 york 0 001 @i 00000003 n 0000 | the house of the king and of his country",
+    "00000004 18 n 01 smith 0 001 @i 00000003 n 0000 | a man who made the first iron horse there",
+    '00000005 06 n 01 door 0 000 | what is open or shut; "who stood at the door"',
+]
+FORTUNE = (
+    "Man: What do you want of me now?\n\nKing: The house.\n\t\t-- The old king\n%\nIt is over.\n"
+)
+KINDS = ["05", "06", "13", "18", "21", "26", "28", "04"]
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """A directory as the unpacked packages are."""
+    wordnet, games = tmp_path / "text" / "wordnet", tmp_path / "text" / "games" / "fortunes"
+    wordnet.mkdir(parents=True)
+    games.mkdir(parents=True)
+    (wordnet / "data.noun").write_text("  1 licence\n" + "\n".join(NOUNS) + "\n")
+    senses = [f"word{kind}%1:{kind}:00:: 1 {kind}" for kind in KINDS]
+    (wordnet / "cntlist.rev").write_text("\n".join([*senses, "see%2:39:00:: 1 9"]) + "\n")
+    (games / "old.u8").write_text(FORTUNE)
+    return tmp_path / "text"
+
+
+@pytest.fixture
+def lessons(tiny: Path, tmp_path: Path) -> Lessons:
+    texts = [f"the man {word} of the house" for word in ("a", "in", "to", "and", "his", "that")]
+    teach(texts * 6, tiny, 8, tmp_path / "lessons", log=lambda _: None)
+    return read_lessons(tmp_path / "lessons")
+
+
+def a_student(tiny: Path, lessons: Lessons) -> Student:
+    config = DistilBertConfig(
+        vocab_size=len(lessons.words), dim=8, n_layers=1, n_heads=2, hidden_dim=16
+    )
+    positions = load_model(tiny).encoder.embeddings.position_embeddings
+    return Student(new_student(config, lessons, positions), lessons)
+
+
+def test_sentences_are_read_without_markup(text: Path) -> None:
+    sources = read_sources(text)
+    assert sources["wordnet/data.noun"][:2] == [
+        "a man with a horse",
+        "the rider stood near the door",
+    ]
+    assert sources["games/fortunes/old.u8"] == [
+        "What do you want of me now?",
+        "The house.",
+        "It is over.",
+    ]
+
+
+def test_conversations_are_read_as_yaml_would_be(tmp_path: Path) -> None:
+    file = tmp_path / "talk.yml"
+    file.write_text("categories:\n- x\nconversations:\n- - Is it\n    so?\n  - 'It''s so.'\n")
+    assert list(conversation_sentences(file)) == ["Is it so?", "It's so."]
+
+
+def test_texts_are_the_same_for_a_seed_and_each_is_there_once(text: Path) -> None:
+    texts = training_texts(text)
+    assert texts == training_texts(text)
+    assert len(set(texts)) == len(texts)
+    assert not any("{" in question for question in texts)
+
+
+def test_where_there_is_no_text_the_error_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="apt-get download wordnet-base"):
+        training_texts(tmp_path)
+
+
+def test_the_states_are_those_of_the_teacher(tiny: Path, lessons: Lessons) -> None:
+    model = load_model(tiny)
+    ids = lessons.texts.input_ids[: lessons.texts.lengths[0]].tolist()
+    expected = model.hidden_states([ids])[0] @ lessons.basis
+    np.testing.assert_allclose(lessons.states[: len(ids)], expected, atol=2e-2)
+    assert len(lessons.words) == model.config.vocab_size
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x, y: token_loss(x, y),
+        lambda x, y: pooled_loss(x, y, Weights(cosine=1, similarity=0, contrast=0)),
+        lambda x, y: pooled_loss(x, y, Weights(cosine=0, similarity=1, contrast=0)),
+        lambda x, y: pooled_loss(x, y, Weights(cosine=0, similarity=0, contrast=1)),
+    ],
+)
+def test_the_objectives_derivatives_are_those_of_finite_differences(
+    loss: Callable[[Array, Array], tuple[float, Array]],
+) -> None:
+    rng = np.random.default_rng(0)
+    x, y, direction = rng.normal(size=(3, 7, 5))
+    _, derivative = loss(x.copy(), y)
+    above, below = (loss(x + step * direction, y)[0] for step in (1e-6, -1e-6))
+    np.testing.assert_allclose(np.vdot(derivative, direction), (above - below) / 2e-6, rtol=1e-5)
+
+
+def test_the_student_learns_and_goes_on_after_an_interruption(
+    tiny: Path, lessons: Lessons, tmp_path: Path
+) -> None:
+    course = Course(36, 40, batch_size=12, learning_rate=1e-2, n_warmup=2, steps_a_report=10)
+    whole = a_student(tiny, lessons)
+    history = learn(whole, course, tmp_path / "lessons", tmp_path / "whole", lambda _: None)
+    assert history[-1] < 0.7 * history[0]
+
+    first, second = a_student(tiny, lessons), a_student(tiny, lessons)
+    for step in range(20):
+        first.step(course.rows(step), course.rate(step))
+    (tmp_path / "halves").mkdir()
+    first.save(tmp_path / "halves" / "student.npz")
+    (tmp_path / "halves" / "history.json").write_text("[]")
+    learn(second, course, tmp_path / "lessons", tmp_path / "halves", lambda _: None)
+    for name, array in second.model().weights.items():
+        np.testing.assert_allclose(array, whole.model().weights[name], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.filterwarnings("default")
+def test_one_command_makes_a_checkpoint(text: Path, tiny: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    sizes = ["--dim", "8", "--heads", "2", "--layers", "1", "--steps", "3", "--batch-size", "4"]
+    paths = [
+        "--text",
+        text,
+        "--teacher",
+        tiny,
+        "--work",
+        tmp_path / "w",
+        "--output",
+        tmp_path / "m",
+    ]
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.distil", *map(str, paths), *sizes],
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    model = load_model(tmp_path / "m")
+    assert (model.config.dim, model.config.n_layers) == (8, 1)
+    assert (tmp_path / "w" / "loss.png").read_bytes().startswith(b"\x89PNG")
