@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 # Short work is repeated within one measurement until it takes so long.
-SECONDS_A_MEASUREMENT = 0.1
+SECONDS_A_MEASUREMENT = 0.2
+# The threads of the engine before spin for a while before they sleep.
+SECONDS_OF_REST = 0.1
 
 
 class Engine(Protocol):
@@ -37,13 +39,14 @@ class EngineProcess:
     def __init__(self, make_engine: Callable[[], Engine], n_threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(make_engine, theirs), daemon=True)
+        # Not a daemon: in these libraries keep to one thread, as in pools of processes.
+        self._process = context.Process(target=_serve, args=(make_engine, theirs))
         with _environment({name: str(n_threads) for name in THREAD_VARIABLES}):
             self._process.start()
         theirs.close()
 
     def seconds(self, work: Any) -> float:  # noqa: ANN401
-        """Seconds one run of `work` takes, the mean over repeats where it is short."""
+        """Seconds that one run of `work` takes, the median of repeats where it is short."""
         self._connection.send(work)
         answer = self._connection.recv()
         if isinstance(answer, Exception):
@@ -87,6 +90,7 @@ def _serve(make_engine: Callable[[], Engine], connection: Connection) -> None:
 
 
 def _time(engine: Engine, work: Any) -> float:  # noqa: ANN401
+    time.sleep(SECONDS_OF_REST)
     seconds: list[float] = []
     while sum(seconds) < SECONDS_A_MEASUREMENT:
         start = time.perf_counter()

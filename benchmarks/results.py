@@ -1,0 +1,64 @@
+"""The report of all benchmarks, RESULTS.md: each script writes its own section."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threadpoolctl import threadpool_info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+HEADER = "# Results\n\nEach section is written by the script that it names.\n"
+
+
+def write_section(title: str, body: str, path: Path = RESULTS) -> None:
+    """Put a section in place of the one of that title, or at the end."""
+    text = path.read_text("utf-8") if path.exists() else HEADER
+    section = f"## {title}\n\n{body.strip()}\n"
+    pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+    if pattern.search(text):
+        text = pattern.sub(lambda _: f"{section}\n", text)
+    else:
+        text = f"{text.rstrip()}\n\n{section}"
+    path.write_text(f"{text.rstrip()}\n", "utf-8")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Give a Markdown table, numbers to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def machine(packages: Iterable[str], n_threads: int) -> str:
+    """Say on what was measured."""
+    blas = next((x for x in threadpool_info() if x["user_api"] == "blas"), {})
+    versions = ", ".join(f"{name} {_version(name)}" for name in packages)
+    return (
+        f"Measured on {_processor()}, {os.cpu_count()} cores, {n_threads} threads; "
+        f"{platform.system()}, Python {platform.python_version()}, {versions}; "
+        f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')} "
+        f"({blas.get('architecture', 'unknown')})."
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed)"
