@@ -24,7 +24,7 @@ Rows = TypeVar("Rows", "Array", "list[Any]")
 # Larger batches gain nothing in BLAS, and their hidden states leave the cache.
 MAX_TOKENS = 1024
 # Below so many multiplications a second thread costs more than it brings.
-MIN_WORK_A_THREAD = 10_000_000
+MIN_WORK_A_THREAD = 40_000_000
 
 
 def for_each_batch(
@@ -61,8 +61,11 @@ def pooled_features(
 
     Those of the last layer, or the mean of those after `layers`, 0 being the embeddings; layers
     above are not computed. The first `n_skipped` tokens of each text are not pooled, unless there
-    are no others. Texts that are windows are pooled over the tokens that they count for.
+    are no others. Texts that are windows are pooled over the tokens that they count for. Of equal
+    texts one is encoded.
     """
+    if windows is None:
+        texts, kept_as = texts.distinct()
     poolings = (pooling,) if isinstance(pooling, str) else tuple(pooling)
     layers = (len(encoder.layers),) if layers is None else tuple(layers)
     encoder = encoder.up_to(max(layers))
@@ -81,7 +84,8 @@ def pooled_features(
             features[batch.text_indices, index] = vectors
 
     for_each_batch(encoder, texts, fill, n_threads)
-    return features.reshape(len(features), len(poolings) * encoder.dim)
+    vectors = features.reshape(len(features), len(poolings) * encoder.dim)
+    return vectors if windows is not None else vectors[kept_as]
 
 
 def token_outputs(

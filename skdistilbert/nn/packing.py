@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -121,12 +121,33 @@ class Ragged:
 
     def pack(self, texts: IntArray) -> PackedBatch:
         """Pack some texts, given longest first."""
+        of = self.select(texts)
+        return PackedBatch(texts, of.lengths, of.input_ids, of.position_ids, of.is_key)
+
+    def distinct(self) -> tuple[Ragged, IntArray]:
+        """Keep one of texts that are equal, and tell which of those kept each text is."""
+        stops = np.cumsum(self.lengths)
+        starts = stops - self.lengths
+        columns: list[NDArray[Any]] = [self.input_ids, self.position_ids]
+        columns += [] if self.is_key is None else [self.is_key]
+        rows: dict[bytes, int] = {}
+        firsts: list[int] = []
+        kept_as: list[int] = []
+        for text, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
+            content = b"".join(column[start:stop].tobytes() for column in columns)
+            row = rows.setdefault(content, len(rows))
+            kept_as.append(row)
+            if row == len(firsts):
+                firsts.append(text)
+        return self.select(np.asarray(firsts, np.intp)), np.asarray(kept_as, np.intp)
+
+    def select(self, texts: IntArray) -> Ragged:
+        """Give some of the texts."""
         tokens = self.tokens_of(texts)
-        return PackedBatch(
-            texts,
-            self.lengths[texts],
+        return Ragged(
             self.input_ids[tokens],
             self.position_ids[tokens],
+            self.lengths[texts],
             None if self.is_key is None else self.is_key[tokens],
         )
 

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from skdistilbert.nn import inference
+from skdistilbert.nn.encoder import encode
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
 from tests.nn.reference import hidden_states, random_encoder
 
 if TYPE_CHECKING:
+    from skdistilbert.nn.packing import PackedBatch
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.weights import Array, Encoder
 
 RNG = np.random.default_rng(1)
 TEXTS = [RNG.integers(0, 50, length).tolist() for length in (3, 40, 1, 3, 17, 17, 8, 40, 2)]
@@ -38,6 +41,20 @@ def test_batches_order_and_threads_do_not_matter(
     monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
     got = pooled_features(encoder, Ragged.from_lists(TEXTS[::-1]), "mean", n_threads)
     np.testing.assert_allclose(got[::-1], expected, atol=1e-5)
+
+
+def test_of_equal_texts_one_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, _ = random_encoder()
+    encoded: list[int] = []
+
+    def count(encoder: Encoder, batch: PackedBatch) -> Array:
+        encoded.extend(batch.lengths.tolist())
+        return encode(encoder, batch)
+
+    monkeypatch.setattr(inference, "encode", count)
+    features = pooled_features(encoder, Ragged.from_lists([*TEXTS, *TEXTS[::-1]]), "mean")
+    assert sorted(encoded) == sorted(map(len, TEXTS))
+    np.testing.assert_array_equal(features[: len(TEXTS)], features[len(TEXTS) :][::-1])
 
 
 def test_masks_are_honoured_wherever_their_zeros_stand() -> None:

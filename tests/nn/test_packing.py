@@ -61,3 +61,17 @@ def test_a_hidden_first_token_stays_as_a_query() -> None:
         [0, 0, 0],
         [-np.inf, 0],
     ]
+
+
+def test_equal_texts_are_kept_once() -> None:
+    texts = Ragged.from_lists([[1, 2], [], [3], [1, 2], [2, 1], [], [3]])
+    kept, kept_as = texts.distinct()
+    assert kept.input_ids.tolist() == [1, 2, 3, 2, 1]
+    assert kept.lengths.tolist() == [2, 0, 1, 2]
+    assert kept_as.tolist() == [0, 1, 2, 0, 3, 1, 2]
+
+
+def test_texts_that_differ_in_what_is_seen_are_not_equal() -> None:
+    ids = np.array([[0, 5, 6], [0, 5, 6], [0, 5, 6], [0, 5, 6]])
+    mask = np.array([[1, 1, 1], [0, 1, 1], [1, 1, 0], [1, 1, 1]], bool)
+    assert Ragged.from_padded(ids, mask).distinct()[1].tolist() == [0, 1, 2, 0]
