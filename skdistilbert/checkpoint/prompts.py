@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-PROMPTS_FILE = "config_sentence_transformers.json"
+SENTENCE_CONFIG_FILE = "config_sentence_transformers.json"
 # sentence-transformers knows these two for every model, empty where a model does not set them.
 EMPTY_PROMPTS = {"query": "", "document": ""}
 
@@ -39,7 +39,7 @@ def read_prompts(directory: Path) -> Prompts:
     CheckpointError
         If the file is malformed, or names a default prompt that it does not have.
     """
-    file = directory / PROMPTS_FILE
+    file = directory / SENTENCE_CONFIG_FILE
     config = read_json_object(file) if file.is_file() else {}
     prompts: Any = config.get("prompts") or {}
     if not isinstance(prompts, dict):

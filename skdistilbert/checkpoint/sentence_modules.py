@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from skdistilbert.checkpoint.prompts import SENTENCE_CONFIG_FILE
 from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.json_file import parse_json, read_json_object
@@ -47,7 +48,7 @@ class SentenceModules(NamedTuple):
     after : tuple of DenseFiles or None
         None is a normalisation to unit length.
     n_features : int
-        What the last module gives.
+        What the last module gives, or the first of these if ``truncate_dim`` is less.
     """
 
     poolings: tuple[str, ...]
@@ -87,7 +88,18 @@ def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
         module = _read_dense(path, n_features) if kind == "Dense" else None
         n_features = len(module.tensors["linear.weight"]) if module else n_features
         after.append(module)
+    n_features = min(n_features, _truncate_dim(directory) or n_features)
     return SentenceModules(poolings, include_prompt, tuple(after), n_features)
+
+
+def _truncate_dim(directory: Path) -> int | None:
+    file = directory / SENTENCE_CONFIG_FILE
+    stated: int | None = read_json_object(file).get("truncate_dim") if file.is_file() else None
+    if stated is not None and (type(stated) is not int or stated < 1):
+        raise CheckpointError(
+            f"{file}: truncate_dim must be an integer of at least 1; got {stated!r:.99}."
+        )
+    return stated
 
 
 def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]:  # noqa: ANN401

@@ -96,8 +96,9 @@ def embed(
         The state of [CLS]; the mean, or the maximum of each feature, over all tokens of the
         text, [CLS] and [SEP] among them; their sum by the root of their number; the mean weighted
         by position; the state of [SEP]. None, the default: what the checkpoint's ``modules.json``
-        names, with all modules after the pooling, as ``SentenceTransformer.encode``; "cls" if it
-        has none.
+        names, with all modules after the pooling and the ``truncate_dim`` of
+        ``config_sentence_transformers.json``, as ``SentenceTransformer.encode``; "cls" if it has
+        none.
     max_length : int, default: the model's ``max_position_embeddings`` (512)
         With the modules of ``modules.json`` at most the tokenizer's ``model_max_length``.
         Longer texts are cut to this many tokens, with one warning that counts them.

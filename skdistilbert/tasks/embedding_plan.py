@@ -62,13 +62,13 @@ class EmbeddingPlan(NamedTuple):
     n_features: int
 
     def after_pooling(self, pooled: FloatArray) -> FloatArray:
-        """Apply Dense and Normalize in their order: (n_texts, n_features)."""
+        """Apply Dense and Normalize in their order, then cut: (n_texts, n_features)."""
         for module in self.after:
             if module is None:
                 pooled = unit_length(pooled)
             else:
                 pooled = dense(pooled, module.tensors, module.activation)
-        return pooled
+        return pooled[:, : self.n_features]
 
 
 def plan_embedding(

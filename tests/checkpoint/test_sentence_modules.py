@@ -98,6 +98,19 @@ def test_lies_in_the_list_of_modules(modules: str, message: str, directory: Path
         DistilBertEmbedder(directory).fit_transform(["one"])
 
 
+def test_vectors_are_cut_to_truncate_dim(directory: Path) -> None:
+    whole = DistilBertEmbedder(directory).fit_transform(["one", "two"])
+    config = directory / "config_sentence_transformers.json"
+    for stated, n_features in ((1, 1), (9, 2), (None, 2)):
+        config.write_text(json.dumps({"truncate_dim": stated}))
+        embedder = DistilBertEmbedder(directory).fit(["one"])
+        np.testing.assert_array_equal(embedder.transform(["one", "two"]), whole[:, :n_features])
+        assert len(embedder.get_feature_names_out()) == n_features
+    config.write_text('{"truncate_dim": 0}')
+    with pytest.raises(CheckpointError, match="truncate_dim must be an integer of at least 1"):
+        DistilBertEmbedder(directory).fit(["one"])
+
+
 def test_a_dense_module_must_be_finite(directory: Path) -> None:
     file = directory / "2_Dense" / "model.safetensors"
     save_file({"linear.weight": np.full((2, 32), np.nan, np.float32)}, file)

@@ -48,6 +48,7 @@ def cases() -> Iterator[tuple[str, SentenceTransformer]]:
     for activation in (torch.nn.Identity, torch.nn.Tanh, torch.nn.ReLU, torch.nn.GELU):
         dense = Dense(32, 8, bias=activation is torch.nn.Tanh, activation_function=activation())
         yield f"dense-{activation.__name__}", model(Pooling(32), dense, Normalize())
+    yield "truncated", model(Pooling(32), Normalize(), truncate_dim=8)
     for include in (True, False):
         for mode in Pooling.POOLING_MODES:
             pooling = Pooling(32, mode, include_prompt=include)
