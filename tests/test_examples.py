@@ -32,27 +32,29 @@ def test_quickstart_with_a_model_of_ones_own(tmp_path: Path, tiny: Path) -> None
     assert "DistilBertEmbedder" in done.stdout
 
 
-HEADS = {
-    "named_entities.py": ("token-classification", "dslim/distilbert-NER"),
+# A checkpoint of random weights, and one that the script names.
+MODELS = {
+    "named_entities.py": ("distilbert-tiny-token-classification", "dslim/distilbert-NER"),
     "question_answering.py": (
-        "question-answering",
+        "distilbert-tiny-question-answering",
         "distilbert/distilbert-base-cased-distilled-squad",
     ),
-    "fill_mask.py": ("masked-lm", "distilbert/distilbert-base-uncased"),
+    "fill_mask.py": ("distilbert-tiny-masked-lm", "distilbert/distilbert-base-uncased"),
+    "sentence_similarity.py": ("distilbert-tiny", "sentence-transformers/all-MiniLM-L6-v2"),
 }
 
 
-@pytest.mark.parametrize("name", HEADS)
-def test_heads_without_a_model_say_which_to_give(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", MODELS)
+def test_without_a_model_say_which_to_give(name: str, tmp_path: Path) -> None:
     done = run(name, cwd=tmp_path)
     assert done.returncode == 2
     assert "give --model" in done.stderr
-    assert HEADS[name][1] in done.stderr
+    assert MODELS[name][1] in done.stderr
 
 
-@pytest.mark.parametrize("name", HEADS)
-def test_heads_with_random_weights(name: str, tmp_path: Path) -> None:
-    done = run(name, "--model", DATA / f"distilbert-tiny-{HEADS[name][0]}", cwd=tmp_path)
+@pytest.mark.parametrize("name", MODELS)
+def test_with_random_weights(name: str, tmp_path: Path) -> None:
+    done = run(name, "--model", DATA / MODELS[name][0], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     titles = [line for line in done.stdout.splitlines() if not line.startswith("  ")]
     assert len(titles) >= 2
@@ -81,3 +83,19 @@ def test_heads_on_texts_of_ones_own(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("What?\n  ")
+
+
+@pytest.mark.minilm
+def test_similarity_with_real_weights(tmp_path: Path, minilm: Path) -> None:
+    done = run("sentence_similarity.py", "--model", minilm, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    alike, nearest = (part.splitlines()[1:] for part in done.stdout.split("\n\n"))
+    assert "login details" in alike[0]
+    assert "reset my password" in alike[1]
+    assert {line.partition("  ")[2][6:] for line in nearest[:2]} == {
+        "I cannot remember my login details.",
+        "How do I reset my password?",
+    }
+    command = ("sentence_similarity.py", "--model", minilm, "--query", "a cat", "a dog", "a car")
+    done = run(*command, cwd=tmp_path)
+    assert done.stdout.splitlines()[-2].endswith("a dog")
