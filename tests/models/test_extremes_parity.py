@@ -1,0 +1,96 @@
+"""Weights as large and as small as float32 allows: what is finite in torch is so here.
+
+Where the sum of a product itself comes to the limit of float32, the order in which BLAS adds
+decides whether it overflows on the way, here as in torch: weights up to 1e38 keep clear of that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from skdistilbert import DistilBertConfig
+from skdistilbert.models.loading import MODELS
+from tests.models.test_extremes import LARGEST, SCALES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIZES = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 37, "vocab_size": 99}
+ARCHITECTURES = {
+    None: "DistilBertModel",
+    "sequence_classification": "DistilBertForSequenceClassification",
+    "token_classification": "DistilBertForTokenClassification",
+    "question_answering": "DistilBertForQuestionAnswering",
+    "masked_lm": "DistilBertForMaskedLM",
+}
+INPUT_IDS = np.random.default_rng(0).integers(0, 99, (3, 20))
+# Subnormal numbers have few digits. And squares of 1e19 overflow in a sum, as torch's variance has
+# it, which makes zeros of all features, but not in a mean.
+OTHERWISE_ROUNDED = (1e-45, 1e19)
+MASK = np.arange(20) < np.array([[20], [9], [2]])
+
+pytestmark = pytest.mark.parity
+
+
+@pytest.fixture(params=["gelu", "relu"])
+def activation(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=ARCHITECTURES, ids=str)
+def theirs(request: pytest.FixtureRequest, activation: str) -> Any:  # noqa: ANN401
+    """A model of transformers, all of its parameters random."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.DistilBertConfig(**SIZES, activation=activation)
+    model = getattr(transformers, ARCHITECTURES[request.param])(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    model.our_class = MODELS[request.param]
+    return model
+
+
+def test_each_tensor_at_each_scale(theirs: Any) -> None:  # noqa: ANN401
+    compared = 0
+    for name, parameter in theirs.named_parameters():
+        before = parameter.detach().clone()
+        for scale in SCALES:
+            scaled = np.clip(before.double().numpy() * scale, -LARGEST, LARGEST)
+            parameter.data.copy_(parameter.new_tensor(scaled))
+            for what, expected, got in outputs(theirs):
+                finite = np.isfinite(expected)
+                where = f"{what} with {name} times {scale}"
+                assert np.isfinite(got[finite]).all(), where
+                if scale not in OTHERWISE_ROUNDED and finite.any():
+                    atol = 1e-4 * np.abs(expected[finite]).max()
+                    np.testing.assert_allclose(got[finite], expected[finite], 1e-4, atol, where)
+                    compared += 1
+        parameter.data.copy_(before)
+    assert compared > 100
+
+
+def outputs(theirs: Any) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:  # noqa: ANN401
+    """Yield names and arrays of torch and of ours, at positions that are visible."""
+    torch = pytest.importorskip("torch")
+    config = DistilBertConfig(**SIZES, activation=theirs.config.activation)
+    weights = {
+        name.removeprefix("distilbert."): tensor.numpy()
+        for name, tensor in theirs.state_dict().items()
+    }
+    got = theirs.our_class(config, weights)(INPUT_IDS, MASK, output_hidden_states=True)
+    with torch.inference_mode():
+        expected = theirs(torch.tensor(INPUT_IDS), torch.tensor(MASK), output_hidden_states=True)
+    for field, value in expected.items():
+        if field == "hidden_states":
+            for index, pair in enumerate(zip(value, got.hidden_states, strict=True)):
+                yield f"{field}[{index}]", *at_visible(*pair)
+        else:
+            yield field, *at_visible(value, getattr(got, field))
+
+
+def at_visible(expected: Any, got: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401
+    visible = MASK if got.shape[:2] == MASK.shape else np.full(len(got), True)
+    return expected.numpy()[visible], got[visible]
