@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -21,8 +19,6 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.checkpoint.sentence_modules import LEGACY_POOLINGS
-from skdistilbert.nn.pooling import Pooling
 from skdistilbert.tokenization import AddedToken
 
 ROOT = Path(__file__).parents[1]
@@ -135,55 +131,6 @@ def test_real_weights_do_not_depend_on_batch_order_or_threads(minilm: Path) -> N
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("legacy", [True, False])
-@pytest.mark.parametrize("mode", [*get_args(Pooling), ("cls", "mean"), ("max", "weightedmean")])
-def test_embed_follows_directories_of_sentence_transformers(
-    mode: str | tuple[str, ...], legacy: bool, tiny: Path, tmp_path: Path
-) -> None:
-    peer = pytest.importorskip("sentence_transformers")
-    theirs = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
-    modules = [theirs.Transformer(str(tiny), max_seq_length=16), theirs.Pooling(32, mode)]
-    width = modules[1].get_embedding_dimension()
-    modules += [theirs.Dense(width, 8), theirs.Normalize()]
-    model = peer.SentenceTransformer(modules=modules, device="cpu")
-    model.save(str(tmp_path))
-    if legacy:
-        modes = (mode,) if isinstance(mode, str) else mode
-        config = {name: ours in modes for name, ours in LEGACY_POOLINGS.items()}
-        config["word_embedding_dimension"] = 32
-        (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(config))
-        model = peer.SentenceTransformer(str(tmp_path), device="cpu")
-    texts = ["the one", "", "what would you do? it is there, too."]
-    ours, tokenizer = load_model(tmp_path), WordPieceTokenizer.from_pretrained(tmp_path)
-    np.testing.assert_allclose(embed(ours, tokenizer, texts), model.encode(texts), atol=1e-5)
-
-
-@pytest.mark.parity
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("include_prompt", [True, False])
-@pytest.mark.parametrize("mode", get_args(Pooling))
-def test_prompts_are_those_of_sentence_transformers(
-    mode: Pooling, include_prompt: bool, tiny: Path, tmp_path: Path
-) -> None:
-    peer = pytest.importorskip("sentence_transformers")
-    theirs = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
-    modules = [theirs.Transformer(str(tiny), max_seq_length=16)]
-    modules += [theirs.Pooling(32, mode, include_prompt=include_prompt)]
-    prompts = {"query": "what is ", "long": "one two three four five six seven " * 4, "no": ""}
-    peer.SentenceTransformer(
-        modules=modules, prompts=prompts, default_prompt_name="query", device="cpu"
-    ).save(str(tmp_path))
-    model = peer.SentenceTransformer(str(tmp_path), device="cpu")
-    texts = ["the one", "", "what would you do? it is there, too. " * 3]
-    ours, tokenizer = load_model(tmp_path), WordPieceTokenizer.from_pretrained(tmp_path)
-    names = [{"prompt_name": name} for name in (*prompts, "document")]
-    for asked_for in (*names, {"prompt": ""}, {"prompt": "who is "}, {}):
-        got = embed(ours, tokenizer, texts, **asked_for)
-        np.testing.assert_allclose(got, model.encode(texts, **asked_for), atol=1e-5)
-
-
-@pytest.mark.parity
-@pytest.mark.filterwarnings("default")
 def test_layers_are_the_hidden_states_of_transformers(tiny: Path) -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
@@ -195,13 +142,3 @@ def test_layers_are_the_hidden_states_of_transformers(tiny: Path) -> None:
     for layer in range(-6, 6):
         got = embed(load_model(tiny), tokenizer, "where is it?", "mean", layer=layer)
         np.testing.assert_allclose(got, hidden_states[layer][0].mean(0).numpy(), atol=1e-5)
-
-
-@pytest.mark.parity
-@pytest.mark.minilm
-@pytest.mark.filterwarnings("default")
-def test_embed_of_minilm_is_that_of_sentence_transformers(minilm: Path) -> None:
-    peer = pytest.importorskip("sentence_transformers")
-    expected = peer.SentenceTransformer(str(minilm), device="cpu").encode(TEXTS)
-    got = embed(load_model(minilm), WordPieceTokenizer.from_pretrained(minilm), TEXTS)
-    np.testing.assert_allclose(got, expected, atol=1e-5)

@@ -2,7 +2,7 @@
 
 Run from the project's root, with sentence-transformers installed:
 
-    python tests/data/make_sentence_reference.py
+    python -m tests.data.make_sentence_reference
 
 For each case the file holds what `SentenceTransformer.save` wrote, but for the transformer itself,
 which is `distilbert-tiny`, and what `SentenceTransformer.encode` gave for `texts`.
@@ -10,7 +10,6 @@ which is `distilbert-tiny`, and what `SentenceTransformer.encode` gave for `text
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -61,7 +60,8 @@ def model(*modules: torch.nn.Module, **options: Any) -> SentenceTransformer:  # 
     return SentenceTransformer(modules=[transformer, *modules], device="cpu", **options)
 
 
-def main(target: Path) -> None:
+def results() -> dict[str, Any]:
+    """Give the texts, and the files and embeddings of each case, as "case:path"."""
     torch.manual_seed(0)
     arrays: dict[str, Any] = {"texts": np.array(TEXTS)}
     for name, peer in cases():
@@ -74,8 +74,8 @@ def main(target: Path) -> None:
                 path = file.relative_to(directory).as_posix()
                 if path not in OF_THE_TRANSFORMER:
                     arrays[f"{name}:{path}"] = np.frombuffer(file.read_bytes(), np.uint8)
-    np.savez_compressed(target, **arrays)
+    return arrays
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "sentence-transformers.npz")
+    np.savez_compressed(HERE / "sentence-transformers.npz", **results())
