@@ -1,0 +1,159 @@
+"""Use estimators from many threads in several processes for minutes, and look for what leaks.
+
+    python -m benchmarks.soak [--minutes 5] [--model DIRECTORY] [--max-requests N]
+
+Each of 2 processes answers requests in 8 threads: features, probabilities, fits of a head, fits of
+the top layer. Every answer is compared with the one that a single thread gave before. Exits with
+1 if one differs by more than 1e-5, memory grows, threads or files are left, or BLAS may not use as
+many threads as before. The default model is the tests' DistilBERT of dim 32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import multiprocessing
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from benchmarks.resources import memory_in_use, n_open_files
+from skdistilbert import DistilBertClassifier, DistilBertEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parents[1]
+TINY = ROOT / "tests" / "data" / "distilbert-tiny"
+N_PROCESSES, N_THREADS, N_DIFFERENT = 2, 8, 32
+TOLERANCE = 1e-5
+# Between the second quarter of the time and the last; pages that the allocator keeps are no leak.
+MAX_GROWTH = 20_000_000
+
+
+class Requests:
+    """The estimators that all threads of a process share, and what is asked of them."""
+
+    kinds = ("transform", "predict_proba", "fit", "fine-tune")
+
+    def __init__(self, model: Path) -> None:
+        with (ROOT / "examples" / "support_requests.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.texts = [row["text"] for row in rows]
+        self.intents = [row["intent"] for row in rows]
+        self.model = model
+        self.embedder = DistilBertEmbedder(model, pooling="mean").fit(self.texts)
+        self.classifier = DistilBertClassifier(model, max_iter=5, random_state=0)
+        self.classifier.fit(self.texts, self.intents)
+
+    def answer(self, number: int) -> np.ndarray:
+        """Answer one of `N_DIFFERENT` requests, always the same way."""
+        kind = self.kinds[number % len(self.kinds)]
+        rows = np.random.default_rng(number).permutation(len(self.texts))[: 8 + number]
+        texts = [self.texts[row] for row in rows]
+        if kind == "transform":
+            return np.asarray(self.embedder.transform(texts))
+        if kind == "predict_proba":
+            return np.asarray(self.classifier.predict_proba(texts))
+        layers, iterations = (0, 5) if kind == "fit" else (1, 1)
+        classifier = DistilBertClassifier(
+            self.model, trainable_layers=layers, max_iter=iterations, random_state=number
+        )
+        classifier.fit(texts, [self.intents[row] for row in rows])
+        return np.asarray(classifier.predict_proba(texts))
+
+
+class Report(NamedTuple):
+    """What one process did, and what it held before and after."""
+
+    answered: Mapping[str, int]
+    largest_difference: float
+    growth: int | None
+    threads: tuple[int, int]
+    files: tuple[int | None, int | None]
+    blas_threads: tuple[list[int], list[int]]
+
+    def faults(self) -> Iterator[str]:
+        """Say what is not as it should be."""
+        if not self.largest_difference <= TOLERANCE:
+            yield f"an answer differs by {self.largest_difference:.1e}"
+        if self.growth is not None and self.growth > MAX_GROWTH:
+            yield f"memory grew by {self.growth / 1e6:.0f} MB"
+        for name in ("threads", "files", "blas_threads"):
+            before, after = getattr(self, name)
+            if before != after:
+                yield f"{name}: {before} before, {after} after"
+
+
+def soak(model: Path, seconds: float, max_requests: int) -> Report:
+    """Answer requests in `N_THREADS` threads until time or requests are used up."""
+    requests = Requests(model)
+    expected = [requests.answer(number) for number in range(N_DIFFERENT)]
+    numbers, held, start = itertools.count(), _held(), time.monotonic()
+
+    def work() -> tuple[Counter[str], float]:
+        answered, largest = Counter[str](), 0.0
+        while time.monotonic() < start + seconds and (number := next(numbers)) < max_requests:
+            got, wanted = requests.answer(number % N_DIFFERENT), expected[number % N_DIFFERENT]
+            largest = float(np.maximum(largest, np.abs(got - wanted).max()))
+            answered[requests.kinds[number % len(requests.kinds)]] += 1
+        return answered, largest
+
+    samples: list[int | None] = []
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        workers = [pool.submit(work) for _ in range(N_THREADS)]
+        while not all(worker.done() for worker in workers):
+            samples.append(memory_in_use())
+            time.sleep(min(1, seconds / 40))
+    counts, differences = zip(*(worker.result() for worker in workers), strict=True)
+    answered = sum(counts, Counter())
+    return Report(
+        answered, float(np.max(differences)), growth(samples), *zip(held, _held(), strict=True)
+    )
+
+
+def growth(samples: list[int | None]) -> int | None:
+    """Give by how many bytes the memory of the last quarter is above that of the second."""
+    known = [sample for sample in samples if sample is not None]
+    if len(known) < 8:
+        return None
+    quarters = np.array_split(known, 4)
+    return int(np.median(quarters[3]) - np.median(quarters[1]))
+
+
+def _held() -> tuple[int, int | None, list[int]]:
+    blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+    return threading.active_count(), n_open_files(), blas
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run it, print a line a process; give the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--model", type=Path, default=TINY)
+    parser.add_argument("--max-requests", type=int, default=1_000_000, help="of each process")
+    options = parser.parse_args(arguments)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(N_PROCESSES, mp_context=context) as pool:
+        work = options.model, 60 * options.minutes, options.max_requests
+        reports = [pool.submit(soak, *work) for _ in range(N_PROCESSES)]
+    faults = []
+    for number, report in enumerate(future.result() for future in reports):
+        print(f"process {number}:")
+        for name, value in report._asdict().items():
+            print(f"    {name:<20}{dict(value) if name == 'answered' else value}")
+        faults += report.faults()
+    print("\n".join(faults) or "no faults")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
