@@ -64,6 +64,8 @@ def test_checkpoints_go_there_and_back(
     assert type(ours).__name__ == architecture
     ours.save_pretrained(tmp_path / "ours")
     again = getattr(transformers, architecture).from_pretrained(tmp_path / "ours").eval()
+    for name, tensor in again.state_dict().items():
+        assert torch.equal(tensor, theirs.state_dict()[name])  # of float32, too
     with torch.inference_mode():
         expected = theirs(torch.tensor(ids), torch.tensor(mask))
         returned = again(torch.tensor(ids), torch.tensor(mask))

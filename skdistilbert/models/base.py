@@ -149,7 +149,8 @@ class DistilBertModel:
         """Write a checkpoint that transformers, and `load_model`, load.
 
         The files take their places all at once: whatever happens, the directory holds either
-        those of before or the new ones. Others in it stay.
+        those of before or the new ones. Others in it stay. Weights are written in float32, also
+        if they were read from float16 or bfloat16.
 
         Parameters
         ----------

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
+from skdistilbert import load_model
 from skdistilbert.checkpoint import read_checkpoint, write_checkpoint
 from skdistilbert.files import directory_swap
 from tests.conftest import DATA
@@ -42,6 +45,50 @@ def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(written.weights[tensor_name], tensor)
     assert (directory / "vocab.txt").read_bytes() == b"a\nb\n"
     assert json.loads((directory / "config.json").read_text())["model_type"] == "distilbert"
+
+
+def rounded(tensor: np.ndarray, dtype: str) -> np.ndarray:
+    """Give a tensor in half precision; bfloat16, the upper half of float32, as uint16."""
+    if dtype == "float16":
+        return tensor.astype(np.float16)
+    return (tensor.view(np.uint32) >> 16).astype(np.uint16)
+
+
+def widened(half: np.ndarray) -> np.ndarray:
+    if half.dtype == np.float16:
+        return half.astype(np.float32)
+    return (half.astype(np.uint32) << 16).view(np.float32)
+
+
+def call_bfloat16(file: Path) -> None:
+    """Change the type of a file's tensors, as NumPy has none of this name."""
+    content = file.read_bytes()
+    stop = 8 + int.from_bytes(content[:8], "little")
+    header = content[8:stop].replace(b'"U16"', b'"BF16"')
+    file.write_bytes(len(header).to_bytes(8, "little") + header + content[stop:])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_read_in_half_precision_is_written_without_loss(
+    name: str, dtype: str, tmp_path: Path
+) -> None:
+    directory = shutil.copytree(DATA / name, tmp_path / "half")
+    file = directory / "model.safetensors"
+    halves = {name: rounded(tensor, dtype) for name, tensor in load_file(file).items()}
+    save_file(halves, file, {"format": "pt"})
+    if dtype == "bfloat16":
+        call_bfloat16(file)
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"dtype": dtype}))
+    load_model(directory).save_pretrained(tmp_path / "full")
+    written = load_file(tmp_path / "full" / "model.safetensors")
+    assert set(written) == set(halves)
+    for tensor_name, half in halves.items():
+        assert written[tensor_name].dtype == np.float32
+        np.testing.assert_array_equal(written[tensor_name], widened(half))
+    # transformers computes in what this says, and in float32 where nothing does.
+    assert "dtype" not in json.loads((tmp_path / "full" / "config.json").read_text())
 
 
 def contents(directory: Path) -> dict[str, bytes]:
