@@ -52,7 +52,8 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         without dropout.
     pooling : {"mean", "cls", "max"}, default="mean"
         How the states of a text's tokens become the features that the head reads.
-        transformers' head reads "cls", which suits encoders that were fine-tuned with it.
+        transformers' head reads "cls", which suits encoders that were fine-tuned with it;
+        `save_pretrained` writes no other, as it would give other logits there.
     max_length : int, default=None
         Cut texts to so many tokens, with a warning that counts them; None: to the model's
         ``max_position_embeddings``.

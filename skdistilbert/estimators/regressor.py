@@ -44,6 +44,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         Directory of a Hugging Face checkpoint, or the name of one on the Hugging Face hub.
     trainable_layers : int or "all", default=0
     pooling : {"mean", "cls", "max"}, default="mean"
+        `save_pretrained` writes heads on "cls" alone, as transformers' head reads that.
     max_length : int, default=None
     missing : {"error", "empty"}, default="error"
     learning_rate_init : float or "auto", default="auto"
