@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skdistilbert import __version__
+from skdistilbert.estimators.cached_features import cached_features
+from skdistilbert.estimators.embedding_cache import EmbeddingCache, embedding_cache_file
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
 from skdistilbert.estimators.text_input import check_texts
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.nn.threads import effective_n_threads
-from skdistilbert.tasks import embed
-from skdistilbert.tasks.embedding_plan import check_pooling
-from skdistilbert.tasks.encoding import check_max_length
+from skdistilbert.tasks.embedding import pool_texts
+from skdistilbert.tasks.embedding_plan import check_pooling, plan_embedding
+from skdistilbert.tasks.encoding import check_max_length, warn_of_truncation
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
     from skdistilbert.estimators.text_input import Missing
     from skdistilbert.files import Location
+    from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.pooling import Pooling
 
 
@@ -43,6 +48,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     revision: str | None
     cache_dir: str | os.PathLike[str] | None
     local_files_only: bool
+    embedding_cache: bool | str | os.PathLike[str] | None = None
     fingerprint_: str
     revision_: str | None
 
@@ -94,34 +100,47 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         self.__dict__.pop("revision_", None)
         check_pooling(self.pooling)
         effective_n_threads(self.n_threads)
+        embedding_cache_file(self.embedding_cache)
         encoder = self._load_encoder()
         check_max_length(self.max_length, encoder.model.config)
         self.fingerprint_ = encoder.fingerprint
         return encoder
 
-    def _pooling_of(self, encoder: PretrainedEncoder) -> Pooling | None:
+    def _pooling(self) -> Pooling | None:
         """Give the mean where neither `pooling` nor ``modules.json`` says anything."""
-        if self.pooling is None and encoder.model.sentence_modules is None:
+        if self.pooling is None and self._load_encoder().model.sentence_modules is None:
             return "mean"
         return self.pooling
 
     def _embed_options(self) -> dict[str, Any]:
-        """Further arguments of `embed`, where an estimator has them."""
-        return {}
+        """Arguments of `plan_embedding`, as this estimator has them."""
+        return {"pooling": self._pooling(), "max_length": self.max_length}
 
     def _features(self, texts: list[str]) -> NDArray[np.float32]:
-        """Pooled features of texts: (n_texts, dim)."""
-        encoder = self._load_encoder()
-        features = embed(
-            encoder.model,
-            encoder.tokenizer,
-            texts,
-            self._pooling_of(encoder),
-            self.max_length,
-            n_threads=self.n_threads,
-            **self._embed_options(),
+        """Pooled features of texts: (n_texts, n_features)."""
+        return self._embed(
+            self._load_encoder().model, texts, embedding_cache_file(self.embedding_cache)
         )
-        return self._check_finite(features)
+
+    def _embed(
+        self, model: DistilBertModel, texts: list[str], cache_file: Path | None = None
+    ) -> NDArray[np.float32]:
+        """Features that a model gives; only those of the pretrained one may be kept in a file."""
+        encoder = self._load_encoder()
+        plan = plan_embedding(model, encoder.tokenizer, **self._embed_options())
+
+        def encode(some: Sequence[str]) -> tuple[NDArray[np.float32], list[int]]:
+            return pool_texts(model, encoder.tokenizer, some, plan, self.n_threads)
+
+        if cache_file is None:
+            pooled, truncated = encode(texts)
+            n_truncated = len(truncated)
+        else:
+            context = repr((__version__, encoder.fingerprint, plan.pooling_key)).encode()
+            with EmbeddingCache(cache_file) as cache:
+                pooled, n_truncated = cached_features(texts, encode, context, cache)
+        warn_of_truncation(n_truncated, len(texts), plan.max_length)
+        return self._check_finite(plan.after_pooling(pooled))
 
     def _check_finite(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give what was computed of the texts, a row each, if it could be computed."""

@@ -96,6 +96,9 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
     local_files_only : bool, default=False
         Never use the network.
+    embedding_cache : None, True or path-like, default=None
+        Keep the features that the head reads in a file, as `DistilBertEmbedder` does; never those
+        of an encoder that was fine-tuned.
 
     Attributes
     ----------
@@ -174,6 +177,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         revision: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         local_files_only: bool = False,
+        embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
         self.trainable_layers = trainable_layers
@@ -196,6 +200,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         self.revision = revision
         self.cache_dir = cache_dir
         self.local_files_only = local_files_only
+        self.embedding_cache = embedding_cache
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401

@@ -72,6 +72,14 @@ class DistilBertEmbedder(
         The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
     local_files_only : bool, default=False
         Never use the network.
+    embedding_cache : None, True or path-like, default=None
+        Keep the features of each text in an SQLite file, and read them from there in later calls,
+        of other estimators, processes and runs, too: the file named here or, in a directory,
+        ``embeddings.sqlite``. True: in the user's cache directory (``~/.cache/skdistilbert``,
+        ``~/Library/Caches/skdistilbert`` or ``%LOCALAPPDATA%/skdistilbert``; with
+        ``XDG_CACHE_HOME``, there). Not on a network's file system. The file is kept to 1024 MB,
+        or what the environment variable ``SKDISTILBERT_CACHE_MB`` says, by removing what was not
+        used for the longest time.
 
     Attributes
     ----------
@@ -118,6 +126,7 @@ class DistilBertEmbedder(
         revision: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         local_files_only: bool = False,
+        embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
         self.pooling = pooling
@@ -133,6 +142,7 @@ class DistilBertEmbedder(
         self.revision = revision
         self.cache_dir = cache_dir
         self.local_files_only = local_files_only
+        self.embedding_cache = embedding_cache
 
     def fit(self, X: Iterable[str], y: object = None) -> Self:  # noqa: ARG002
         """Load the model and check the parameters and texts; nothing is learnt.
@@ -155,19 +165,13 @@ class DistilBertEmbedder(
         """
         self._check_texts(X)
         encoder = self._fit_encoder()
-        plan = plan_embedding(
-            encoder.model,
-            encoder.tokenizer,
-            self._pooling_of(encoder),
-            self.max_length,
-            **self._embed_options(),
-        )
+        plan = plan_embedding(encoder.model, encoder.tokenizer, **self._embed_options())
         self._n_features_out = plan.n_features
         return self
 
     def _embed_options(self) -> dict[str, Any]:
         names = ("prompt", "prompt_name", "layer", "long_text", "stride")
-        return {name: getattr(self, name) for name in names}
+        return super()._embed_options() | {name: getattr(self, name) for name in names}
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:
         """Features of texts.

@@ -61,6 +61,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
     revision : str, default=None
     cache_dir : str or path-like, default=None
     local_files_only : bool, default=False
+    embedding_cache : None, True or path-like, default=None
         All as in `DistilBertClassifier`.
 
     Attributes
@@ -110,6 +111,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         revision: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
         local_files_only: bool = False,
+        embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
         self.trainable_layers = trainable_layers
@@ -131,6 +133,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         self.revision = revision
         self.cache_dir = cache_dir
         self.local_files_only = local_files_only
+        self.embedding_cache = embedding_cache
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401

@@ -11,7 +11,6 @@ from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.estimators.base import PretrainedTextEstimator
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.tasks import embed
 
 if TYPE_CHECKING:
     import os
@@ -52,8 +51,7 @@ class TunedEstimator(PretrainedTextEstimator):
         model = self._model()
         if model is self._load_encoder().model:
             return super()._features(texts)
-        tokenizer, n_threads = self._load_encoder().tokenizer, self.n_threads
-        return embed(model, tokenizer, texts, self.pooling, self.max_length, n_threads=n_threads)
+        return self._embed(model, texts)
 
     def _logits(self, X: object) -> FloatArray:
         """Logits of texts: (n_texts, n_outputs)."""

@@ -9,7 +9,12 @@ import numpy as np
 from skdistilbert.models.inputs import check_ragged
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.tasks.embedding_plan import plan_embedding
-from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
+from skdistilbert.tasks.encoding import (
+    check_max_length,
+    encode_in_pieces,
+    encode_noting_truncation,
+    warn_of_truncation,
+)
 from skdistilbert.tasks.long_texts import pool_windows
 
 if TYPE_CHECKING:
@@ -161,21 +166,30 @@ def embed(
     )
     one = isinstance(texts, str)
     texts = [texts] if isinstance(texts, str) else texts
-    pool = _pool_truncated if plan.stride is None else pool_windows
-    embeddings = plan.after_pooling(pool(model, tokenizer, texts, plan, n_threads))
+    pooled, truncated = pool_texts(model, tokenizer, texts, plan, n_threads)
+    warn_of_truncation(len(truncated), len(texts), plan.max_length)
+    embeddings = plan.after_pooling(pooled)
     return embeddings[0] if one else embeddings
 
 
-def _pool_truncated(
+def pool_texts(
     model: DistilBertModel,
     tokenizer: WordPieceTokenizer,
     texts: Sequence[str],
     plan: EmbeddingPlan,
-    n_threads: int | None,
-) -> FloatArray:
-    """Pool what the model can read of each text: (n_texts, n_poolings * dim)."""
+    n_threads: int | None = None,
+) -> tuple[FloatArray, list[int]]:
+    """Give pooled states, (n_texts, n_poolings * dim), and the rows of texts that were cut.
+
+    A text's states depend on nothing but itself, the checkpoint and `plan.pooling_key`.
+    """
+    if plan.stride is not None:
+        return pool_windows(model, tokenizer, texts, plan, n_threads), []
     pooled = np.empty((len(texts), len(plan.poolings) * model.config.dim), np.float32)
-    for rows, input_ids in encode_in_pieces(tokenizer, texts, plan.max_length, plan.prompt):
+    truncated: list[int] = []
+    for rows, input_ids in encode_noting_truncation(
+        tokenizer, texts, plan.max_length, truncated, plan.prompt
+    ):
         pooled[rows] = pooled_features(
             model.encoder,
             check_ragged(input_ids, model.config),
@@ -184,4 +198,4 @@ def _pool_truncated(
             layers=plan.layers,
             n_skipped=plan.n_skipped,
         )
-    return pooled
+    return pooled, truncated

@@ -61,6 +61,11 @@ class EmbeddingPlan(NamedTuple):
     after: tuple[DenseFiles | None, ...]
     n_features: int
 
+    @property
+    def pooling_key(self) -> tuple[object, ...]:
+        """All that pooled states depend on besides text and checkpoint: what is not `after`."""
+        return self._replace(after=(), n_features=0)
+
     def after_pooling(self, pooled: FloatArray) -> FloatArray:
         """Apply Dense and Normalize in their order, then cut: (n_texts, n_features)."""
         for module in self.after:

@@ -38,6 +38,22 @@ def encode_in_pieces(
 ) -> Iterator[tuple[slice, list[list[int]]]]:
     """Yield which texts, and their token ids; warn once, at the end, if any had to be cut.
 
+    The rest is as in `encode_noting_truncation`.
+    """
+    truncated: list[int] = []
+    yield from encode_noting_truncation(tokenizer, texts, max_length, truncated, prompt)
+    warn_of_truncation(len(truncated), len(texts), max_length)
+
+
+def encode_noting_truncation(
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    max_length: int,
+    truncated: list[int],
+    prompt: str = "",
+) -> Iterator[tuple[slice, list[list[int]]]]:
+    """Yield which texts, and their token ids; add the rows of those that were cut to a list.
+
     The prompt comes before every text.
 
     Raises
@@ -45,17 +61,20 @@ def encode_in_pieces(
     TypeError
         If a text is no string; the message gives its row.
     """
-    n_truncated = 0
     for start in range(0, len(texts), TEXTS_AT_A_TIME):
         rows = slice(start, start + TEXTS_AT_A_TIME)
         encoded = tokenizer.encode_ragged(
             with_prompt(prompt, texts[rows]), max_length=max_length, first_row=start
         )
-        n_truncated += encoded.n_truncated
+        truncated += encoded.truncated_rows
         yield rows, encoded.input_ids
+
+
+def warn_of_truncation(n_truncated: int, n_texts: int, max_length: int) -> None:
+    """Warn that texts were cut, if any were."""
     if n_truncated:
         warnings.warn(
-            f"{n_truncated} of {len(texts)} texts have more than max_length={max_length} tokens; "
+            f"{n_truncated} of {n_texts} texts have more than max_length={max_length} tokens; "
             "what stands after that was not read.",
             TruncationWarning,
             stacklevel=stacklevel_of_caller(),

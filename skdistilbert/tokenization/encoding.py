@@ -32,12 +32,12 @@ class RaggedEncoding(NamedTuple):
     Attributes
     ----------
     input_ids : list of lists of int
-    n_truncated : int
-        How many texts were cut.
+    truncated_rows : list of int
+        Which texts were cut.
     """
 
     input_ids: list[list[int]]
-    n_truncated: int
+    truncated_rows: list[int]
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ class IdsEncoder(TokenizerState):
         Returns
         -------
         RaggedEncoding
-            With the ids, and how many texts were cut.
+            With the ids, and the rows of those texts that were cut.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class IdsEncoder(TokenizerState):
         room = float("inf")
         if max_length is not None:
             room = self._room(max_length, len(before + after))
-        input_ids, n_truncated = [], 0
+        input_ids, truncated_rows = [], []
         for row, text in enumerate(texts, first_row):
             try:
                 ids = self._ids_of_text(text)
@@ -166,9 +166,9 @@ class IdsEncoder(TokenizerState):
                 raise type(error)(f"Row {row}: {error}") from None
             if len(ids) > room:
                 del ids[int(room) :]
-                n_truncated += 1
+                truncated_rows.append(row)
             input_ids.append(before + ids + after)
-        return RaggedEncoding(input_ids, n_truncated)
+        return RaggedEncoding(input_ids, truncated_rows)
 
     def encode_batch(self, texts: Iterable[str], max_length: int | None = None) -> PaddedBatch:
         """Give the token ids of several texts as arrays, padded on the right.

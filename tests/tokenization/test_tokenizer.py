@@ -156,7 +156,7 @@ def test_batches(tokenizer: WordPieceTokenizer) -> None:
     assert batch.input_ids.dtype == batch.attention_mask.dtype == np.int64
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [1] * 5]
     ragged = tokenizer.encode_ragged(texts, max_length=5)
-    assert ragged.n_truncated == 1
+    assert ragged.truncated_rows == [2]
     for row, mask, ids in zip(*batch, ragged.input_ids, strict=True):
         assert row[mask == 1].tolist() == ids
         assert not row[mask == 0].any()
