@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from skdistilbert.checkpoint.mapped_file import MappedFile
+
     FloatArray = NDArray[np.float32]
 
 # Sinusoidal positions that no file holds must not take any memory that a configuration names.
@@ -58,6 +60,8 @@ class Checkpoint:
     files : tuple of Path
         All on which results depend, the weights last.
     directory : Path
+    mapped : tuple of MappedFile
+        The files of which `weights` are views.
     """
 
     config: DistilBertConfig
@@ -65,6 +69,7 @@ class Checkpoint:
     head: Head | None
     files: tuple[Path, ...]
     directory: Path
+    mapped: tuple[MappedFile, ...]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -121,6 +126,7 @@ def read_checkpoint(
         head,
         (*_files_beside_weights(directory), *reader.paths),
         directory,
+        reader.mapped,
     )
 
 
@@ -139,7 +145,9 @@ class _WeightsReader:
         self.bert = bert
         self.paths = _weight_files(directory)
         self._sources: dict[str, tuple[SafetensorsFile, str]] = {}
-        for file in map(SafetensorsFile, self.paths):
+        files = [SafetensorsFile(path) for path in self.paths]
+        self.mapped = tuple(file.mapped for file in files)
+        for file in files:
             for name in file.entries:
                 self._add(file, name)
 

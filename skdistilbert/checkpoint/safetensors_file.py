@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from skdistilbert.checkpoint.mapped_file import MappedFile
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.json_file import parse_json_object
 
@@ -47,6 +48,7 @@ class SafetensorsFile:
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
+            self.mapped = MappedFile.now(file)
             # The checks allocate no more than the header, which must lie within the file.
             with safe_open(file, "np"):
                 pass

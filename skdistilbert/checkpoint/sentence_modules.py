@@ -176,7 +176,7 @@ def _read_dense(directory: Path, n_features: int) -> DenseFiles:
         raise CheckpointError(
             f"{weights}: expected the tensors {shapes!s:.199} by config.json; got {found!s:.199}."
         )
-    tensors = {name: file.read(name) for name in found}
+    tensors = {name: file.read(name).copy() for name in found}
     check_finite(tensors, weights)
     activation = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
     return DenseFiles(tensors, activation.rpartition(".")[2], config_file)

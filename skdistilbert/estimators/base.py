@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skdistilbert import __version__
+from skdistilbert.checkpoint.mapped_file import is_overwritten
 from skdistilbert.estimators.cached_features import cached_features
 from skdistilbert.estimators.embedding_cache import EmbeddingCache, embedding_cache_file
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
@@ -57,7 +58,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _load_encoder(self) -> PretrainedEncoder:
         encoder: PretrainedEncoder | None = self.__dict__.get("_encoder")
-        if encoder is None:
+        if encoder is None or is_overwritten(encoder.model.mapped):
             location = self._locate()
             encoder = load_pretrained_encoder(location.directory)
             self._check_fingerprint(encoder)

@@ -80,4 +80,6 @@ class EncoderChanges:
                 key = f"embeddings.{name}_embeddings.weight"
                 weights[key] = changes.applied_to(weights[key])
             weights |= norm.tensors("embeddings.LayerNorm")
-        return DistilBertModel(model.config, weights)
+        tuned = DistilBertModel(model.config, weights)
+        tuned.mapped = model.mapped
+        return tuned

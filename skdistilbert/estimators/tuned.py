@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.checkpoint.mapped_file import is_overwritten
 from skdistilbert.estimators.base import PretrainedTextEstimator
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.exceptions import CheckpointError
@@ -41,7 +42,8 @@ class TunedEstimator(PretrainedTextEstimator):
         changes: EncoderChanges | None = getattr(self, "_changes", None)
         if changes is None:
             return pretrained
-        if getattr(self, "_tuned_model", None) is None:
+        tuned = getattr(self, "_tuned_model", None)
+        if tuned is None or is_overwritten(tuned.mapped):
             self._tuned_model = changes.applied_to(pretrained)
         assert self._tuned_model is not None
         return self._tuned_model

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint, write_checkpoint
+from skdistilbert.checkpoint.mapped_file import check_unchanged
 from skdistilbert.checkpoint.prompts import Prompts, read_prompts
 from skdistilbert.checkpoint.sentence_modules import read_sentence_modules
 from skdistilbert.exceptions import CheckpointError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.checkpoint import Checkpoint
+    from skdistilbert.checkpoint.mapped_file import MappedFile
     from skdistilbert.checkpoint.names import Head
     from skdistilbert.checkpoint.sentence_modules import SentenceModules
     from skdistilbert.nn.pooling import Pooling
@@ -69,6 +71,7 @@ class DistilBertModel:
 
     head: ClassVar[Head | None] = None
     _directory: Path | None = None
+    mapped: tuple[MappedFile, ...] = ()  # the files of which weights are views
 
     def __init__(self, config: DistilBertConfig, weights: Mapping[str, FloatArray]) -> None:
         self.config = config
@@ -126,7 +129,7 @@ class DistilBertModel:
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
         """Build the model on a checkpoint that has been read."""
         model = cls(checkpoint.config, checkpoint.weights)
-        model._directory = checkpoint.directory
+        model._directory, model.mapped = checkpoint.directory, checkpoint.mapped
         return model
 
     @cached_property
@@ -164,7 +167,9 @@ class DistilBertModel:
         ValueError
             If the directory is the working directory or above it.
         OSError
-            If it can't be written.
+            If it can't be written; on Windows also if a model that is in use was loaded from it.
+        CheckpointError
+            If the file that the model was loaded from was written to meanwhile.
 
         Notes
         -----
@@ -173,6 +178,7 @@ class DistilBertModel:
         old directory whole under ``.<name>-saving-*/<name>-old``. What a killed process leaves
         there can be removed.
         """
+        check_unchanged(self.mapped)
         files = tokenizer_files(tokenizer) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)
 
@@ -183,9 +189,20 @@ class DistilBertModel:
             f"n_heads={config.n_heads}, vocab_size={config.vocab_size})"
         )
 
-    @cached_property
+    @property
     def encoder(self) -> Encoder:
-        """The weights as the network takes them."""
+        """The weights as the network takes them.
+
+        Raises
+        ------
+        CheckpointError
+            If their file was written to meanwhile.
+        """
+        check_unchanged(self.mapped)
+        return self._encoder
+
+    @cached_property
+    def _encoder(self) -> Encoder:
         config = self.config
         return Encoder.from_tensors(
             self.weights,
