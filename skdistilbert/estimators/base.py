@@ -13,6 +13,7 @@ from skdistilbert.checkpoint.mapped_file import is_overwritten
 from skdistilbert.estimators.cached_features import cached_features
 from skdistilbert.estimators.embedding_cache import EmbeddingCache, embedding_cache_file
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
+from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.text_input import check_texts
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
@@ -50,6 +51,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     cache_dir: str | os.PathLike[str] | None
     local_files_only: bool
     embedding_cache: bool | str | os.PathLike[str] | None = None
+    verbose: bool | int = False
     fingerprint_: str
     revision_: str | None
 
@@ -133,13 +135,14 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         def encode(some: Sequence[str]) -> tuple[NDArray[np.float32], list[int]]:
             return pool_texts(model, encoder.tokenizer, some, plan, self.n_threads)
 
-        if cache_file is None:
+        if cache_file is None and not self.verbose:
             pooled, truncated = encode(texts)
             n_truncated = len(truncated)
         else:
             context = repr((__version__, encoder.fingerprint, plan.pooling_key)).encode()
-            with EmbeddingCache(cache_file) as cache:
-                pooled, n_truncated = cached_features(texts, encode, context, cache)
+            progress = showing_progress(len(texts), type(self).__name__, self.verbose)
+            with EmbeddingCache(cache_file) as cache, progress as advance:
+                pooled, n_truncated = cached_features(texts, encode, context, cache, advance)
         warn_of_truncation(n_truncated, len(texts), plan.max_length)
         return self._check_finite(plan.after_pooling(pooled))
 

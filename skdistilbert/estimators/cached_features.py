@@ -30,7 +30,11 @@ SECONDS_BETWEEN_LOOKS = 0.05
 
 
 def cached_features(
-    texts: Sequence[str], encode: Encode, context: bytes, cache: EmbeddingCache
+    texts: Sequence[str],
+    encode: Encode,
+    context: bytes,
+    cache: EmbeddingCache,
+    advance: Callable[[int], object],
 ) -> tuple[FloatArray, int]:
     """Give features of texts, (n_texts, n_features), and how many texts were cut.
 
@@ -45,9 +49,11 @@ def cached_features(
     context : bytes
         All that the features depend on besides the text.
     cache : EmbeddingCache
+    advance : callable
+        Is told of how many texts the features have become known.
     """
     keys = _keys(texts, context)
-    gathered = _Gathered(keys)
+    gathered = _Gathered(keys, advance)
     text_of = dict(zip(keys, texts, strict=True))
     for some in _slices(list(text_of), KEYS_A_READING):
         gathered.add(cache.read(some))
@@ -119,7 +125,8 @@ def _encode_own(
 class _Gathered:
     """The features of all texts, as far as they are known."""
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    def __init__(self, keys: Sequence[bytes], advance: Callable[[int], object]) -> None:
+        self._advance = advance
         self.seen: set[bytes] = set()
         self.features: FloatArray = np.empty((len(keys), 0), np.float32)
         self.n_truncated = 0
@@ -129,10 +136,14 @@ class _Gathered:
 
     def add(self, embeddings: Mapping[bytes, StoredEmbedding]) -> None:
         """Put features into the rows of their texts."""
+        n_rows = 0
         for key, (vector, truncated) in embeddings.items():
             if not self.seen:
                 self.features = np.empty((len(self.features), len(vector)), np.float32)
             rows = self._rows[key]
             self.features[rows] = vector
             self.n_truncated += truncated * len(rows)
+            n_rows += len(rows)
             self.seen.add(key)
+        if n_rows:
+            self._advance(n_rows)

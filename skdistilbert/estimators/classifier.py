@@ -86,8 +86,9 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
     random_state : int, RandomState or None, default=None
         Draws the first weights of the head, the order of texts, dropout and the held-out texts.
         The result does not depend on the number of threads.
-    verbose : bool, default=False
-        Print the loss of each epoch.
+    verbose : bool or int, default=False
+        Print the loss of each epoch, and show of how many texts the features were computed: in a
+        bar, with the extra ``progress``, else in lines.
     n_threads : int, default=None
         Threads to compute in; None: as many as BLAS may use.
     revision : str, default=None
@@ -172,7 +173,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
-        verbose: bool = False,
+        verbose: bool | int = False,
         n_threads: int | None = None,
         revision: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,

@@ -63,6 +63,8 @@ class DistilBertEmbedder(
         By how many tokens windows overlap; None: by a quarter of what fits into one.
     normalize : bool, default=False
         Scale each vector to unit length, so that dot products are cosines.
+    verbose : bool or int, default=False
+        Show how many texts were embedded: in a bar, with the extra ``progress``, else in lines.
     n_threads : int, default=None
         Threads to compute on; None: as many as BLAS may use, which ``threadpool_limits``,
         joblib's workers and ``OMP_NUM_THREADS`` decide.
@@ -122,6 +124,7 @@ class DistilBertEmbedder(
         long_text: LongText = "truncate",
         stride: int | None = None,
         normalize: bool = False,
+        verbose: bool | int = False,
         n_threads: int | None = None,
         revision: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
@@ -138,6 +141,7 @@ class DistilBertEmbedder(
         self.long_text = long_text
         self.stride = stride
         self.normalize = normalize
+        self.verbose = verbose
         self.n_threads = n_threads
         self.revision = revision
         self.cache_dir = cache_dir

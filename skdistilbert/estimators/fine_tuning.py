@@ -62,7 +62,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
     n_iter_no_change: int
     warm_start: bool
     random_state: int | RandomState | None
-    verbose: bool
+    verbose: bool | int
 
     n_iter_: int
     loss_curve_: list[float]

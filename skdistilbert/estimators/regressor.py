@@ -56,7 +56,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
     n_iter_no_change : int, default=10
     warm_start : bool, default=False
     random_state : int, RandomState or None, default=None
-    verbose : bool, default=False
+    verbose : bool or int, default=False
     n_threads : int, default=None
     revision : str, default=None
     cache_dir : str or path-like, default=None
@@ -106,7 +106,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
-        verbose: bool = False,
+        verbose: bool | int = False,
         n_threads: int | None = None,
         revision: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
