@@ -92,6 +92,9 @@ def test_a_saved_tokenizer_is_the_same_in_transformers(
     assert theirs.model_max_length == 99
     for text in ("Where is it? [SEP] x [user]y", "A caf\u00e9 [MASK] \u4e2d\u6587", ""):
         assert tokenizer.encode(text) == theirs.encode(text)
+    transformers.AutoModel.from_pretrained(tmp_path / "model")(
+        **theirs("What it gives fits the model.", return_tensors="pt")
+    )
 
 
 @pytest.mark.parity

@@ -68,7 +68,8 @@ def _config(tokenizer: TokenizerState, added: Sequence[AddedToken]) -> dict[str,
     if tokenizer.model_max_length is not None:
         names.append("model_max_length")
     return {name: getattr(tokenizer, name) for name in names} | {
-        "tokenizer_class": "BertTokenizer",
+        # In transformers a BertTokenizer also gives token types, which DistilBERT does not take.
+        "tokenizer_class": "DistilBertTokenizer",
         "added_tokens_decoder": {
             str(token.id): {name: value for name, value in vars(token).items() if name != "id"}
             for token in added

@@ -42,7 +42,7 @@ def test_other_files_stay_and_those_that_would_be_read_before_go(tmp_path: Path)
     assert names == {"config.json", "vocab.txt", "tokenizer_config.json"}
     assert (tmp_path / "config.json").read_text() == "{}"
     config = json.loads((tmp_path / "tokenizer_config.json").read_text())
-    assert config["tokenizer_class"] == "BertTokenizer"
+    assert config["tokenizer_class"] == "DistilBertTokenizer"
 
 
 @pytest.mark.parametrize(
