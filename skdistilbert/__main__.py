@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REQUIRED = ("numpy", "scipy", "scikit-learn", "joblib", "safetensors", "threadpoolctl")
-# Extras for working on the package, not with it.
-DEVELOPMENT = {"test", "lint", "parity"}
+# Extras for working on the package, not with it, begin with these.
+DEVELOPMENT = ("test", "lint", "parity", "benchmark")
 
 
 def report() -> Iterator[tuple[str, str]]:
@@ -47,7 +47,7 @@ def optional_packages() -> dict[str, str]:
         return {}
     pattern = re.compile(r"([\w.-]+).*extra == ['\"]([\w-]+)")
     pairs = (match.groups() for match in map(pattern.match, requirements) if match)
-    return {package: extra for package, extra in pairs if extra not in DEVELOPMENT}
+    return {package: extra for package, extra in pairs if not extra.startswith(DEVELOPMENT)}
 
 
 def _version(package: str) -> str:

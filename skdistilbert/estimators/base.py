@@ -15,6 +15,7 @@ from skdistilbert.estimators.embedding_cache import EmbeddingCache, embedding_ca
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.text_input import check_texts
+from skdistilbert.estimators.versions import check_scikit_learn
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.nn.threads import effective_n_threads
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from skdistilbert.files import Location
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.pooling import Pooling
+
+check_scikit_learn()
 
 
 class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]

@@ -42,7 +42,10 @@ def check_texts(X: object, missing: Missing = "error") -> list[str]:
 
 def _as_list(X: object) -> list[str]:
     if isinstance(X, str):
-        raise ValueError("Iterable over raw text documents expected, string object received.")
+        raise ValueError(
+            "Iterable over raw text documents expected, string object received. Give a list; of "
+            "one text, too: [text]."
+        )
     if hasattr(X, "__array__") and not isinstance(X, bytes):
         return _column_as_list(X)
     if not isinstance(X, Iterable) or isinstance(X, bytes | Mapping | set | frozenset):
