@@ -81,7 +81,7 @@ def _keep_others(old: Path, new: Path, replaced: Collection[str]) -> None:
 def _link(source: str | Path, target: str | Path) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
-    except (OSError, NotImplementedError):  # a file system, or a platform, without such links
+    except (OSError, NotImplementedError, AttributeError):  # no such links here
         shutil.copy2(source, target, follow_symlinks=False)
 
 
