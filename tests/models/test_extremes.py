@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from skdistilbert import CheckpointError, DistilBertClassifier, DistilBertEmbedder
+from skdistilbert import (
+    CheckpointError,
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    DistilBertRegressor,
+)
 from skdistilbert.nn.pooling import POOLINGS
 from tests.conftest import DATA
 
@@ -25,6 +30,17 @@ def scaled(tensor: np.ndarray, scale: float) -> np.ndarray:
     return np.clip(tensor.astype(np.float64) * scale, -LARGEST, LARGEST).astype(np.float32)
 
 
+def scaled_checkpoint(name: str, scale: float, tmp_path: Path) -> Path:
+    """A classifier of which one tensor of the encoder is scaled."""
+    source = DATA / "distilbert-tiny-sequence-classification"
+    directory = shutil.copytree(source, tmp_path / "model")
+    tensors = load_file(directory / "model.safetensors")
+    tensors[f"distilbert.{name}"] = scaled(tensors[f"distilbert.{name}"], scale)
+    (directory / "model.safetensors").unlink()
+    save_file(tensors, directory / "model.safetensors")
+    return directory
+
+
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize(
     "name",
@@ -38,11 +54,7 @@ def scaled(tensor: np.ndarray, scale: float) -> np.ndarray:
 def test_estimators_give_finite_features_or_refuse(
     name: str, scale: float, tmp_path: Path
 ) -> None:
-    source = DATA / "distilbert-tiny-sequence-classification"
-    directory = shutil.copytree(source, tmp_path / "model")
-    tensors = load_file(directory / "model.safetensors")
-    tensors[f"distilbert.{name}"] = scaled(tensors[f"distilbert.{name}"], scale)
-    save_file(tensors, directory / "model.safetensors")
+    directory = scaled_checkpoint(name, scale, tmp_path)
     texts = ["one two", "", "the one"]
     for pooling in POOLINGS:
         try:
@@ -55,3 +67,24 @@ def test_estimators_give_finite_features_or_refuse(
         assert np.isfinite(classifier.predict_proba(texts)).all()
     except CheckpointError as error:
         assert "gives NaN or infinity" in str(error)  # noqa: PT017
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(
+    "name",
+    ["transformer.layer.0.attention.q_lin.weight", "transformer.layer.1.output_layer_norm.weight"],
+)
+def test_training_gives_finite_results_or_refuses(name: str, scale: float, tmp_path: Path) -> None:
+    directory = scaled_checkpoint(name, scale, tmp_path)
+    texts, targets = ["one two", "", "the one", "two"], [0, 1, 0, 1]
+    options = {"max_iter": 2, "random_state": 0}
+    for estimator in (
+        DistilBertClassifier(directory, **options),
+        DistilBertClassifier(directory, trainable_layers="all", **options),
+        DistilBertRegressor(directory, **options),
+    ):
+        try:
+            assert np.isfinite(estimator.fit(texts, targets).predict(texts)).all()
+        except ValueError as error:
+            assert "gives NaN or infinity" in str(error) or "diverged" in str(error)  # noqa: PT017

@@ -245,6 +245,7 @@ def second_moment_unit(beta2: float, n_steps: Any) -> Any:  # noqa: ANN401 - a n
     return ((1 - beta2**n_steps) / (1 - beta2)) ** 0.5
 
 
+@np.errstate(over="ignore", invalid="ignore")  # whoever asks for it looks whether it is finite
 def _norm(*arrays: Array) -> float:
     """Euclidean norm of all numbers together, by blocks as float32 sums lose digits."""
     total = 0.0
