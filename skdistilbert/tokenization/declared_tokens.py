@@ -10,7 +10,7 @@ from skdistilbert.files.json_file import read_json_object
 from skdistilbert.tokenization.added_tokens import AddedToken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 CONFIG_FILE = "tokenizer_config.json"
@@ -18,7 +18,14 @@ TOKENIZER_FILE = "tokenizer.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
 
-SPECIAL_TOKENS = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+DEFAULT_TOKENS = {
+    "unk_token": "[UNK]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "mask_token": "[MASK]",
+}
+SPECIAL_TOKENS = tuple(DEFAULT_TOKENS)
 EXTRA_TOKENS = "extra_special_tokens"
 OLD_EXTRA_TOKENS = "additional_special_tokens"
 TOKEN_FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
@@ -56,13 +63,15 @@ def read_declared_tokens(
     """
     if config.get(OLD_EXTRA_TOKENS) and not config.get(EXTRA_TOKENS):
         config = {**config, EXTRA_TOKENS: config[OLD_EXTRA_TOKENS]}
+    config = {**DEFAULT_TOKENS, **config}
     declared = config.get("added_tokens_decoder")
-    if declared is not None:
-        by_id = _from_decoder(declared, directory)
-    else:  # older files declare tokens elsewhere, which counts only then
-        config = {**config, **read_if_there(directory / SPECIAL_TOKENS_FILE)}
-        by_id = _from_added_tokens_file(directory, config) | _from_backend(backend, directory)
+    if declared is None:  # older files declare tokens elsewhere, which counts only then
+        config |= read_if_there(directory / SPECIAL_TOKENS_FILE)
     named, further = _special_tokens(config, directory)
+    if declared is None:
+        by_id = _from_added_tokens_file(directory, config) | _from_backend(backend, directory)
+    else:
+        by_id = _from_decoder(declared, {token.content for token in named.values()}, directory)
     tokens = {by_id[index].content: by_id[index] for index in sorted(by_id)}
     for name, token in named.items():
         # What the network needs must be known to it: WordPieceTokenizer refuses it if it's new.
@@ -100,12 +109,13 @@ def _special_token(token: object, where: str) -> AddedToken:
     return _added_token({**token, "special": True} if isinstance(token, dict) else token, where)
 
 
-def _from_decoder(declared: object, directory: Path) -> dict[int, AddedToken]:
+def _from_decoder(declared: object, special: set[str], directory: Path) -> dict[int, AddedToken]:
     where = f"{directory / CONFIG_FILE}: added_tokens_decoder"
     if not isinstance(declared, dict) or not all(index.isdecimal() for index in declared):
         raise CheckpointError(f"{where} must hold tokens with their ids; got {declared!r:.99}.")
     return {
-        int(index): _added_token(token, f"{where}: {index}") for index, token in declared.items()
+        int(index): _added_token(token, f"{where}: {index}", special)
+        for index, token in declared.items()
     }
 
 
@@ -138,7 +148,8 @@ def is_id(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**31
 
 
-def _added_token(token: object, where: str) -> AddedToken:
+def _added_token(token: object, where: str, special: Collection[str] = ()) -> AddedToken:
+    """Give a token as it is declared; special, too, if it is among those that have a name."""
     values = token if isinstance(token, dict) else {}
     flags = {flag: values[flag] for flag in TOKEN_FLAGS if values.get(flag) is not None}
     content = values.get("content")
@@ -147,6 +158,8 @@ def _added_token(token: object, where: str) -> AddedToken:
             f"{where} must be a token; got {token!r:.99}. A token is its content, or that with "
             "flags that are true or false."
         )
+    if content in special:
+        flags["special"] = True
     return AddedToken(content, 0, **flags)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from skdistilbert import CheckpointError, WordPieceTokenizer
+from skdistilbert.tokenization import AddedToken
 from skdistilbert.tokenization.pretrained import read_vocab
 from tests.conftest import DATA
 from tests.tokenization.reference import OPTIONS, assert_same, random_text, reference_tokenizer
@@ -299,3 +300,15 @@ def test_missing_or_malformed_files_are_named(tmp_path: Path) -> None:
 def test_a_vocabulary_with_windows_line_ends(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_bytes("\r\n".join(VOCAB).encode())
     assert WordPieceTokenizer.from_pretrained(tmp_path).vocab == VOCAB
+
+
+def test_tokens_are_special_by_their_names_whatever_they_are_declared_as(tmp_path: Path) -> None:
+    shutil.copy(DATA / "distilbert-tiny" / "vocab.txt", tmp_path)
+    declared = {"4": {"content": "[MASK]", "lstrip": True}, "1": {"content": "[UNK]"}}
+    config = {"added_tokens_decoder": declared}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    tokenizer = WordPieceTokenizer.from_pretrained(tmp_path)
+    assert tokenizer.added_tokens == (AddedToken("[MASK]", 4, special=True, lstrip=True),)
+    assert tokenizer.ids_to_tokens[4] == "[MASK]"
+    assert tokenizer.encode("[MASK]")[1:-1] == [4]
+    assert 4 not in tokenizer.encode("[mask]")

@@ -72,6 +72,17 @@ FORMS: dict[str, dict[str, Any]] = {
     "a class": {"tokenizer_config": CASED | {"tokenizer_class": "DistilBertTokenizer"}},
     "a Fast class": {"config": BERT, "tokenizer_config": {"tokenizer_class": "BertTokenizerFast"}},
     "declared tokens": {"config": BERT, "tokenizer_config": {"added_tokens_decoder": DECLARED}},
+    "tokens that are special by their names": {
+        "config": BERT,
+        "tokenizer_config": {
+            "unk_token": "[UNK]",
+            "added_tokens_decoder": {
+                "1": {"content": "[UNK]"},
+                "3": {"content": "[SEP]", "special": False, "normalized": True},
+                "4": {"content": "[MASK]", "special": False, "lstrip": True},
+            },
+        },
+    },
     "declared tokens of a cased model": {
         "config": BERT,
         "tokenizer_config": CASED | {"added_tokens_decoder": DECLARED},
@@ -155,6 +166,7 @@ def test_a_directory_is_read_as_by_transformers(tmp_path: Path, form: str, vocab
         "The",
         "the",
         "[MASK]",
+        "[mask]",
         "there",
         "new",
     ]
