@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from fine_tuning_tasks import MAX_LENGTH, READERS, find_minilm, text_ids, word_ids
+from resources import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,7 +238,7 @@ def time_ours(options: argparse.Namespace) -> dict[str, Any]:
         examples = Examples(Ragged.from_lists(texts), None, targets, np.ones(16, np.float32))
         pieces = examples.pieces(np.arange(16))
         timed(trainer.step, times["step"])(pieces, 5e-5)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = (peak_memory() or np.nan) / 2**20
         timed(forward_alone, times["forward"])(pieces)
     step, forward_time, optimiser = (np.median(times[k]) for k in ("step", "forward", "optimiser"))
     backward = step - forward_time - optimiser

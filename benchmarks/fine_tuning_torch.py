@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 import transformers
+from resources import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,7 +173,7 @@ def time_steps(
     model.train()
     marks = np.array([list(_step(model, optimizer, *batch)) for batch in batches])
     forward, backward, step = 1000 * np.median(np.diff(marks, axis=1), axis=0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = (peak_memory() or np.nan) / 2**20
     return {"forward": forward, "backward": backward, "optimiser": step, "MB": peak}
 
 
