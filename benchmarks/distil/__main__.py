@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,17 @@ from benchmarks.distil.student import Student, new_student
 from benchmarks.distil.teacher import read_lessons, teach
 from benchmarks.distil.text import training_texts
 from skdistilbert import DistilBertConfig, DistilBertModel, WordPieceTokenizer, load_model
+
+# For sentence-transformers, and `embed`: the features are the means of the tokens' states.
+MODULES = [
+    {
+        "idx": index,
+        "name": str(index),
+        "path": path,
+        "type": f"sentence_transformers.models.{module}",
+    }
+    for index, (path, module) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])
+]
 
 
 def main() -> None:
@@ -51,11 +63,23 @@ def _student(arguments: argparse.Namespace, directory: Path) -> Student:
 
 
 def save_half(model: DistilBertModel, teacher: Path, output: Path) -> None:
-    """Write a checkpoint with weights in float16, and the teacher's vocabulary."""
+    """Write a checkpoint with weights in float16, the teacher's vocabulary, and the pooling."""
     model.save_pretrained(output, WordPieceTokenizer.from_pretrained(teacher))
     file = output / "model.safetensors"
     half = {name: array.astype(np.float16) for name, array in load_file(file).items()}
     save_file(half, file, metadata={"format": "pt"})
+    file.chmod(0o644)
+    config = json.loads((output / "config.json").read_text())
+    config["dtype"] = "float32"  # what transformers shall compute in
+    write_json(output / "config.json", config)
+    (output / "1_Pooling").mkdir(exist_ok=True)
+    write_json(output / "modules.json", MODULES)
+    pooling = {"word_embedding_dimension": model.config.dim, "pooling_mode_mean_tokens": True}
+    write_json(output / "1_Pooling" / "config.json", pooling)
+
+
+def write_json(file: Path, content: object) -> None:
+    file.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,8 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--teacher", type=Path, required=True, help="checkpoint, such as all-MiniLM-L6-v2")
     add("--work", type=Path, required=True, help="for what the teacher gave, and checkpoints")
     add("--output", type=Path, required=True, help="directory for the new checkpoint")
-    add("--texts", type=int, default=160_000, help="how many to learn from at most")
-    add("--steps", type=int, default=4000)
+    add("--texts", type=int, default=330_000, help="how many to learn from at most")
+    add("--steps", type=int, default=5000)
     add("--batch-size", type=int, default=128, help="texts a step")
     add("--dim", type=int, default=192)
     add("--layers", type=int, default=3)

@@ -26,10 +26,10 @@ class Course(NamedTuple):
     n_texts: int
     n_steps: int
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     n_warmup: int = 100
     decay: float = 0.3  # share of the steps, at the end, in which the rate falls to zero
-    steps_a_report: int = 50
+    steps_a_report: int = 100
 
     def rate(self, step: int) -> float:
         """Learning rate of step 0, 1, ...: up, level, and down, each in a straight line.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 HOW_TO_GET_THE_TEXT = """\
 mkdir text && cd text
-apt-get download wordnet-base dict-gcide dict-foldoc dict-jargon dict-devil fortunes-min \\
-    fortunes debian-handbook
+apt-get download wordnet-base dict-gcide dict-foldoc dict-jargon dict-devil debian-handbook \\
+    fortunes fortunes-bofh-excuses fortunes-debian-hints
 for package in *.deb; do dpkg-deb -x $package .; done
 pip download --no-deps chatterbot-corpus==1.3.3 && python -m zipfile -e chatterbot*.whl ."""
 

@@ -111,7 +111,9 @@ def _write_states(
         for_each_batch(encoder, part, fill)
         states.flush()
         done = int(rows[-1]) + 1
-        (directory / "progress.json").write_text(json.dumps({"n_taught": done}))
+        new = directory / "progress.new.json"
+        new.write_text(json.dumps({"n_taught": done}))
+        new.replace(directory / "progress.json")  # at once, as the student may be reading it
         log(f"teacher: {done} of {len(texts.lengths)} texts")
 
 

@@ -42,9 +42,10 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
 
     Parameters
     ----------
-    model : str or path-like
-        Directory of a Hugging Face checkpoint, or the name of one on the Hugging Face hub; a
-        task head in it is not used.
+    model : str or path-like, default="mini"
+        "mini": the small encoder that comes with this package, good for a start without a
+        download; larger ones are more accurate. Or the directory of a Hugging Face checkpoint,
+        or the name of one on the Hugging Face hub; a task head in it is not used.
     trainable_layers : int or "all", default=0
         How many layers of the encoder are trained, from the top. 0: the head alone, on features
         computed once. "all": every layer and the embeddings, as transformers fine-tunes; the most
@@ -140,7 +141,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
     --------
     >>> from skdistilbert import DistilBertClassifier
     >>> texts = ["where is my order", "cancel my order", "i forgot my password", "password reset"]
-    >>> classifier = DistilBertClassifier("distilbert-tiny", max_iter=200, random_state=0)
+    >>> classifier = DistilBertClassifier(random_state=0)
     >>> classifier.fit(texts, ["order", "order", "account", "account"]).predict(texts)
     array(['order', 'order', 'account', 'account'], dtype='<U7')
     """
@@ -156,7 +157,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: str | os.PathLike[str] = "mini",
         *,
         trainable_layers: int | Literal["all"] = 0,
         pooling: Pooling = "mean",

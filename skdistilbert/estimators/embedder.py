@@ -33,10 +33,12 @@ class DistilBertEmbedder(
 
     Parameters
     ----------
-    model : str or path-like
-        Directory of a Hugging Face checkpoint: ``config.json``, ``vocab.txt``,
-        ``model.safetensors``; ``model_type`` ``distilbert`` or ``bert``. Or the name of one on
-        the Hugging Face hub, such as "distilbert/distilbert-base-uncased".
+    model : str or path-like, default="mini"
+        "mini": the small encoder that comes with this package, good for a start without a
+        download; larger ones are more accurate. Or the directory of a Hugging Face checkpoint:
+        ``config.json``, ``vocab.txt``, ``model.safetensors``; ``model_type`` ``distilbert`` or
+        ``bert``. Or the name of one on the Hugging Face hub, such as
+        "distilbert/distilbert-base-uncased".
     pooling : {"mean", "cls", "max"}, default=None
         How the states of a text's tokens become one vector: their mean, the state of [CLS], or
         the maximum of each feature. [CLS] and [SEP] count among the tokens. Further values are
@@ -106,14 +108,14 @@ class DistilBertEmbedder(
     >>> from sklearn.pipeline import make_pipeline
     >>> from skdistilbert import DistilBertEmbedder
     >>> texts = ["where is my order", "cancel my order", "i forgot my password", "password reset"]
-    >>> pipeline = make_pipeline(DistilBertEmbedder("distilbert-tiny"), LogisticRegression())
+    >>> pipeline = make_pipeline(DistilBertEmbedder(), LogisticRegression())
     >>> pipeline.fit(texts, ["order", "order", "account", "account"]).predict(texts[:1])
     array(['order'], dtype='<U7')
     """
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: str | os.PathLike[str] = "mini",
         *,
         pooling: Pooling | None = None,
         max_length: int | None = None,

@@ -40,8 +40,10 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
 
     Parameters
     ----------
-    model : str or path-like
-        Directory of a Hugging Face checkpoint, or the name of one on the Hugging Face hub.
+    model : str or path-like, default="mini"
+        "mini": the small encoder that comes with this package, good for a start without a
+        download; larger ones are more accurate. Or the directory of a Hugging Face checkpoint,
+        or the name of one on the Hugging Face hub.
     trainable_layers : int or "all", default=0
     pooling : {"mean", "cls", "max"}, default="mean"
         `save_pretrained` writes heads on "cls" alone, as transformers' head reads that.
@@ -81,7 +83,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
     --------
     >>> from skdistilbert import DistilBertRegressor
     >>> texts = ["not good at all", "quite good", "very good", "bad"]
-    >>> regressor = DistilBertRegressor("distilbert-tiny", random_state=0)
+    >>> regressor = DistilBertRegressor(random_state=0)
     >>> regressor.fit(texts, [2.0, 4.0, 5.0, 1.0]).predict(texts).shape
     (4,)
     """
@@ -90,7 +92,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: str | os.PathLike[str] = "mini",
         *,
         trainable_layers: int | Literal["all"] = 0,
         pooling: Pooling = "mean",

@@ -45,8 +45,10 @@ class DistilBertTokenClassifier(FineTunedEstimator):
 
     Parameters
     ----------
-    model : str or path-like
-        Directory of a Hugging Face checkpoint, or the name of one on the Hugging Face hub.
+    model : str or path-like, default="mini"
+        "mini": the small encoder that comes with this package, good for a start without a
+        download; larger ones are more accurate. Or the directory of a Hugging Face checkpoint,
+        or the name of one on the Hugging Face hub.
     trainable_layers : int or "all", default="all"
     max_length : int, default=None
         Tokens in a window; None: the model's ``max_position_embeddings``.
@@ -87,7 +89,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
     >>> texts = [["where", "is", "New", "York"], ["who", "lives", "in", "London"]]
     >>> labels = [["O", "O", "B-city", "I-city"], ["O", "O", "O", "B-city"]]
     >>> classifier = DistilBertTokenClassifier(
-    ...     "distilbert-tiny", max_iter=60, learning_rate_init=5e-3, random_state=0
+    ...     max_iter=60, learning_rate_init=5e-3, random_state=0
     ... )
     >>> classifier.fit(texts, labels).predict(texts)
     [['O', 'O', 'B-city', 'I-city'], ['O', 'O', 'O', 'B-city']]
@@ -101,7 +103,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
 
     def __init__(
         self,
-        model: str | os.PathLike[str],
+        model: str | os.PathLike[str] = "mini",
         *,
         trainable_layers: int | Literal["all"] = "all",
         max_length: int | None = None,

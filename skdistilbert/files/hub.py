@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.bundled import BUNDLED_MODEL, bundled_directory
 from skdistilbert.files.download import download
 from skdistilbert.files.hub_cache import (
     cache_directory,
@@ -29,7 +30,7 @@ class Location(NamedTuple):
     ----------
     directory : Path
     commit : str or None
-        The hub's name for exactly these files; None for a directory of the user's own.
+        The hub's name for exactly these files; None for any other directory.
     """
 
     directory: Path
@@ -45,7 +46,8 @@ def locate_checkpoint(
 ) -> Location:
     """Give the directory with a checkpoint's files; download them if they are nowhere yet.
 
-    A directory is taken as it is. A model that is in the hub's cache is taken from there, without
+    "mini" is the model that comes with this package, whatever is in the working directory; any
+    directory is taken as it is. A model that is in the hub's cache is taken from there, without
     the network and without ``huggingface_hub``; anything else is downloaded with it, asking only
     for the files that are read here. A token is taken from where ``hf auth login`` or
     ``HF_TOKEN`` put it, and ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_HUB_OFFLINE`` and ``HF_ENDPOINT``
@@ -54,7 +56,7 @@ def locate_checkpoint(
     Parameters
     ----------
     model : str or path-like
-        A directory, or else ``owner/name`` on the hub.
+        "mini", a directory, or else ``owner/name`` on the hub.
     revision : str, default=None
         Branch, tag or commit on the hub; None: its main branch.
     cache_dir : str or path-like, default=None
@@ -80,14 +82,16 @@ def locate_checkpoint(
     Examples
     --------
     >>> from skdistilbert.files import locate_checkpoint
-    >>> locate_checkpoint("distilbert-tiny").commit is None
-    True
+    >>> locate_checkpoint("mini").directory.name
+    'mini_model'
     """
     if not isinstance(model, str | os.PathLike):
         raise TypeError(
             f"model must be the path of a checkpoint directory or a name on the Hugging Face hub, "
             f"such as 'distilbert/distilbert-base-uncased'; got {model!r}."
         )
+    if model == BUNDLED_MODEL:
+        model = bundled_directory()
     if os.path.isdir(model):  # noqa: PTH112 - Path("") is the working directory
         if revision is not None:
             raise ValueError(f"{model} is a directory: revision={revision!r} has no meaning.")

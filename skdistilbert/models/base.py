@@ -63,10 +63,10 @@ class DistilBertModel:
     Examples
     --------
     >>> from skdistilbert import DistilBertModel
-    >>> model = DistilBertModel.from_pretrained("distilbert-tiny")
-    >>> input_ids, attention_mask = [[2, 10, 11, 3], [2, 12, 3, 0]], [[1, 1, 1, 1], [1, 1, 1, 0]]
-    >>> model(input_ids, attention_mask).last_hidden_state.shape
-    (2, 4, 32)
+    >>> model = DistilBertModel.from_pretrained("mini")
+    >>> input_ids = [[101, 2242, 2182, 102], [101, 2242, 102, 0]]
+    >>> model(input_ids, attention_mask=[[1, 1, 1, 1], [1, 1, 1, 0]]).last_hidden_state.shape
+    (2, 4, 192)
     """
 
     head: ClassVar[Head | None] = None
@@ -92,8 +92,9 @@ class DistilBertModel:
         Parameters
         ----------
         path : str or path-like
-            Directory with ``config.json`` and ``model.safetensors``; or a name on the Hugging
-            Face hub, such as "distilbert/distilbert-base-uncased".
+            "mini", which comes with this package; a directory with ``config.json`` and
+            ``model.safetensors``; or a name on the Hugging Face hub, such as
+            "distilbert/distilbert-base-uncased".
         revision : str, default=None
             Branch, tag or commit on the hub; None: its main branch.
         cache_dir : str or path-like, default=None

@@ -42,9 +42,9 @@ def load_model(
     Parameters
     ----------
     path : str or path-like
-        Directory with ``config.json`` and ``model.safetensors`` (or its shards and index), of
-        ``model_type`` ``distilbert`` or ``bert``; or a name on the Hugging Face hub, such as
-        "distilbert/distilbert-base-uncased".
+        "mini", which comes with this package; a directory with ``config.json`` and
+        ``model.safetensors`` (or its shards and index), of ``model_type`` ``distilbert`` or
+        ``bert``; or a name on the Hugging Face hub, such as "distilbert/distilbert-base-uncased".
     revision : str, default=None
         Branch, tag or commit on the hub; None: its main branch.
     cache_dir : str or path-like, default=None
@@ -67,8 +67,8 @@ def load_model(
     Examples
     --------
     >>> from skdistilbert import load_model
-    >>> load_model("distilbert-tiny")
-    DistilBertModel(n_layers=5, dim=32, n_heads=4, vocab_size=1124)
+    >>> load_model("mini")
+    DistilBertModel(n_layers=3, dim=192, n_heads=6, vocab_size=30522)
     """
     location = locate_checkpoint(
         path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only

@@ -62,10 +62,10 @@ def predict(
     Examples
     --------
     >>> from skdistilbert import WordPieceTokenizer, load_model, predict
-    >>> model = load_model("distilbert-tiny")
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny")
+    >>> model = load_model("mini")
+    >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
     >>> predict(model, tokenizer, ["one", "one two three"]).shape
-    (2, 5, 32)
+    (2, 5, 192)
     """
     texts = [texts] if isinstance(texts, str) else texts
     max_length = check_max_length(max_length, model.config)
@@ -148,10 +148,10 @@ def embed(
     Examples
     --------
     >>> from skdistilbert import WordPieceTokenizer, embed, load_model
-    >>> model = load_model("distilbert-tiny")
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny")
+    >>> model = load_model("mini")
+    >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
     >>> embed(model, tokenizer, "one text", pooling="mean").shape
-    (32,)
+    (192,)
     """
     plan = plan_embedding(
         model,

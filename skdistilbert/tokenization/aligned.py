@@ -53,7 +53,7 @@ class AlignedEncoder(TokenizerState):
         Examples
         --------
         >>> from skdistilbert import WordPieceTokenizer
-        >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny")
+        >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
         >>> tokenizer.encode_with_offsets("Where is it?").offsets
         [(0, 0), (0, 5), (6, 8), (9, 11), (11, 12), (0, 0)]
         """
@@ -95,7 +95,7 @@ class AlignedEncoder(TokenizerState):
         Examples
         --------
         >>> from skdistilbert import WordPieceTokenizer
-        >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny")
+        >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
         >>> tokenizer.encode_words(["Where", "is", "it?"]).word_ids
         [None, 0, 1, 2, 2, None]
         """
@@ -142,7 +142,7 @@ class AlignedEncoder(TokenizerState):
         Examples
         --------
         >>> from skdistilbert import WordPieceTokenizer
-        >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny")
+        >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
         >>> for window in tokenizer.encode_windows("Where is it?", max_length=5, stride=1):
         ...     print(tokenizer.decode(window.input_ids))
         [CLS] where is it [SEP]

@@ -51,7 +51,7 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
     Examples
     --------
     >>> from skdistilbert import WordPieceTokenizer
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny")
+    >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
     >>> tokenizer.tokenize("Where is it?")
     ['where', 'is', 'it', '?']
     >>> tokenizer.decode(tokenizer.encode("Where is it?"))

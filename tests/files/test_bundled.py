@@ -1,0 +1,132 @@
+"""The model that comes with the package."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from skdistilbert import (
+    CheckpointError,
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    DistilBertModel,
+    DistilBertRegressor,
+    DistilBertTokenClassifier,
+    WordPieceTokenizer,
+    embed,
+    load_model,
+)
+from skdistilbert.files import locate_checkpoint
+from skdistilbert.files.bundled import bundled_directory
+
+TEXTS = ["Where is my parcel?", "the parcel has not come", "I forgot my password", "a"]
+
+
+def test_it_is_small_and_in_half_precision() -> None:
+    files = [file for file in bundled_directory().rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 16 * 2**20
+    weights = load_file(bundled_directory() / "model.safetensors")
+    assert {array.dtype for array in weights.values()} == {np.dtype(np.float16)}
+    assert (bundled_directory() / "README.md").read_text("utf-8").startswith("---\nlicense:")
+
+
+def test_it_is_found_by_its_name_in_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tokenizer = WordPieceTokenizer.from_pretrained("mini")
+    for model in (load_model("mini"), DistilBertModel.from_pretrained("mini")):
+        assert embed(model, tokenizer, TEXTS).shape == (4, model.config.dim)
+
+
+def test_its_name_means_it_whatever_is_in_the_working_directory(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copytree(tiny, tmp_path / "mini")
+    assert load_model("mini").config.dim != 32
+    for directory in ("./mini", Path("mini"), tmp_path / "mini"):
+        assert load_model(directory).config.dim == 32
+
+
+def test_it_has_no_revisions() -> None:
+    with pytest.raises(ValueError, match="revision='main' has no meaning"):
+        locate_checkpoint("mini", revision="main")
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        DistilBertEmbedder(),
+        DistilBertClassifier(),
+        DistilBertRegressor(),
+        DistilBertTokenClassifier(),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_it_is_the_default(estimator: Any) -> None:  # noqa: ANN401
+    assert estimator.get_params()["model"] == "mini"
+
+
+def test_what_is_like_is_near() -> None:
+    units = DistilBertEmbedder(normalize=True).fit_transform(TEXTS)
+    similarities = units @ units.T
+    assert similarities[0, 1] > similarities[0, 2] + 0.2
+
+
+def test_embed_takes_the_mean_as_its_modules_say() -> None:
+    model, tokenizer = load_model("mini"), WordPieceTokenizer.from_pretrained("mini")
+    np.testing.assert_array_equal(
+        embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, "mean")
+    )
+
+
+def test_a_pickle_names_it_and_loads_in_another_process(tmp_path: Path) -> None:
+    embedder = DistilBertEmbedder().fit(TEXTS)
+    content = pickle.dumps(embedder)
+    assert len(content) < 3000
+    assert str(bundled_directory()).encode() not in content
+    (tmp_path / "embedder.pickle").write_bytes(content)
+    script = (
+        "import pickle, sys\n"
+        "embedder = pickle.loads(open('embedder.pickle', 'rb').read())\n"
+        f"print(repr(embedder.transform({TEXTS!r})[0, :3].tolist()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    expected = repr(embedder.transform(TEXTS)[0, :3].tolist())
+    assert done.stdout.strip() == expected
+
+
+def test_a_pickle_of_other_weights_is_refused() -> None:
+    embedder = DistilBertEmbedder().fit(TEXTS)
+    embedder.fingerprint_ = "0" * 64
+    with pytest.raises(CheckpointError, match="mini: these are not the weights"):
+        pickle.loads(pickle.dumps(embedder)).transform(TEXTS)
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+def test_transformers_loads_it_and_gives_the_same_hidden_states() -> None:
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    directory = str(bundled_directory())
+    theirs = transformers.AutoModel.from_pretrained(directory).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        expected = theirs(batch.input_ids, batch.attention_mask).last_hidden_state.numpy()
+    ours = WordPieceTokenizer.from_pretrained("mini").encode_batch(TEXTS)
+    np.testing.assert_array_equal(ours.input_ids, batch.input_ids.numpy())
+    got = load_model("mini")(ours.input_ids, ours.attention_mask).last_hidden_state
+    visible = ours.attention_mask.astype(bool)
+    np.testing.assert_allclose(got[visible], expected[visible], atol=1e-5)
