@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,7 +18,13 @@ from skdistilbert.tokenization.truncation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+# The words of so many texts are learnt at once; longer texts learn their own.
+TEXTS_A_BLOCK = 1000
+SHORT = 10_000
+# How many texts tell whether there is anything new.
+SAMPLE = 20
 
 
 class IdsEncoder(TokenizerState):
@@ -37,6 +44,16 @@ class IdsEncoder(TokenizerState):
             else:
                 ids += self._chunk_ids.of_text(text[start:stop])
         return ids
+
+    def _learnt(self, texts: Iterable[str]) -> Iterator[str]:
+        """Pass on texts, learning the new words of many at once."""
+        texts = iter(texts)
+        while block := list(islice(texts, TEXTS_A_BLOCK)):
+            short = (text for text in block if isinstance(text, str) and len(text) <= SHORT)
+            chunks = map(str.split, short)
+            if self._chunk_ids.learn(chain.from_iterable(islice(chunks, SAMPLE))):
+                self._chunk_ids.learn(chain.from_iterable(chunks))
+            yield from block
 
     def encode(
         self,
@@ -159,7 +176,7 @@ class IdsEncoder(TokenizerState):
         if max_length is not None:
             room = self._room(max_length, len(before + after))
         input_ids, truncated_rows = [], []
-        for row, text in enumerate(texts, first_row):
+        for row, text in enumerate(self._learnt(texts), first_row):
             try:
                 ids = self._ids_of_text(text)
             except (TypeError, ValueError) as error:
@@ -167,7 +184,7 @@ class IdsEncoder(TokenizerState):
             if len(ids) > room:
                 del ids[int(room) :]
                 truncated_rows.append(row)
-            input_ids.append(before + ids + after)
+            input_ids.append([*before, *ids, *after])
         return RaggedEncoding(input_ids, truncated_rows)
 
     def encode_batch(self, texts: Iterable[str], max_length: int | None = None) -> PaddedBatch:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from functools import cache
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from skdistilbert.tokenization import unicode_tables as tables
@@ -47,6 +48,8 @@ DECOMPOSABLE = CodePoints(tables.DECOMPOSABLE)
 # What Rust's trim takes; Python's str.strip() takes U+001C..1F, too.
 STRIPPED = "".join(chr(code) for first, last in tables.STRIPPED for code in range(first, last + 1))
 
+# What is remembered of single characters is bounded to so many of them: 12 MB at most.
+MAX_CODE_POINTS = 2**16
 
 # Only the order of marks that stay when accents go can show.
 _MARKS_THAT_STAY = re.compile(f"[{character_class(tables.MARKS_THAT_STAY)}]")
@@ -87,6 +90,8 @@ class Normalizer(dict[int, str]):
         self._handle_chinese_chars = handle_chinese_chars
 
     def __missing__(self, code: int) -> str:
+        if len(self) >= MAX_CODE_POINTS:
+            self.clear()
         normalized = self[code] = self._normalize_character(code)
         return normalized
 
@@ -127,14 +132,15 @@ class Normalizer(dict[int, str]):
         """Normalise a text, with the origin of each resulting character."""
         if text.isascii() and text.isprintable():
             return Aligned(self.normalize(text), range(len(text)))
-        characters: Iterable[tuple[str, int]] = zip(text, range(len(text)), strict=True)
+        characters: Sequence[str] = text
+        origins: Sequence[int] = range(len(text))
         if self._needs_reordering(text):
-            characters = _in_canonical_order(text)
-        normalized = [(self[ord(character)], origin) for character, origin in characters]
-        return Aligned(
-            "".join([character for character, _ in normalized]),
-            [origin for character, origin in normalized for _ in character],
-        )
+            characters, origins = zip(*_in_canonical_order(text), strict=True)
+        parts = list(map(self.__getitem__, map(ord, characters)))
+        lengths = list(map(len, parts))
+        if lengths.count(1) != len(parts):
+            origins = list(chain.from_iterable(map(repeat, origins, lengths)))
+        return Aligned("".join(parts), origins)
 
     def _needs_reordering(self, text: str) -> bool:
         if text.isascii() or not self._strip_accents:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import re
-from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from functools import cache
+from itertools import accumulate, chain, compress, islice, pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from skdistilbert.tokenization import unicode_tables as tables
-from skdistilbert.tokenization.normalization import Aligned, Normalizer, character_class
-from skdistilbert.tokenization.wordpiece import WordPiece, word_pattern
+from skdistilbert.tokenization.memo import MAX_LENGTH, Memo
+from skdistilbert.tokenization.normalization import character_class
+from skdistilbert.tokenization.wordpiece import (
+    ASCII_WORDS,
+    ASCII_WORDS_AND_SPACES,
+    NO_PIECE,
+    word_pattern,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-Value = TypeVar("Value")
+    from skdistilbert.tokenization.normalization import Aligned, Normalizer
+    from skdistilbert.tokenization.wordpiece import WordPiece
 
 CHUNKS = re.compile(f"[^{character_class(tables.WHITESPACE)}]+")
+WHITESPACE = re.compile(f"[{character_class(tables.WHITESPACE)}]")
 # str.split() parts words at these; here they are control characters, and vanish within a word.
 VANISHING_SEPARATORS = "\x0b\x0c\x1c\x1d\x1e\x1f\x85"
-# What is remembered is bounded to so many chunks, and characters in them: 60 MB at most.
-MAX_CHUNKS = 100_000
-MAX_CHARACTERS = 5_000_000
+# From so many on, what is new among them is learnt at once.
+MANY_CHUNKS = 1000
 
 
 def split_at_spaces(text: str) -> list[str]:
@@ -30,42 +38,53 @@ def split_at_spaces(text: str) -> list[str]:
     return CHUNKS.findall(text)
 
 
-class _Remembered(dict[str, Value]):
-    """What was worked out of each chunk; all is forgotten when it becomes too much."""
+class ChunkIds(Memo[tuple[int, ...]]):
+    """The token ids of each chunk."""
 
     def __init__(self, normalizer: Normalizer, wordpiece: WordPiece) -> None:
         self._normalizer = normalizer
-        self._wordpiece = wordpiece
-        self._n_characters = 0
+        self._of_word = wordpiece.__getitem__
         self._of_chunk = self.__getitem__
 
-    def _remember(self, chunk: str, value: Value) -> Value:
-        if len(self) >= MAX_CHUNKS or self._n_characters + len(chunk) > MAX_CHARACTERS:
-            self.clear()
-            self._n_characters = 0
-        if len(chunk) <= MAX_CHARACTERS:
-            self[chunk] = value
-            self._n_characters += len(chunk)
-        return value
-
-
-class ChunkIds(_Remembered[tuple[int, ...]]):
-    """The token ids of each chunk."""
-
     def __missing__(self, chunk: str) -> tuple[int, ...]:
-        wordpiece, text = self._wordpiece, self._normalizer.normalize(chunk)
-        if text.isascii() and text.isalnum():  # the chunk is a word
-            return self._remember(chunk, wordpiece.ids(text))
-        return self._remember(chunk, tuple(self.of_normalized(text)))
+        return self.remember(chunk, self.of_normalized(self._normalizer.normalize(chunk)))
 
-    def of_normalized(self, text: str) -> list[int]:
+    def of_normalized(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that is normalised already."""
-        words, wordpiece = word_pattern(text).findall(text), self._wordpiece
-        return [index for word in words for index in wordpiece[word]]
+        words = word_pattern(text).findall(text)
+        return tuple(chain.from_iterable(map(self._of_word, words)))
 
     def of_text(self, text: str) -> list[int]:
         """Token ids of a text that holds no added token."""
-        return list(chain.from_iterable(map(self._of_chunk, split_at_spaces(text))))
+        chunks = text.split() if text.isprintable() else split_at_spaces(text)
+        if len(chunks) <= MANY_CHUNKS:
+            return list(chain.from_iterable(map(self._of_chunk, chunks)))
+        ids: list[int] = []
+        for start in range(0, len(chunks), MANY_CHUNKS):
+            part = chunks[start : start + MANY_CHUNKS]
+            self.learn(part)
+            ids.extend(chain.from_iterable(map(self._of_chunk, part)))
+        return ids
+
+    def learn(self, chunks: Iterable[str]) -> int:
+        """Remember many chunks at once, which takes less time; give how many were unknown.
+
+        Only those that are plain are learnt.
+        """
+        unknown = set(chunks).difference(self)
+        plain = [chunk for chunk in unknown if chunk.isascii() and chunk.isprintable()]
+        plain = [chunk for chunk in plain if len(chunk) <= MAX_LENGTH]
+        text = self._normalizer.normalize("".join([f"{chunk} " for chunk in plain]))
+        words = ASCII_WORDS_AND_SPACES.findall(text)
+        ids = tuple(chain.from_iterable(map(self._of_word, words)))
+        learnt: dict[str, tuple[int, ...]] = {}
+        start = 0
+        for chunk in plain:
+            stop = ids.index(NO_PIECE, start)
+            learnt[chunk] = ids[start:stop]
+            start = stop + 1
+        self.remember_all(learnt)
+        return len(unknown)
 
 
 class Pieces(NamedTuple):
@@ -79,56 +98,127 @@ class Pieces(NamedTuple):
         """Add a token that is a word of its own."""
         self.ids.append(index)
         self.offsets.append((start, stop))
-        self.word_ids.append(self.next_word())
+        self.add_words((1,))
 
     def part(self, start: int, stop: int) -> Pieces:
         """Give some of the tokens."""
         return Pieces(self.ids[start:stop], self.offsets[start:stop], self.word_ids[start:stop])
 
-    def next_word(self) -> int:
-        """Give the number of the next word."""
-        return self.word_ids[-1] + 1 if self.word_ids else 0
+    def add_words(self, new_words: Iterable[int]) -> None:
+        """Add the word numbers of tokens, of which each has 1 if it begins a word, else 0."""
+        last = self.word_ids[-1] if self.word_ids else -1
+        self.word_ids.extend(islice(accumulate(new_words, initial=last), 1, None))
 
 
-# A token of a chunk: its id, where it starts and stops, and which of the chunk's words it is of.
-PlacedPiece = tuple[int, int, int, int]
+# The tokens of a chunk, and how to get from one to the next:
+# - their ids;
+# - steps, numbers of characters: how many a token has, or how many to go on (or back) to where
+#   the next one starts; the last leads to the next chunk, over a space;
+# - for each step, 1 if it is a token;
+# - for each token, 1 if it begins a word.
+PlacedPieces = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
-class ChunkPieces(_Remembered[tuple[PlacedPiece, ...]]):
+class ChunkPieces(Memo[PlacedPieces]):
     """The tokens of each chunk, with their places."""
 
-    def __missing__(self, chunk: str) -> tuple[PlacedPiece, ...]:
-        normalized = self._normalizer.normalize_aligned(chunk)
-        return self._remember(chunk, tuple(self._place(normalized)))
+    def __init__(self, normalizer: Normalizer, wordpiece: WordPiece) -> None:
+        self._normalizer = normalizer
+        self._of_word = wordpiece.__getitem__
+        self._wordpiece = wordpiece
+        self._of_chunk = self.__getitem__
 
-    def _place(self, normalized: Aligned) -> Iterator[PlacedPiece]:
+    def __missing__(self, chunk: str) -> PlacedPieces:
+        if chunk.isascii() and chunk.isprintable():
+            text = self._normalizer.normalize(chunk)
+            return self.remember(chunk, self._tile(ASCII_WORDS.findall(text)))
+        normalized = self._normalizer.normalize_aligned(chunk)
+        return self.remember(chunk, self._place(normalized, len(chunk)))
+
+    def _tile(self, words: list[str]) -> PlacedPieces:
+        """Place the tokens of a chunk whose words follow without anything between."""
+        pieces = list(map(self._of_word, words))
+        ids = tuple(chain.from_iterable(pieces))
+        n_tokens = len(ids)
+        if n_tokens == len(words):
+            return ids, (*map(len, words), 1), _ones_and_zero(n_tokens), _ones(n_tokens)
+        new_words = tuple(chain.from_iterable(map(_new_word, map(len, pieces))))
+        return ids, (*self._lengths(words, pieces), 1), _ones_and_zero(n_tokens), new_words
+
+    def _lengths(self, words: list[str], pieces: list[tuple[int, ...]]) -> list[int]:
+        lengths: list[int] = []
+        of_piece = self._wordpiece.lengths.__getitem__
+        for word, ids in zip(words, pieces, strict=True):
+            if len(ids) == 1:  # perhaps the unknown token, which has no length of its own
+                lengths.append(len(word))
+            else:
+                lengths.extend(map(of_piece, ids))
+        return lengths
+
+    def _place(self, normalized: Aligned, length: int) -> PlacedPieces:
+        """Place the tokens of a normalised text, anywhere in one of `length` characters."""
         text, origins = normalized
-        for word, match in enumerate(word_pattern(text).finditer(text)):
-            word_start = start = match.start()
-            for index, stop in zip(*self._wordpiece.split(match.group()), strict=True):
-                last = word_start + stop - 1
-                yield index, origins[start], origins[last] + 1, word
-                start = last + 1
+        ids: list[int] = []
+        steps: list[int] = []
+        is_token: list[int] = []
+        new_words: list[int] = []
+        at = start = 0
+        for word in word_pattern(text, with_spaces=True).findall(text):
+            if word == " ":
+                start += 1
+                continue
+            pieces = self._of_word(word)
+            ids += pieces
+            new_words += _new_word(len(pieces))
+            for n_characters in self._lengths([word], [pieces]):
+                first = origins[start]
+                start += n_characters
+                if first != at:
+                    steps.append(first - at)
+                    is_token.append(0)
+                at = origins[start - 1] + 1
+                steps.append(at - first)
+                is_token.append(1)
+        return tuple(ids), (*steps, length - at + 1), (*is_token, 0), tuple(new_words)
 
     def of_normalized(self, normalized: Aligned, pieces: Pieces) -> None:
         """Add the tokens of a text that is normalised already."""
-        first_word = pieces.next_word()
-        for index, start, stop, word in self._place(normalized):
-            pieces.ids.append(index)
-            pieces.offsets.append((start, stop))
-            pieces.word_ids.append(first_word + word)
+        ids, steps, is_token, new_words = self._place(normalized, 0)
+        pieces.ids.extend(ids)
+        pieces.offsets.extend(compress(pairwise(accumulate(steps, initial=0)), is_token))
+        pieces.add_words(new_words)
 
     def of_text(self, text: str, start: int, pieces: Pieces) -> None:
         """Add the tokens of a text that holds no added token and stands at `start`."""
-        ids, offsets, word_ids = pieces
-        at, word = 0, pieces.next_word()
-        for chunk in split_at_spaces(text):
-            at = text.find(chunk, at)
-            origin = start + at
-            for index, first, last, word_of_chunk in self._of_chunk(chunk):
-                ids.append(index)
-                offsets.append((origin + first, origin + last))
-                word_ids.append(word + word_of_chunk)
-            if word_ids:
-                word = word_ids[-1] + 1
-            at += len(chunk)
+        ids = pieces.ids
+        steps: list[int] = []
+        is_token: list[int] = []
+        new_words: list[int] = []
+        spaced = text if text.isprintable() else WHITESPACE.sub(" ", text)
+        for chunk in map(self._of_chunk, spaced.split(" ")):
+            chunk_ids, chunk_steps, chunk_is_token, chunk_new_words = chunk
+            ids += chunk_ids
+            steps += chunk_steps
+            is_token += chunk_is_token
+            new_words += chunk_new_words
+        bounds = accumulate(steps, initial=start)
+        pieces.offsets.extend(compress(pairwise(bounds), is_token))
+        pieces.add_words(new_words)
+
+
+# Most chunks share these, by their number of tokens.
+_ONES = tuple((1,) * n_tokens for n_tokens in range(MAX_LENGTH + 1))
+_ONES_AND_ZERO = tuple((*ones, 0) for ones in _ONES)
+
+
+def _ones(n_tokens: int) -> tuple[int, ...]:
+    return _ONES[n_tokens] if n_tokens <= MAX_LENGTH else (1,) * n_tokens
+
+
+def _ones_and_zero(n_tokens: int) -> tuple[int, ...]:
+    return _ONES_AND_ZERO[n_tokens] if n_tokens <= MAX_LENGTH else (*_ones(n_tokens), 0)
+
+
+@cache
+def _new_word(n_pieces: int) -> tuple[int, ...]:
+    return (1,) + (0,) * (n_pieces - 1)

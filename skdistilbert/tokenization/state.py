@@ -81,7 +81,7 @@ class TokenizerState:
             strip_accents=self.do_lower_case if self.strip_accents is None else self.strip_accents,
             handle_chinese_chars=self.tokenize_chinese_chars,
         )
-        wordpiece = WordPiece(self.vocab, self.unk_token_id)
+        self._wordpiece = wordpiece = WordPiece(self.vocab, self.unk_token_id)
         self._chunk_ids = ChunkIds(normalizer, wordpiece)
         self._chunk_pieces = ChunkPieces(normalizer, wordpiece)
         self._finder = AddedTokenFinder(

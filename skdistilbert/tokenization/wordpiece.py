@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from skdistilbert.tokenization import unicode_tables as tables
+from skdistilbert.tokenization.memo import Memo
 from skdistilbert.tokenization.normalization import character_class
 
 if TYPE_CHECKING:
@@ -14,29 +15,31 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS_A_WORD = 100
 CONTINUATION = "##"
-# Only pieces that start with the same so many characters are looked up, or are shorter.
+# What a space between words gives.
+NO_PIECE = -1
+# The longest piece that starts with the same so many characters bounds the search.
 PREFIX_LENGTH = 3
-SHORT_SIZES = (2, 1)
-# Words that are remembered: 15 MB at most.
-MAX_WORDS = 2**16
 
 
-def _word_pattern(punctuation: str) -> re.Pattern[str]:
+def _word_pattern(punctuation: str, space: str = "") -> re.Pattern[str]:
     """Match a punctuation mark, or what reaches to the next space or punctuation mark."""
-    return re.compile(f"[{punctuation}]|[^ {punctuation}]+")
+    return re.compile(f"[{space}{punctuation}]|[^ {punctuation}]+")
 
 
-_WORDS = _word_pattern(character_class(tables.PUNCTUATION))
+_PUNCTUATION = character_class(tables.PUNCTUATION)
+_WORDS = _word_pattern(_PUNCTUATION), _word_pattern(_PUNCTUATION, " ")
 # The same for ASCII alone, at half the time.
-_ASCII_WORDS = _word_pattern(r"!-/:-@\[-`{-~")
+_ASCII_PUNCTUATION = r"!-/:-@\[-`{-~"
+_ASCII_WORDS = _word_pattern(_ASCII_PUNCTUATION), _word_pattern(_ASCII_PUNCTUATION, " ")
+ASCII_WORDS, ASCII_WORDS_AND_SPACES = _ASCII_WORDS
 
 
-def word_pattern(text: str) -> re.Pattern[str]:
-    """Give the pattern that finds the words of a normalised text."""
-    return _ASCII_WORDS if text.isascii() else _WORDS
+def word_pattern(text: str, *, with_spaces: bool = False) -> re.Pattern[str]:
+    """Give the pattern that finds the words of a normalised text, and the spaces at request."""
+    return (_ASCII_WORDS if text.isascii() else _WORDS)[with_spaces]
 
 
-class WordPiece(dict[str, tuple[int, ...]]):
+class WordPiece(Memo[tuple[int, ...]]):
     """The ids of the pieces of words, by greedy longest match; remembered once asked for.
 
     Parameters
@@ -50,7 +53,7 @@ class WordPiece(dict[str, tuple[int, ...]]):
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
         self._beginnings = vocab
-        self._unk_id = unk_id
+        self._unknown = (unk_id,)
 
     @cached_property
     def _continuations(self) -> dict[str, int]:
@@ -61,51 +64,51 @@ class WordPiece(dict[str, tuple[int, ...]]):
         }
 
     @cached_property
-    def _beginning_sizes(self) -> dict[str, tuple[int, ...]]:
-        return _sizes_by_prefix(self._beginnings)
+    def _longest_beginnings(self) -> dict[str, int]:
+        return _longest_by_prefix(self._beginnings)
 
     @cached_property
-    def _continuation_sizes(self) -> dict[str, tuple[int, ...]]:
-        return _sizes_by_prefix(self._continuations)
+    def _longest_continuations(self) -> dict[str, int]:
+        return _longest_by_prefix(self._continuations)
+
+    @cached_property
+    def lengths(self) -> dict[int, int]:
+        """How many characters of a word each piece is, by its id."""
+        beginnings = {index: len(piece) for piece, index in self._beginnings.items()}
+        return beginnings | {index: len(piece) for piece, index in self._continuations.items()}
 
     def __missing__(self, word: str) -> tuple[int, ...]:
-        ids = self.ids(word)
-        if len(word) <= MAX_CHARACTERS_A_WORD:
-            if len(self) >= MAX_WORDS:
-                self.clear()
-            self[word] = ids
-        return ids
-
-    def ids(self, word: str) -> tuple[int, ...]:
-        """Give the ids of a word's pieces, and forget them."""
+        if word == " ":
+            return self.remember(word, (NO_PIECE,))
         whole = self._beginnings.get(word)
-        return tuple(self.split(word)[0]) if whole is None else (whole,)
+        return self.remember(word, self._split(word) if whole is None else (whole,))
 
-    def split(self, word: str) -> tuple[list[int], list[int]]:
-        """Give the ids of a word's pieces, and where in the word they stop."""
+    def _split(self, word: str) -> tuple[int, ...]:
         length = len(word)
         if length > MAX_CHARACTERS_A_WORD:
-            return [self._unk_id], [length]
-        ids, stops, start = [], [], 0
-        vocab, sizes = self._beginnings, self._beginning_sizes
+            return self._unknown
+        ids, start = [], 0
+        vocab, longest = self._beginnings, self._longest_beginnings
         while start < length:
-            for size in sizes.get(word[start : start + PREFIX_LENGTH], SHORT_SIZES):
-                piece = word[start : start + size]
-                index = vocab.get(piece)
-                if index is not None:
-                    break
-            else:
-                return [self._unk_id], [length]
-            start += len(piece)
+            # A prefix that is not there begins no piece, but a shorter one may be a piece.
+            stop = start + longest.get(word[start : start + PREFIX_LENGTH], PREFIX_LENGTH - 1)
+            if stop > length:
+                stop = length
+            while (index := vocab.get(word[start:stop])) is None:
+                stop -= 1
+                if stop == start:
+                    return self._unknown
             ids.append(index)
-            stops.append(start)
-            vocab, sizes = self._continuations, self._continuation_sizes
-        return ids, stops
+            start = stop
+            vocab, longest = self._continuations, self._longest_continuations
+        return tuple(ids)
 
 
-def _sizes_by_prefix(pieces: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """Give the lengths of the pieces that begin with each prefix, and SHORT_SIZES, descending."""
-    sizes: dict[str, set[int]] = {}
+def _longest_by_prefix(pieces: Iterable[str]) -> dict[str, int]:
+    """Give the length of the longest piece that begins with each prefix."""
+    longest: dict[str, int] = {}
     for piece in pieces:
-        sizes.setdefault(piece[:PREFIX_LENGTH], set(SHORT_SIZES)).add(len(piece))
-    return {prefix: tuple(sorted(found, reverse=True)) for prefix, found in sizes.items()}
+        prefix, length = piece[:PREFIX_LENGTH], len(piece)
+        if length > longest.get(prefix, 0):
+            longest[prefix] = length
+    return longest

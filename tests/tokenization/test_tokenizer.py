@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skdistilbert import CheckpointError, WordPieceTokenizer
-from skdistilbert.tokenization import AddedToken
+from skdistilbert.tokenization import AddedToken, memo
 from skdistilbert.tokenization.pretrained import read_vocab
 from tests.conftest import DATA
 from tests.tokenization.reference import OPTIONS, assert_same, random_text, reference_tokenizer
@@ -209,16 +209,26 @@ def test_repr(tokenizer: WordPieceTokenizer) -> None:
 def test_what_is_remembered_is_bounded(
     tokenizer: WordPieceTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skdistilbert.tokenization.pieces.MAX_CHUNKS", 100)
+    memos = tokenizer._chunk_ids, tokenizer._chunk_pieces, tokenizer._wordpiece
+    monkeypatch.setattr(memo, "MAX_CHARACTERS", 100 * (memo.CHARACTERS_BESIDE + 1))
     for number in range(1000):
         tokenizer.encode(f"{number} {'x' * 60}{number}")
-        tokenizer.encode_with_offsets(f"{number}")
-    assert 0 < len(tokenizer._chunk_ids) <= 100
-    assert 0 < len(tokenizer._chunk_pieces) <= 100
-    monkeypatch.setattr("skdistilbert.tokenization.pieces.MAX_CHARACTERS", 1000)
-    for number in range(1000):
-        tokenizer.encode(f"{number} {'x' * 500}{number} {'x' * 2000}")
-        assert sum(map(len, tokenizer._chunk_ids)) <= 1000
+        tokenizer.encode_with_offsets(f"x{number}y")
+        assert all(0 < len(each) <= 100 for each in memos)
+    tokenizer.encode_ragged(f"ragged{number}" for number in range(3000))
+    tokenizer.encode(" ".join(f"long{number}" for number in range(3000)))
+    assert all(0 < len(each) <= 100 for each in memos)
+    for number in range(100):
+        tokenizer.encode(f"{number} {'x' * 200}{number} {'x' * 2000}")
+        assert sum(map(len, tokenizer._chunk_ids)) <= memo.MAX_CHARACTERS
+
+
+def test_single_characters_that_are_remembered_are_bounded(
+    tokenizer: WordPieceTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skdistilbert.tokenization.normalization.MAX_CODE_POINTS", 100)
+    tokenizer.encode("".join(map(chr, range(0x4E00, 0x4F00))))
+    assert 0 < len(tokenizer._normalizer) <= 100
 
 
 def test_threads_get_the_same_ids(tokenizer: WordPieceTokenizer) -> None:
