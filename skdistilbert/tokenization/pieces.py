@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate, chain, compress, islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,7 @@ from skdistilbert.tokenization.wordpiece import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from skdistilbert.tokenization.normalization import Aligned, Normalizer
     from skdistilbert.tokenization.wordpiece import WordPiece
@@ -138,22 +138,29 @@ class ChunkPieces(Memo[PlacedPieces]):
     def _tile(self, words: list[str]) -> PlacedPieces:
         """Place the tokens of a chunk whose words follow without anything between."""
         pieces = list(map(self._of_word, words))
-        ids = tuple(chain.from_iterable(pieces))
+        ids = pieces[0] if len(pieces) == 1 else tuple(chain.from_iterable(pieces))
         n_tokens = len(ids)
         if n_tokens == len(words):
             return ids, (*map(len, words), 1), _ones_and_zero(n_tokens), _ones(n_tokens)
+        if len(words) == 1:
+            steps = (*map(self._length_of_piece, ids), 1)
+            return ids, steps, _ones_and_zero(n_tokens), _new_word(n_tokens)
         new_words = tuple(chain.from_iterable(map(_new_word, map(len, pieces))))
         return ids, (*self._lengths(words, pieces), 1), _ones_and_zero(n_tokens), new_words
 
     def _lengths(self, words: list[str], pieces: list[tuple[int, ...]]) -> list[int]:
         lengths: list[int] = []
-        of_piece = self._wordpiece.lengths.__getitem__
+        of_piece = self._length_of_piece
         for word, ids in zip(words, pieces, strict=True):
             if len(ids) == 1:  # perhaps the unknown token, which has no length of its own
                 lengths.append(len(word))
             else:
                 lengths.extend(map(of_piece, ids))
         return lengths
+
+    @cached_property
+    def _length_of_piece(self) -> Callable[[int], int]:
+        return self._wordpiece.lengths.__getitem__
 
     def _place(self, normalized: Aligned, length: int) -> PlacedPieces:
         """Place the tokens of a normalised text, anywhere in one of `length` characters."""
@@ -163,14 +170,20 @@ class ChunkPieces(Memo[PlacedPieces]):
         is_token: list[int] = []
         new_words: list[int] = []
         at = start = 0
+        of_word = self._of_word
         for word in word_pattern(text, with_spaces=True).findall(text):
             if word == " ":
                 start += 1
                 continue
-            pieces = self._of_word(word)
+            pieces = of_word(word)
             ids += pieces
-            new_words += _new_word(len(pieces))
-            for n_characters in self._lengths([word], [pieces]):
+            if len(pieces) == 1:
+                new_words.append(1)
+                lengths = [len(word)]
+            else:
+                new_words += _new_word(len(pieces))
+                lengths = self._lengths([word], [pieces])
+            for n_characters in lengths:
                 first = origins[start]
                 start += n_characters
                 if first != at:

@@ -24,6 +24,7 @@ SENTENCE_FILE = "sentence_bert_config.json"
 
 OPTIONS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 SWITCHES = ("split_special_tokens", "clean_up_tokenization_spaces")
+SIDES = ("padding_side", "truncation_side")
 BERT_MODELS = ("bert", "distilbert")
 BERT_CLASSES = ("BertTokenizer", "DistilBertTokenizer")
 # What there is of the parts that tokenizer.json can name, and the name of each option there.
@@ -84,6 +85,7 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         options = _options_of(backend, directory / TOKENIZER_FILE)
     switches = {name: config[name] for name in SWITCHES if name in config}
     _check_switches(switches, directory / CONFIG_FILE)
+    _check_sides(config, directory / CONFIG_FILE)
     if sentence.get("do_lower_case") and not options.get("do_lower_case", True):
         # sentence-transformers lowercases beforehand; None then still means not to strip accents.
         options |= {"do_lower_case": True, "strip_accents": bool(options.get("strip_accents"))}
@@ -134,6 +136,15 @@ def _check_switches(switches: Mapping[str, object], file: Path) -> None:
     for name, value in switches.items():
         if type(value) is not bool and not (value is None and name == "strip_accents"):
             raise CheckpointError(f"{file}: {name} must be true or false; got {value!r:.99}.")
+
+
+def _check_sides(config: Mapping[str, Any], file: Path) -> None:
+    for name in SIDES:
+        if config.get(name, "right") != "right":
+            raise CheckpointError(
+                f"{file}: {name} must be 'right', the side where texts are cut and padded here; "
+                f"got {config[name]!r:.99}."
+            )
 
 
 def _max_length(

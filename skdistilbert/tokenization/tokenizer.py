@@ -91,7 +91,8 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
         Raises
         ------
         CheckpointError
-            If a file is missing or malformed, or the vocabulary lacks a special token.
+            If a file is missing or malformed, the vocabulary lacks a special token, or texts are
+            to be cut or padded on the left.
         """
         location = locate_checkpoint(
             path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only

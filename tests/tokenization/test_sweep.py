@@ -23,3 +23,14 @@ def test_differences_are_counted_and_shown(capsys: pytest.CaptureFixture[str]) -
     pair.ours = WordPieceTokenizer(vocab, do_lower_case=False)
     assert sweep_tokenizer.compare([("tiny", pair, ["the", "The"])]) == 1
     assert "DIFFERS tiny (True, None, True): 'The'" in capsys.readouterr().out
+
+
+def test_differences_among_joined_texts_are_found(capsys: pytest.CaptureFixture[str]) -> None:
+    vocab = WordPieceTokenizer(VOCAB).vocab
+    pair = sweep_tokenizer.Pair(vocab, (True, None, True))
+    pair.ours = WordPieceTokenizer(vocab, do_lower_case=False)
+    texts = ["the", "The", "one", "One", "two"]
+    assert sweep_tokenizer.compare([("tiny", pair, texts)], n_joined=3) == 2
+    shown = capsys.readouterr().out
+    assert "'The'\n" in shown
+    assert "'One'\n" in shown

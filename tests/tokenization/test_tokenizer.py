@@ -322,3 +322,14 @@ def test_tokens_are_special_by_their_names_whatever_they_are_declared_as(tmp_pat
     assert tokenizer.ids_to_tokens[4] == "[MASK]"
     assert tokenizer.encode("[MASK]")[1:-1] == [4]
     assert 4 not in tokenizer.encode("[mask]")
+
+
+@pytest.mark.parametrize("name", ["padding_side", "truncation_side"])
+def test_sides_but_the_right_are_refused(tmp_path: Path, name: str) -> None:
+    shutil.copy(DATA / "distilbert-tiny" / "vocab.txt", tmp_path)
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps({name: "right"}))
+    assert WordPieceTokenizer.from_pretrained(tmp_path).vocab == VOCAB
+    config.write_text(json.dumps({name: "left"}))
+    with pytest.raises(CheckpointError, match=rf"config.json: {name} must be 'right'.*got 'left'"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
