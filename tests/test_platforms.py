@@ -45,7 +45,7 @@ import tempfile, shutil, platform, sqlite3
 
 for module, names in {
     os: "fork register_at_fork link symlink mkfifo geteuid getuid chown sched_getaffinity "
-    "O_DIRECTORY O_NOFOLLOW O_CLOEXEC fchmod killpg uname getloadavg",
+    "O_DIRECTORY O_NOFOLLOW O_CLOEXEC fchmod killpg getloadavg",
     signal: "SIGKILL SIGALRM pthread_kill pthread_sigmask setitimer",
 }.items():
     for name in names.split():

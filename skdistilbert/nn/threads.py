@@ -140,6 +140,9 @@ class _Helpers(threading.local):
     pool: ThreadPoolExecutor | None = None
     n_threads: int = 1
 
+    def forget(self) -> None:
+        self.pool, self.n_threads = None, 1
+
 
 _helpers = _Helpers()
 
@@ -176,11 +179,14 @@ def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads:
 
 def _work_with_helpers(function: Callable[[Item], None], item: Item, n_threads: int) -> None:
     with cores.up_to(n_threads) as n_cores, ThreadPoolExecutor(max(1, n_cores - 1)) as pool:
-        _helpers.pool, _helpers.n_threads = pool, n_cores
         try:
+            _helpers.pool, _helpers.n_threads = pool, n_cores
             _quietly(function, item)
         finally:
-            _helpers.pool, _helpers.n_threads = None, 1
+            try:
+                _helpers.forget()
+            finally:  # Ctrl-C may have cut the first short
+                _helpers.forget()
 
 
 def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers: int) -> None:

@@ -121,7 +121,9 @@ def test_missing_texts_are_named_or_filled(make: Maker) -> None:
     assert check_texts(make([*texts]), "empty") == ["", "a", "", "b"]
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), np.datetime64("NaT")])
+@pytest.mark.parametrize(
+    "value", [None, float("nan"), np.float32("nan"), np.datetime64("NaT", "s")]
+)
 def test_values_that_mean_missing(value: object) -> None:
     with pytest.raises(ValueError, match=r"1 of 2 texts \(row 1\) is missing"):
         check_texts(["a", value])
