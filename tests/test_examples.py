@@ -117,3 +117,26 @@ def test_similarity(tmp_path: Path) -> None:
         "I cannot remember my login details.",
         "How do I reset my password?",
     }
+
+
+def test_dask(tmp_path: Path, tiny: Path) -> None:
+    for package in ("distributed", "pandas", "pyarrow"):
+        pytest.importorskip(package)
+    done = run("embed_with_dask.py", "--model", tiny, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    pickle, embedded, best = done.stdout.splitlines()
+    assert int(pickle.split()[-2]) < 20_000
+    assert embedded == "embedded 128 requests: 32 features each, as here"
+    assert best.startswith("best: {'logisticregression__C': ")
+
+
+@pytest.mark.parametrize("name", ["embedding_map", "learning_curve", "confusion_matrix"])
+def test_plots(name: str, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pytest.importorskip("matplotlib.image")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    done = run(f"plot_{name}.py", "--model", tiny, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"wrote {name}.png" in done.stdout
+    pixels = image.imread(tmp_path / f"{name}.png")
+    assert min(pixels.shape[:2]) > 600
+    assert pixels[..., :3].std() > 0.05  # not an empty page
