@@ -56,6 +56,10 @@ TFIDF, TEACHER, RANDOM, BASELINE = (
     "66M DistilBERT, random",
 )
 FINE_TUNING = {"trainable_layers": "all", "learning_rate_init": 5e-4, "max_iter": 6}
+LOSS = (
+    "The loss in its training, by `python -m benchmarks.distil`:\n\n"
+    "![loss](bundled_model_loss.png)"
+)
 SOURCES = ("TREC", "Banking77", "WNUT17")
 TASKS = {"TREC-6": "trec", "Banking77": "banking77"}
 
@@ -71,7 +75,7 @@ def main() -> None:
             return
         speeds = texts_a_second(models, tasks["Banking77"].test_texts, options.threads)
     body = [description(options.threads), figures_table(rows), speed_table(speeds)]
-    body.append(neighbours(options.model, sentences))
+    body += [neighbours(options.model, sentences), LOSS]
     write_section("The bundled model", "\n\n".join(body))
 
 
