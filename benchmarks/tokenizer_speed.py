@@ -160,7 +160,7 @@ def show_growth(texts: list[str], ours: EngineProcess, rounds: int) -> None:
 
 def show_memory(vocab: str) -> None:
     """Show what is remembered after many words, each in a process of its own."""
-    print("\nMegabytes remembered, at most and at last, of 400,000 different chunks.\n")
+    print("\nMegabytes remembered, at most and at last, of 150,000 different chunks.\n")
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         for name in MEMORY_TEXTS:
             for offsets in (False, True):
@@ -185,7 +185,7 @@ def measure_memory(vocab: str, name: str, offsets: bool) -> tuple[int, int]:
     encode("tokenize")  # derives from the vocabulary what it needs
     rng = random.Random(0)
     tracemalloc.start()
-    for _ in range(4_000):
+    for _ in range(1_500):
         encode(MEMORY_TEXTS[name](rng))
     last, peak = tracemalloc.get_traced_memory()
     return peak, last
