@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from skdistilbert import WordPieceTokenizer, classify, load_model
 from tests.conftest import DATA
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -37,6 +38,29 @@ def test_quickstart_with_a_model_of_ones_own(tmp_path: Path, tiny: Path) -> None
     done = run("quickstart.py", "--model", tiny, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "DistilBertEmbedder" in done.stdout
+
+
+def test_a_classifier_is_trained_saved_and_read_back(tmp_path: Path, tiny: Path) -> None:
+    done = run("text_classification.py", "--model", tiny, "--output", "saved", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("accuracy on 32 requests not seen: 0.")
+    model = load_model(tmp_path / "saved")
+    tokenizer = WordPieceTokenizer.from_pretrained(tmp_path / "saved")
+    (best, second) = classify(model, tokenizer, "the postman never came", top_k=2)
+    assert {best["label"], second["label"]} < {"delivery", "billing", "account", "returns"}
+    for each in (best, second):
+        assert f"{each['label']} {each['score']:.2f}" in done.stdout.splitlines()[2]
+
+
+@pytest.mark.minilm
+def test_a_classifier_with_real_weights(tmp_path: Path, minilm: Path) -> None:
+    done = run("text_classification.py", "--model", minilm, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    accuracy, *answers = done.stdout.splitlines()
+    assert float(accuracy.split()[-1]) > 0.8
+    best = [line.split()[0] for line in answers[1::2]]
+    assert best == ["delivery", "billing", "account", "returns"]
+    assert list(tmp_path.iterdir()) == []
 
 
 # A checkpoint of random weights, and one that the script names.
