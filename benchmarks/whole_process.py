@@ -2,7 +2,7 @@
 
     python -m benchmarks.whole_process [--texts FILE] [--rounds 7] [--n-memory 10000 100000]
 
-Cold start is a fresh ``python -c`` that imports, loads a 66M model and embeds one sentence; engines
+Cold start is a fresh ``python -c`` that imports, loads a 66M model and embeds a sentence; engines
 take turns. Memory is that of a process that embeds many texts, sampled every few milliseconds
 (Linux only), with one layer of the 66M model: each layer needs the same. The share of the matrix
 products is the time of these alone, in the shapes and on the one thread of a forward pass, divided

@@ -6,6 +6,7 @@ Hidden states stand one token a column, `(dim, n_tokens)`: BLAS is 5 to 25 % fas
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,14 +26,27 @@ def linear(x: Array, weights: Linear) -> Array:
 
 def layer_norm(x: Array, weights: LayerNorm) -> Array:
     """Layer normalisation of each column (dim, n_tokens), in place."""
-    mean = np.full(len(x), 1 / len(x), x.dtype)
-    x -= mean @ x
-    variance = mean @ (x * x)
+    x -= _mean(x)
+    variance = _mean(x * x)
     variance += weights.eps
     x /= np.sqrt(variance, out=variance)
     x *= weights.weight[:, None]
     x += weights.bias[:, None]
     return x
+
+
+def _mean(x: Array) -> Array:
+    """Mean of each column (dim, n_tokens): products of BLAS, faster than a sum of NumPy.
+
+    Summed in blocks, which rounds less, and as shares of a power of two, which is exact and keeps
+    sums from overflowing.
+    """
+    n_blocks = math.gcd(len(x), 8)
+    share = 0.5 ** len(x).bit_length()
+    shares = np.full(len(x) // n_blocks, share, x.dtype)
+    mean: Array = np.add.reduce(shares @ x.reshape(n_blocks, -1, x.shape[1]), axis=0)
+    mean /= share * len(x)
+    return mean
 
 
 def softmax(x: Array, axis: int = -1) -> Array:

@@ -64,12 +64,22 @@ def test_each_tensor_at_each_scale(theirs: Any) -> None:  # noqa: ANN401
                 finite = np.isfinite(expected)
                 where = f"{what} with {name} times {scale}"
                 assert np.isfinite(got[finite]).all(), where
-                if scale not in OTHERWISE_ROUNDED and finite.any():
+                if not decided_by_rounding(name, scale) and finite.any():
                     atol = 1e-4 * np.abs(expected[finite]).max()
-                    np.testing.assert_allclose(got[finite], expected[finite], 1e-4, atol, where)
+                    np.testing.assert_allclose(
+                        got[finite], expected[finite], 1e-4, atol, err_msg=where
+                    )
                     compared += 1
         parameter.data.copy_(before)
     assert compared > 100
+
+
+def decided_by_rounding(name: str, scale: float) -> bool:
+    """Tell whether rounding alone decides the result, which is another's then."""
+    # All keys have this bias, so the softmax takes it away: beside a huge one nothing is left of
+    # the keys but how they were rounded.
+    huge_in_all_keys = name.endswith("k_lin.bias") and scale > 1
+    return scale in OTHERWISE_ROUNDED or huge_in_all_keys
 
 
 def outputs(theirs: Any) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:  # noqa: ANN401
