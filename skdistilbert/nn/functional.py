@@ -29,24 +29,29 @@ def layer_norm(x: Array, weights: LayerNorm) -> Array:
     x -= _mean(x)
     variance = _mean(x * x)
     variance += weights.eps
-    x /= np.sqrt(variance, out=variance)
+    x *= 1 / np.sqrt(variance)
     x *= weights.weight[:, None]
     x += weights.bias[:, None]
     return x
 
 
 def _mean(x: Array) -> Array:
-    """Mean of each column (dim, n_tokens): products of BLAS, faster than a sum of NumPy.
-
-    Summed in blocks, which rounds less, and as shares of a power of two, which is exact and keeps
-    sums from overflowing.
-    """
-    n_blocks = math.gcd(len(x), 8)
-    share = 0.5 ** len(x).bit_length()
-    shares = np.full(len(x) // n_blocks, share, x.dtype)
-    mean: Array = np.add.reduce(shares @ x.reshape(n_blocks, -1, x.shape[1]), axis=0)
-    mean /= share * len(x)
+    """Mean of each column (dim, n_tokens)."""
+    mean: Array = _sum(x) / len(x)
+    if not np.isfinite(mean).all():  # perhaps the sum alone was too large for float32
+        exact_share = 0.5 ** len(x).bit_length()
+        mean = _sum(x * exact_share) / (exact_share * len(x))
     return mean
+
+
+def _sum(x: Array) -> Array:
+    """Sum of each column, in eight parts: that rounds less than one after the other.
+
+    And unlike a product of BLAS it does not depend on where in the batch a column stands.
+    """
+    in_parts = x.reshape(math.gcd(len(x), 8), -1, x.shape[1])
+    total: Array = np.add.reduce(np.add.reduce(in_parts, axis=0), axis=0)
+    return total
 
 
 def softmax(x: Array, axis: int = -1) -> Array:
