@@ -16,6 +16,8 @@ import argparse
 import re
 import tempfile
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +39,8 @@ from skdistilbert import WordPieceTokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from benchmarks.measuring import Engine, Measurement
+    from benchmarks.cases import Size
+    from benchmarks.measuring import Engine, EngineProcess, Measurement
 
 OURS = "skdistilbert"
 PEERS: dict[str, Callable[[str], Engine]] = {
@@ -53,9 +56,12 @@ def main() -> None:
     options = parse_arguments()
     results = {}
     with tempfile.TemporaryDirectory() as directory:
-        for case, checkpoint in cases(options, Path(directory)):
-            results[case] = measure(case, checkpoint, options.threads, options.rounds)
-            print(" | ".join(row(case, results[case])), flush=True)
+        for (size, peers), group in groupby(cases(options), key=attrgetter("size", "peers")):
+            checkpoint = prepare(size, Path(directory) / size)
+            with engine_processes(makers(checkpoint, peers), options.threads) as engines:
+                for case in group:
+                    results[case] = measure(case, engines, options.rounds)
+                    print(" | ".join(row(case, results[case])), flush=True)
     if not options.only:
         title = f"Speed of the network, {options.threads} threads"
         chart = RESULTS.with_name(f"network_speed_{options.threads}.png")
@@ -68,29 +74,26 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--texts", type=Path, help="a file with a text a line")
     parser.add_argument("--n-texts", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5, help="of short cases; of long ones 3")
+    parser.add_argument("--rounds", type=int, default=5, help="of long cases half as many")
     parser.add_argument("--only", help="an expression: the cases it finds, with no report")
     return parser.parse_args()
 
 
-def cases(options: argparse.Namespace, directory: Path) -> Iterator[tuple[Case, Path]]:
-    """Give the cases that are wanted, each with the checkpoint it runs on."""
+def cases(options: argparse.Namespace) -> Iterator[Case]:
+    """Give the cases that are wanted, those of one size together."""
     texts = read_texts(options.texts, options.n_texts)
-    vocab = find_minilm() / "vocab.txt"
-    tokenizer = WordPieceTokenizer(vocab)
+    tokenizer = WordPieceTokenizer(find_minilm() / "vocab.txt")
     input_ids = [tokenizer.encode(text, max_length=512, truncation=True) for text in texts]
-    checkpoints: dict[str, Path] = {}
     for case in [*fixed_cases(), *corpus_cases(input_ids), text_case(texts)]:
-        if not re.search(options.only or "", f"{case.size}, {case.name}"):
-            continue
-        if case.size not in checkpoints:
-            checkpoints[case.size] = prepare(case.size, directory / case.size, vocab)
-        yield case, checkpoints[case.size]
+        if re.search(options.only or "", f"{case.size}, {case.name}"):
+            yield case
 
 
-def prepare(size: str, directory: Path, vocab: Path) -> Path:
+def prepare(size: Size, directory: Path) -> Path:
     """Write the checkpoint and the fused graph, and see that it is fused."""
-    write_checkpoint(directory, vocab, **SIZES[size])
+    if directory.exists():
+        return directory
+    write_checkpoint(directory, find_minilm() / "vocab.txt", **SIZES[size])
     operators = export_onnx(directory)
     print(f"{size}, fused by ONNX Runtime: { ({name: operators[name] for name in FUSED}) }")
     if not all(operators[name] for name in FUSED):
@@ -98,14 +101,14 @@ def prepare(size: str, directory: Path, vocab: Path) -> Path:
     return directory
 
 
-def measure(case: Case, checkpoint: Path, n_threads: int, rounds: int) -> dict[str, Measurement]:
-    makers = {OURS: partial(Ours, str(checkpoint))}
-    works = {OURS: case.ours}
-    for name in case.peers:
-        makers[name] = partial(PEERS[name], str(checkpoint))
-        works[name] = case.theirs
-    with engine_processes(makers, n_threads) as engines:
-        return alternate(engines, works, min(rounds, 3) if case.is_long else rounds)
+def makers(checkpoint: Path, peers: Sequence[str]) -> dict[str, Callable[[], Engine]]:
+    engines = {OURS: Ours} | {name: PEERS[name] for name in peers}
+    return {name: partial(engine, str(checkpoint)) for name, engine in engines.items()}
+
+
+def measure(case: Case, engines: dict[str, EngineProcess], rounds: int) -> dict[str, Measurement]:
+    works = dict.fromkeys(engines, case.theirs) | {OURS: case.ours}
+    return alternate(engines, works, max(1, rounds // 2) if case.is_long else rounds)
 
 
 def row(case: Case, measured: dict[str, Measurement]) -> list[str]:
@@ -127,7 +130,10 @@ def report(
 ) -> str:
     header = ["case", "skdistilbert", *(f"{name} / ours" for name in PEERS)]
     rows = [row(case, measured) for case, measured in results.items()]
-    command = f"python -m benchmarks.network_speed --threads {options.threads}"
+    command = (
+        f"python -m benchmarks.network_speed --threads {options.threads} "
+        f"--n-texts {options.n_texts} --rounds {options.rounds}"
+    )
     return "\n\n".join(
         (
             f"`{command}`: time of the peer divided by ours, medians of alternated rounds.",
