@@ -39,7 +39,7 @@ class EngineProcess:
     def __init__(self, make_engine: Callable[[], Engine], n_threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        # Not a daemon: in these libraries keep to one thread, as in pools of processes.
+        # Not a daemon: skdistilbert keeps to one thread there, as in a pool of processes.
         self._process = context.Process(target=_serve, args=(make_engine, theirs))
         with _environment({name: str(n_threads) for name in THREAD_VARIABLES}):
             self._process.start()

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.models.inputs import check_ragged
-from skdistilbert.nn.inference import pooled_features
 from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.encoding import (
     check_max_length,
@@ -190,12 +188,5 @@ def pool_texts(
     for rows, input_ids in encode_noting_truncation(
         tokenizer, texts, plan.max_length, truncated, plan.prompt
     ):
-        pooled[rows] = pooled_features(
-            model.encoder,
-            check_ragged(input_ids, model.config),
-            plan.poolings,
-            n_threads,
-            layers=plan.layers,
-            n_skipped=plan.n_skipped,
-        )
+        pooled[rows] = plan.pool(model, input_ids, n_threads)
     return pooled, truncated

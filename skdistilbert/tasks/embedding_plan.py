@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 import numpy as np
 
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.models.inputs import check_ragged
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
+from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.encoding import check_max_length
 from skdistilbert.tokenization.truncation import check_stride
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.sentence_modules import DenseFiles
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.windows import Windows
     from skdistilbert.tokenization import WordPieceTokenizer
 
     FloatArray = NDArray[np.float32]
@@ -65,6 +68,24 @@ class EmbeddingPlan(NamedTuple):
     def pooling_key(self) -> tuple[object, ...]:
         """All that pooled states depend on besides text and checkpoint: what is not `after`."""
         return self._replace(after=(), n_features=0)
+
+    def pool(
+        self,
+        model: DistilBertModel,
+        input_ids: Sequence[Sequence[int]],
+        n_threads: int | None,
+        windows: Windows | None = None,
+    ) -> FloatArray:
+        """Pool the hidden states of each text or window: (n_texts, n_poolings * dim)."""
+        return pooled_features(
+            model.encoder,
+            check_ragged(input_ids, model.config),
+            self.poolings,
+            n_threads,
+            layers=self.layers,
+            n_skipped=self.n_skipped,
+            windows=windows,
+        )
 
     def after_pooling(self, pooled: FloatArray) -> FloatArray:
         """Apply Dense and Normalize in their order, then cut: (n_texts, n_features)."""

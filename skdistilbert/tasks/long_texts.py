@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.models.inputs import check_ragged
-from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.windows import Windows, add_windows, no_features
 from skdistilbert.tasks.encoding import TEXTS_AT_A_TIME, with_prompt
 from skdistilbert.tokenization.truncation import windows
@@ -37,15 +35,7 @@ def pool_windows(
     while some := list(islice(stream, TEXTS_AT_A_TIME)):
         input_ids = [ids for ids, _ in some]
         places = Windows(*np.array([place for _, place in some]).T)
-        pooled = pooled_features(
-            model.encoder,
-            check_ragged(input_ids, model.config),
-            plan.poolings,
-            n_threads,
-            layers=plan.layers,
-            n_skipped=plan.n_skipped,
-            windows=places,
-        )
+        pooled = plan.pool(model, input_ids, n_threads, places)
         add_windows(
             features, pooled.reshape(len(some), *features.shape[1:]), places, plan.poolings
         )
