@@ -142,7 +142,7 @@ class SentenceTransformers:
 
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
         transformer = Transformer(directory)
-        pooling = Pooling(transformer.get_word_embedding_dimension(), pooling_mode="mean")
+        pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
         self.model = SentenceTransformer(modules=[transformer, pooling], device="cpu")
 
     def run(self, work: Work) -> None:
