@@ -151,14 +151,12 @@ def draw(results: dict[Case, dict[str, Measurement]], path: Path, title: str) ->
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
+    peers: Sequence[str] = [name for name in PEERS if name != "sentence-transformers"]
+    results = {case: measured for case, measured in results.items() if peers[0] in measured}
     figure, axes = plt.subplots(figsize=(9, 0.36 * len(results) + 1.5), layout="constrained")
     labels = [f"{case.size}, {case.name}" for case in results]
-    peers: Sequence[str] = [name for name in PEERS if name != "sentence-transformers"]
     for shift, name in zip((-0.2, 0.2), peers, strict=True):
-        ratios = [
-            measured[name].median / measured[OURS].median if name in measured else 0
-            for measured in results.values()
-        ]
+        ratios = [measured[name].median / measured[OURS].median for measured in results.values()]
         axes.barh([index + shift for index in range(len(ratios))], ratios, 0.38, label=name)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_yticks(range(len(labels)), labels)
