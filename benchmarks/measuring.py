@@ -118,14 +118,18 @@ class Measurement:
 
 
 def alternate(
-    engines: Mapping[str, EngineProcess], works: Mapping[str, Any], rounds: int
+    engines: Mapping[str, EngineProcess],
+    works: Mapping[str, Any],
+    rounds: int,
+    *,
+    warm_up: bool = True,
 ) -> dict[str, Measurement]:
     """Time each engine on its form of the same work, turn by turn, after one round of warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in engines}
-    for turn in range(rounds + 1):
+    for turn in range(warm_up + rounds):
         for name, engine in engines.items():
             elapsed = engine.seconds(works[name])
-            if turn > 0:
+            if turn >= warm_up:
                 seconds[name].append(elapsed)
     return {name: Measurement(values) for name, values in seconds.items()}
 

@@ -2,66 +2,46 @@
 
     python -m benchmarks.whole_process [--texts FILE] [--rounds 7] [--n-memory 10000 100000]
 
-Cold start is a fresh ``python -c`` that imports, loads a 66M model and embeds a sentence; engines
-take turns. Memory is that of a process that embeds many texts, sampled every few milliseconds
-(Linux only), with one layer of the 66M model: each layer needs the same. The share of the matrix
-products is the time of these alone, in the shapes and on the one thread of a forward pass, divided
-by that of the whole pass. Needs the extra ``benchmark``; the section goes to RESULTS.md.
+Cold start is a fresh `python -c` that imports, loads a 66M model and embeds a sentence; engines
+take turns. Weights that are mapped are read from the file when they are first used, so that a part
+of loading falls into embedding. Memory is that of a process that embeds many texts, sampled every
+few milliseconds (Linux only), with one layer of the 66M model: each layer needs the same. The
+share of the matrix products is the time of these alone, in the shapes and on the one thread of a
+forward pass, divided by that of the whole pass. The tokenizers give lists of ids; ours works on
+one thread.
+
+Run from the project's root, with the extra ``benchmark``; the section goes to RESULTS.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
-import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks import tokenizer_engines
 from benchmarks.cases import SIZES
+from benchmarks.cold_start import SENTENCE, cold_start, imports
 from benchmarks.corpora import read_texts
-from benchmarks.engines import FUSED_ONNX_FILE, export_onnx, write_checkpoint
+from benchmarks.engines import export_onnx, write_checkpoint
 from benchmarks.fine_tuning_tasks import find_minilm
-from benchmarks.measuring import EngineProcess
+from benchmarks.measuring import EngineProcess, alternate, engine_processes
 from benchmarks.results import machine, table, write_section
 from skdistilbert import DistilBertEmbedder, WordPieceTokenizer, embed, load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-SENTENCE = "Where is my parcel?"
-COLD_STARTS = {
-    "skdistilbert": """
-from skdistilbert import WordPieceTokenizer, embed, load_model
-embed(load_model({0!r}), WordPieceTokenizer.from_pretrained({0!r}), {1!r})
-""",
-    "skdistilbert, DistilBertEmbedder": """
-from skdistilbert import DistilBertEmbedder
-DistilBertEmbedder({0!r}).fit_transform([{1!r}])
-""",
-    "torch": """
-import torch
-from transformers import AutoModel, AutoTokenizer
-model, tokenizer = AutoModel.from_pretrained({0!r}), AutoTokenizer.from_pretrained({0!r})
-with torch.inference_mode():
-    model(**tokenizer({1!r}, return_tensors="pt"))
-""",
-    "ONNX Runtime": """
-import numpy as np, onnxruntime
-from tokenizers import Tokenizer
-session = onnxruntime.InferenceSession({0!r} + "/" + {2!r}, providers=["CPUExecutionProvider"])
-encoding = Tokenizer.from_file({0!r} + "/tokenizer.json").encode({1!r})
-ids = {{"input_ids": encoding.ids, "attention_mask": encoding.attention_mask}}
-types = {{"tensor(int32)": np.int32, "tensor(int64)": np.int64}}
-session.run(None, {{x.name: np.array([ids[x.name]], types[x.type]) for x in session.get_inputs()}})
-""",
-}
+    from benchmarks.measuring import Engine
+
+SHORT = 8  # words, so that very many texts are embedded in minutes
 PACKAGES = ("numpy", "scikit-learn", "torch", "transformers", "onnxruntime", "tokenizers")
 
 
@@ -73,52 +53,49 @@ def main() -> None:
         write_checkpoint(base, vocab, **SIZES["base"])
         write_checkpoint(one_layer, vocab, n_layers=1)
         export_onnx(base)
+        texts = read_texts(options.texts, options.n_texts)
         sections = [
-            cold_start(base, options.rounds),
+            shown(
+                f"Cold start to the first embedding, medians of {options.rounds}:",
+                cold_start(base, options.rounds),
+                imports(options.rounds),
+            ),
             memory(one_layer, options),
             share_of_products(base, options.rounds),
-            growth(base, read_texts(options.texts, 1000)),
+            growth(base, texts),
+            tokenizer(base, texts, options.rounds),
         ]
-    write_section("Whole processes", "\n\n".join([__doc__.split("\n\n")[2], *sections]))
+    command = "python -m benchmarks.whole_process "
+    command += f"--n-texts {options.n_texts} --rounds {options.rounds}"
+    measured_on = machine(PACKAGES, 2)
+    write_section(
+        "Whole processes",
+        "\n\n".join([f"`{command}`.", __doc__.split("\n\n")[2], measured_on, *sections]),
+    )
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--texts", type=Path, help="a file with a text a line")
+    parser.add_argument("--n-texts", type=int, default=1000, help="for growth and tokenizer")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--n-memory", type=int, nargs="+", default=[10_000, 100_000])
-    return parser.parse_args()
-
-
-def cold_start(base: Path, rounds: int) -> str:
-    seconds: dict[str, list[float]] = {name: [] for name in COLD_STARTS}
-    for turn in range(rounds + 1):
-        for name, code in COLD_STARTS.items():
-            elapsed = run_alone(code.format(str(base), SENTENCE, FUSED_ONNX_FILE))
-            if turn > 0:  # the first fills the caches of the disk
-                seconds[name].append(elapsed)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    ours = medians["skdistilbert"]
-    rows = [[name, f"{median:.2f} s", f"{median / ours:.2f}"] for name, median in medians.items()]
-    return shown(
-        f"{machine(PACKAGES, 2)}\n\nCold start to the first embedding, medians of {rounds}:",
-        table(["engine", "seconds", "divided by ours"], rows),
+    parser.add_argument("--n-memory", type=int, nargs="*", default=[10_000], help="whole texts")
+    parser.add_argument(
+        "--n-short", type=int, nargs="*", default=[10_000, 100_000], help=f"of {SHORT} words"
     )
-
-
-def run_alone(code: str) -> float:
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-    return time.perf_counter() - start
+    return parser.parse_args()
 
 
 def memory(one_layer: Path, options: argparse.Namespace) -> str:
     texts = read_texts(options.texts, 2000)
+    short = [" ".join(text.split()[:SHORT]) for text in texts]
+    works = [(f"{n_texts:,}", texts, n_texts) for n_texts in options.n_memory]
+    works += [(f"{n_texts:,} of {SHORT} words", short, n_texts) for n_texts in options.n_short]
     rows = []
-    for n_texts in options.n_memory:
+    for name, different, n_texts in works:
         with EngineProcess(partial(PeakMemory, str(one_layer)), n_threads=2) as process:
-            megabytes = process.seconds((texts, n_texts))
-        rows.append([f"{n_texts:,}", f"{megabytes:.0f} MB"])
+            megabytes = process.seconds((different, n_texts))
+        rows.append([name, f"{megabytes:.0f} MB (goal 150)"])
     return shown(
         "Peak memory above the weights, the texts and the result:",
         table(["texts", "peak"], rows),
@@ -168,7 +145,7 @@ def share_of_products(base: Path, rounds: int) -> str:
     share = seconds["products"] / seconds["whole"]
     return shown(
         "Share of the matrix products in a forward pass, base, 8 x 128 tokens, one thread: "
-        f"{seconds['products']:.3f} of {seconds['whole']:.3f} s, **{share:.2f}**."
+        f"{seconds['products']:.3f} of {seconds['whole']:.3f} s, **{share:.2f}** (goal 0.90)."
     )
 
 
@@ -201,13 +178,13 @@ class ForwardPass:
 
 
 def growth(base: Path, texts: Sequence[str]) -> str:
-    """Time of the first 125, 250, 500 and 1000 texts, a token."""
+    """Time of an eighth, a quarter, a half and all of the texts, a token."""
     tokenizer = WordPieceTokenizer.from_pretrained(base)
     n_tokens = [len(tokenizer.encode(text, max_length=512, truncation=True)) for text in texts]
     rows = []
     with EngineProcess(partial(Embedding, str(base)), n_threads=2) as process:
         process.seconds(texts[:100])
-        for n_texts in (125, 250, 500, 1000):
+        for n_texts in (len(texts) // share for share in (8, 4, 2, 1)):
             microseconds = process.seconds(texts[:n_texts]) * 1e6 / sum(n_tokens[:n_texts])
             rows.append([f"{n_texts:,}", f"{microseconds:.0f} us"])
     return shown("Time a token, 2 threads, base:", table(["texts", "time a token"], rows))
@@ -222,6 +199,38 @@ class Embedding:
 
     def run(self, texts: Sequence[str]) -> None:
         embed(self.model, self.tokenizer, texts, "mean")
+
+
+def tokenizer(base: Path, texts: Sequence[str], rounds: int) -> str:
+    """Texts a second of the tokenizers, and the share of ours in embedding."""
+    vocab = str(base / "vocab.txt")
+    makers: dict[str, Callable[[], Engine]] = {
+        "skdistilbert": partial(tokenizer_engines.Ours, vocab),
+        "tokenizers, 2 threads": partial(tokenizer_engines.Rust, vocab, 2),
+        "tokenizers, 1 thread": partial(tokenizer_engines.Rust, vocab, 1),
+    }
+    ids = tokenizer_engines.Work(texts, "ids")
+    works = {
+        "each word seen for the first time": replace(ids, first_sight=True),
+        "the same texts again": ids,
+        "again, a call a text": replace(ids, one_by_one=True),
+    }
+    rows, seconds = [], {}
+    with engine_processes(makers, 2) as engines:
+        for name, work in works.items():
+            measured = alternate(engines, dict.fromkeys(engines, work), rounds)
+            ours, *others = (measurement.median for measurement in measured.values())
+            seconds[name] = ours
+            cells = (f"{len(texts) / other:,.0f} ({other / ours:.1f})" for other in others)
+            rows.append([name, f"{len(texts) / ours:,.0f}", *cells])
+    with EngineProcess(partial(Embedding, str(base)), n_threads=2) as process:
+        whole = process.seconds(texts)
+    share = seconds["each word seen for the first time"] / whole
+    return shown(
+        f"Texts a second of the tokenizers, {len(texts):,} texts (time divided by ours):",
+        table(["", *makers], rows),
+        f"At first sight, the tokenizer takes {share:.2%} of the time to embed them (base).",
+    )
 
 
 def shown(*parts: str) -> str:
