@@ -16,7 +16,9 @@ SCRIPTS = (
     ("benchmarks.network_speed", "--threads", "2"),
     ("benchmarks.network_speed", "--threads", "1"),
     ("benchmarks.whole_process",),
+    ("benchmarks.limits",),
 )
+ON_TEXTS = ("benchmarks.network_speed", "benchmarks.whole_process")
 
 
 def main() -> None:
@@ -25,10 +27,11 @@ def main() -> None:
     parser.add_argument("--n-texts", default="1000")
     parser.add_argument("--rounds", default="5")
     options = parser.parse_args()
-    common = ["--n-texts", options.n_texts, "--rounds", options.rounds]
-    common += ["--texts", options.texts] if options.texts else []
-    for script in SCRIPTS:
-        command = [sys.executable, "-m", *script, *common]
+    texts = ["--n-texts", options.n_texts]
+    texts += ["--texts", options.texts] if options.texts else []
+    for script, *arguments in SCRIPTS:
+        command = [sys.executable, "-m", script, *arguments, "--rounds", options.rounds]
+        command += texts if script in ON_TEXTS else []
         print(*command[1:], flush=True)
         subprocess.run(command, check=True)
 

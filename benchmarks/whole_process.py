@@ -16,7 +16,6 @@ Run from the project's root, with the extra ``benchmark``; the section goes to R
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 import threading
 from dataclasses import replace
@@ -30,8 +29,9 @@ from benchmarks import tokenizer_engines
 from benchmarks.cases import SIZES
 from benchmarks.cold_start import SENTENCE, cold_start, imports
 from benchmarks.corpora import read_texts
-from benchmarks.engines import export_onnx, write_checkpoint
+from benchmarks.engines import Ours, Padded, Work, export_onnx, write_checkpoint
 from benchmarks.fine_tuning_tasks import find_minilm
+from benchmarks.floors import Products, Shared
 from benchmarks.measuring import EngineProcess, alternate, engine_processes
 from benchmarks.results import machine, table, write_section
 from skdistilbert import DistilBertEmbedder, WordPieceTokenizer, embed, load_model
@@ -135,46 +135,21 @@ def anonymous_megabytes() -> float:
 
 
 def share_of_products(base: Path, rounds: int) -> str:
-    with EngineProcess(partial(ForwardPass, str(base)), n_threads=1) as process:
-        works = ("whole", "products")
-        for work in works:
-            process.seconds(work)
-        seconds = {
-            work: statistics.median(process.seconds(work) for _ in range(rounds)) for work in works
-        }
-    share = seconds["products"] / seconds["whole"]
+    """Time the forward pass on 8 x 128 tokens, and its matrix products alone."""
+    makers: dict[str, Callable[[], Engine]] = {
+        "whole": partial(Ours, str(base)),
+        "products": partial(Products, str(base), 1),
+    }
+    ids = np.random.default_rng(0).integers(1000, 30000, (8, 128))
+    all_of_it = Work("states", [Padded(ids, np.ones_like(ids))])
+    with engine_processes(makers, 1) as engines:
+        works = {"whole": all_of_it, "products": Shared(8, 128)}
+        measured = alternate(engines, works, rounds)
+    whole, products = (measurement.median for measurement in measured.values())
     return shown(
         "Share of the matrix products in a forward pass, base, 8 x 128 tokens, one thread: "
-        f"{seconds['products']:.3f} of {seconds['whole']:.3f} s, **{share:.2f}** (goal 0.90)."
+        f"{products:.3f} of {whole:.3f} s, **{products / whole:.2f}** (goal 0.90)."
     )
-
-
-class ForwardPass:
-    """The forward pass on 8 x 128 tokens, or its matrix products alone."""
-
-    def __init__(self, directory: str) -> None:
-        self.model = load_model(directory)
-        self.ids = np.random.default_rng(0).integers(1000, 30000, (8, 128))
-        config = self.model.config
-        heads = (8, config.n_heads, config.dim // config.n_heads, 128)
-        self.queries = np.ones(heads, np.float32)
-        self.scores = np.ones((8, config.n_heads, 128, 128), np.float32)
-        self.narrow = np.ones((config.dim, 8 * 128), np.float32)
-        self.wide = np.ones((config.hidden_dim, 8 * 128), np.float32)
-
-    def run(self, work: str) -> None:
-        if work == "whole":
-            self.model(self.ids)
-            return
-        for layer in self.model.encoder.layers:
-            for linear in (layer.qkv_lin, layer.out_lin, layer.lin1):
-                linear.weight @ self.narrow
-            layer.lin2.weight @ self.wide
-            for text in range(8):
-                np.matmul(
-                    self.queries[text].swapaxes(-1, -2), self.queries[text], out=self.scores[text]
-                )
-                self.queries[text] @ self.scores[text]
 
 
 def growth(base: Path, texts: Sequence[str]) -> str:
