@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 import transformers
-from resources import peak_memory
+
+from benchmarks.resources import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,21 +43,26 @@ class Classifier(torch.nn.Module):
         self.dropout = torch.nn.Dropout(0.2)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.of_features(self.features(input_ids, attention_mask))
+
+    def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask[..., None]
-        return self.of_pooled((hidden * mask).sum(1) / mask.sum(1))
+        return (hidden * mask).sum(1) / mask.sum(1)
 
-    def of_pooled(self, pooled: Tensor) -> Tensor:
+    def of_features(self, pooled: Tensor) -> Tensor:
         return self.classifier(self.dropout(torch.relu(self.pre_classifier(pooled))))
 
 
 class Tagger(Classifier):
     """An encoder, and DistilBERT's token-classification head on each token."""
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
-        logits = torch.nn.functional.dropout(hidden, 0.1, self.training)
-        return self.classifier(logits)[attention_mask.bool()]  # (n_tokens, num_labels)
+        return hidden[attention_mask.bool()]  # (n_tokens, dim)
+
+    def of_features(self, hidden: Tensor) -> Tensor:
+        return self.classifier(torch.nn.functional.dropout(hidden, 0.1, self.training))
 
 
 def freeze(model: Classifier, layers: int | str) -> None:
@@ -130,14 +136,14 @@ def batches_of(
     """Give the function from rows to logits; features of a frozen encoder are computed once."""
     if layers != 0:
         return lambda rows: model(*padded([texts[row] for row in rows]))
-    pooled = torch.empty(len(texts), model.encoder.config.hidden_size)
+    features: dict[int, Tensor] = {}
     model.eval()
     with torch.no_grad():
         for rows in np.array_split(np.argsort([-len(ids) for ids in texts]), len(texts) // 32 + 1):
-            ids, mask = padded([texts[row] for row in rows])
-            hidden = model.encoder(ids, attention_mask=mask).last_hidden_state
-            pooled[rows] = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-    return lambda rows: model.of_pooled(pooled[rows])
+            lengths = [len(texts[row]) if isinstance(model, Tagger) else 1 for row in rows]
+            of_rows = model.features(*padded([texts[row] for row in rows])).split(lengths)
+            features |= zip(rows, of_rows, strict=True)
+    return lambda rows: model.of_features(torch.cat([features[row] for row in rows]))
 
 
 def adamw(model: torch.nn.Module, learning_rate: float, weight_decay: float) -> Any:  # noqa: ANN401
