@@ -17,6 +17,7 @@ SCRIPTS = (
     ("benchmarks.network_speed", "--threads", "1"),
     ("benchmarks.whole_process",),
     ("benchmarks.limits",),
+    ("benchmarks.roads",),
 )
 ON_TEXTS = ("benchmarks.network_speed", "benchmarks.whole_process")
 
