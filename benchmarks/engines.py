@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,6 +49,11 @@ class Work:
     batches: Sequence[Padded] = ()  # for engines that pad
     input_ids: Sequence[Sequence[int]] = ()  # for ours
     texts: Sequence[str] = ()
+
+    def beginning(self) -> Work:
+        """Give a little of it."""
+        few = {"batches": self.batches[:1], "input_ids": self.input_ids[:32]}
+        return replace(self, **few, texts=self.texts[:32])
 
 
 class Ours:

@@ -121,16 +121,15 @@ def alternate(
     engines: Mapping[str, EngineProcess],
     works: Mapping[str, Any],
     rounds: int,
-    *,
-    warm_up: bool = True,
+    warm_up: Mapping[str, Any] | None = None,
 ) -> dict[str, Measurement]:
-    """Time each engine on its form of the same work, turn by turn, after one round of warm-up."""
+    """Time each engine on its form of the same work, turn by turn, after a round of warm-up."""
+    for name, work in (warm_up or works).items():
+        engines[name].seconds(work)
     seconds: dict[str, list[float]] = {name: [] for name in engines}
-    for turn in range(warm_up + rounds):
+    for _ in range(rounds):
         for name, engine in engines.items():
-            elapsed = engine.seconds(works[name])
-            if turn >= warm_up:
-                seconds[name].append(elapsed)
+            seconds[name].append(engine.seconds(works[name]))
     return {name: Measurement(values) for name, values in seconds.items()}
 
 

@@ -110,7 +110,8 @@ def measure(case: Case, engines: dict[str, EngineProcess], rounds: int) -> dict[
     works = dict.fromkeys(engines, case.theirs) | {OURS: case.ours}
     if not case.is_long:
         return alternate(engines, works, rounds)
-    return alternate(engines, works, max(1, rounds // 2), warm_up=False)  # it lasts many batches
+    beginnings = {name: work.beginning() for name, work in works.items()}
+    return alternate(engines, works, max(1, rounds // 2), beginnings)
 
 
 def row(case: Case, measured: dict[str, Measurement], n_threads: int) -> list[str]:
