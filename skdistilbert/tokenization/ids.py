@@ -30,19 +30,22 @@ SAMPLE = 20
 class IdsEncoder(TokenizerState):
     """The part of the tokenizer that gives ids and nothing else."""
 
-    def _ids_of_text(self, text: str) -> list[int]:
+    def _ids_of_text(self, text: str, before: tuple[int, ...] = ()) -> list[int]:
+        """Give the ids of a text, after others."""
         if not isinstance(text, str):
             raise not_a_string(text)
-        if not self._finder.may_find(text):
-            return self._chunk_ids.of_text(text)
-        ids: list[int] = []
-        for start, stop, token, normalized in self._finder.segments(text):
+        ids = [*before]
+        finder = self._finder
+        if finder.first_character not in text or not finder.may_find(text):
+            self._chunk_ids.extend(ids, text)
+            return ids
+        for start, stop, token, normalized in finder.segments(text):
             if token:
                 ids.append(token.id)
             elif normalized:
                 ids += self._chunk_ids.of_normalized(normalized.text)
             else:
-                ids += self._chunk_ids.of_text(text[start:stop])
+                self._chunk_ids.extend(ids, text[start:stop])
         return ids
 
     def _learnt(self, texts: Iterable[str]) -> Iterator[str]:
@@ -91,12 +94,13 @@ class IdsEncoder(TokenizerState):
             If it holds a lone surrogate, or no `max_length` is known for what is asked, or it is
             too small for [CLS] and [SEP].
         """
-        ids = self._ids_of_text(text)
+        before = (self.cls_token_id,) if add_special_tokens else ()
+        ids = self._ids_of_text(text, before)
         if truncation:
             check_truncation(truncation, n_texts=1)
-            del ids[self._room(max_length, 2 * add_special_tokens) :]
+            del ids[self._room(max_length, 2 * len(before)) + len(before) :]
         if add_special_tokens:
-            ids = [self.cls_token_id, *ids, self.sep_token_id]
+            ids.append(self.sep_token_id)
         if padding and check_padding(padding) == "max_length":
             ids += [self.pad_token_id] * (self._max_length(max_length) - len(ids))
         return ids
@@ -169,22 +173,22 @@ class IdsEncoder(TokenizerState):
         TypeError, ValueError
             If a text is not a string or holds a lone surrogate; the message gives its row.
         """
-        before, after = [], []
-        if add_special_tokens:
-            before, after = [self.cls_token_id], [self.sep_token_id]
-        room = float("inf")
+        before = (self.cls_token_id,) if add_special_tokens else ()
+        longest = float("inf")
         if max_length is not None:
-            room = self._room(max_length, len(before + after))
+            longest = self._room(max_length, 2 * len(before)) + len(before)
         input_ids, truncated_rows = [], []
         for row, text in enumerate(self._learnt(texts), first_row):
             try:
-                ids = self._ids_of_text(text)
+                ids = self._ids_of_text(text, before)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"Row {row}: {error}") from None
-            if len(ids) > room:
-                del ids[int(room) :]
+            if len(ids) > longest:
+                del ids[int(longest) :]
                 truncated_rows.append(row)
-            input_ids.append([*before, *ids, *after])
+            if add_special_tokens:
+                ids.append(self.sep_token_id)
+            input_ids.append(ids)
         return RaggedEncoding(input_ids, truncated_rows)
 
     def encode_batch(self, texts: Iterable[str], max_length: int | None = None) -> PaddedBatch:

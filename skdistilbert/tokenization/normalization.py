@@ -65,6 +65,12 @@ def _lowercase() -> dict[str, str]:
     return lowered | {chr(code): text for code, text in tables.LONG_LOWERCASE.items()}
 
 
+_CJK = character_class(tables.CJK)
+CHINESE_CHARACTERS_AND_OTHERS = re.compile(f"[{_CJK}]|[^{_CJK}]+")
+CHINESE_AND_OTHERS = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
+_CHINESE = re.compile(f"[{_CJK}]")
+
+
 class Aligned(NamedTuple):
     """A normalised text, and for each of its characters which of the original it comes from."""
 
@@ -102,6 +108,9 @@ class Normalizer(dict[int, str]):
                 "text anew, or text.encode('utf-8', 'replace').decode()."
             )
         character = text = chr(code)
+        is_chinese = self._handle_chinese_chars and character in CJK
+        if is_chinese and character not in DECOMPOSABLE:
+            return f" {text} "
         if character in REMOVED:
             return ""
         if character in WHITESPACE:
@@ -111,8 +120,13 @@ class Normalizer(dict[int, str]):
         if self._lowercase:
             lowered = _lowercase()
             text = "".join([lowered.get(each, each) for each in text])
-        is_chinese = self._handle_chinese_chars and character in CJK
         return f" {text} " if is_chinese else text
+
+    def makes_words_of(self, text: str) -> bool:
+        """Tell whether a text holds Chinese characters, which become words."""
+        return (
+            self._handle_chinese_chars and not text.isascii() and _CHINESE.search(text) is not None
+        )
 
     def normalize(self, text: str) -> str:
         """Normalise a text.

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from skdistilbert.tokenization import unicode_tables as tables
 from skdistilbert.tokenization.memo import MAX_LENGTH, Memo
-from skdistilbert.tokenization.normalization import character_class
+from skdistilbert.tokenization.normalization import (
+    CHINESE_AND_OTHERS,
+    CHINESE_CHARACTERS_AND_OTHERS,
+    character_class,
+)
 from skdistilbert.tokenization.wordpiece import (
     ASCII_WORDS,
     ASCII_WORDS_AND_SPACES,
@@ -47,6 +51,9 @@ class ChunkIds(Memo[tuple[int, ...]]):
         self._of_chunk = self.__getitem__
 
     def __missing__(self, chunk: str) -> tuple[int, ...]:
+        if len(chunk) > 1 and self._normalizer.makes_words_of(chunk):
+            parts = CHINESE_CHARACTERS_AND_OTHERS.findall(chunk)
+            return self.remember(chunk, tuple(chain.from_iterable(map(self._of_chunk, parts))))
         return self.remember(chunk, self.of_normalized(self._normalizer.normalize(chunk)))
 
     def of_normalized(self, text: str) -> tuple[int, ...]:
@@ -54,28 +61,28 @@ class ChunkIds(Memo[tuple[int, ...]]):
         words = word_pattern(text).findall(text)
         return tuple(chain.from_iterable(map(self._of_word, words)))
 
-    def of_text(self, text: str) -> list[int]:
-        """Token ids of a text that holds no added token."""
+    def extend(self, ids: list[int], text: str) -> None:
+        """Add the token ids of a text that holds no added token."""
         chunks = text.split() if text.isprintable() else split_at_spaces(text)
         if len(chunks) <= MANY_CHUNKS:
-            return list(chain.from_iterable(map(self._of_chunk, chunks)))
-        ids: list[int] = []
+            for chunk in chunks:
+                ids += self[chunk]
+            return
         for start in range(0, len(chunks), MANY_CHUNKS):
             part = chunks[start : start + MANY_CHUNKS]
             self.learn(part)
             ids.extend(chain.from_iterable(map(self._of_chunk, part)))
-        return ids
 
     def learn(self, chunks: Iterable[str]) -> int:
         """Remember many chunks at once, which takes less time; give how many were unknown.
 
         Only those that are plain are learnt.
         """
-        unknown = set(chunks).difference(self)
+        unknown = [chunk for chunk in set(chunks) if chunk not in self]
         plain = [chunk for chunk in unknown if chunk.isascii() and chunk.isprintable()]
         plain = [chunk for chunk in plain if len(chunk) <= MAX_LENGTH]
-        text = self._normalizer.normalize("".join([f"{chunk} " for chunk in plain]))
-        words = ASCII_WORDS_AND_SPACES.findall(text)
+        text = self._normalizer.normalize(" ".join(plain))
+        words = ASCII_WORDS_AND_SPACES.findall(f"{text} ")
         ids = tuple(chain.from_iterable(map(self._of_word, words)))
         learnt: dict[str, tuple[int, ...]] = {}
         start = 0
@@ -122,18 +129,40 @@ PlacedPieces = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[in
 class ChunkPieces(Memo[PlacedPieces]):
     """The tokens of each chunk, with their places."""
 
-    def __init__(self, normalizer: Normalizer, wordpiece: WordPiece) -> None:
+    def __init__(self, normalizer: Normalizer, wordpiece: WordPiece, ids: ChunkIds) -> None:
         self._normalizer = normalizer
         self._of_word = wordpiece.__getitem__
         self._wordpiece = wordpiece
+        self._ids = ids
         self._of_chunk = self.__getitem__
 
     def __missing__(self, chunk: str) -> PlacedPieces:
         if chunk.isascii() and chunk.isprintable():
             text = self._normalizer.normalize(chunk)
             return self.remember(chunk, self._tile(ASCII_WORDS.findall(text)))
+        if self._normalizer.makes_words_of(chunk):
+            return self.remember(chunk, self._place_chinese(chunk))
         normalized = self._normalizer.normalize_aligned(chunk)
         return self.remember(chunk, self._place(normalized, len(chunk)))
+
+    def _place_chinese(self, chunk: str) -> PlacedPieces:
+        runs = CHINESE_AND_OTHERS.findall(chunk)
+        if len(runs) > 1:
+            return self._join(runs)
+        # Each character is a token.
+        length = len(chunk)
+        return self._ids[chunk], (1,) * (length + 1), _ones_and_zero(length), _ones(length)
+
+    def _join(self, parts: list[str]) -> PlacedPieces:
+        """Put together the tokens of parts that follow each other without a space."""
+        of_parts = list(map(self._of_chunk, parts))
+        steps: list[int] = []
+        for _, part_steps, _, _ in of_parts:
+            steps += part_steps
+            steps[-1] -= 1
+        steps[-1] += 1
+        ids, _, is_token, new_words = map(chain.from_iterable, zip(*of_parts, strict=True))
+        return tuple(ids), tuple(steps), tuple(is_token), tuple(new_words)
 
     def _tile(self, words: list[str]) -> PlacedPieces:
         """Place the tokens of a chunk whose words follow without anything between."""

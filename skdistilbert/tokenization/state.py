@@ -83,7 +83,7 @@ class TokenizerState:
         )
         self._wordpiece = wordpiece = WordPiece(self.vocab, self.unk_token_id)
         self._chunk_ids = ChunkIds(normalizer, wordpiece)
-        self._chunk_pieces = ChunkPieces(normalizer, wordpiece)
+        self._chunk_pieces = ChunkPieces(normalizer, wordpiece, self._chunk_ids)
         self._finder = AddedTokenFinder(
             self._tokens_to_find(), normalizer, split_special_tokens=self.split_special_tokens
         )

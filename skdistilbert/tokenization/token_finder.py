@@ -53,17 +53,15 @@ class AddedTokenFinder:
         self._in_text = _Matcher(in_text, split_special_tokens)
         self._in_normalized = _Matcher(in_normalized, split_special_tokens)
         self._normalizer = normalizer
-        # No text without one of these can hold a token: a quick look for most. "" is in every one.
-        first = {""} if in_normalized else {text[:1] for text in in_text}
-        self._first_characters = tuple(first)
+        # For a quick look: no text without one of these can hold a token. "" is in every text.
         self._contents = ("",) if in_normalized else tuple(in_text)
+        first = {content[:1] for content in self._contents}
+        # All tokens begin with this, or with characters that differ.
+        self.first_character = first.pop() if len(first) == 1 else ""
 
     def may_find(self, text: str) -> bool:
         """Tell, quickly, whether a text may hold a token."""
-        for character in self._first_characters:
-            if character in text:
-                return any(map(text.__contains__, self._contents))
-        return False
+        return self.first_character in text and any(map(text.__contains__, self._contents))
 
     def segments(self, text: str) -> Iterator[Segment]:
         """Cut a text at its tokens."""
