@@ -23,8 +23,9 @@ Rows = TypeVar("Rows", "Array", "list[Any]")
 
 # Larger batches gain nothing in BLAS, and their hidden states leave the cache.
 MAX_TOKENS = 1024
-# Below so many multiplications a second thread costs more than it brings.
-MIN_WORK_A_THREAD = 40_000_000
+# Below so many multiplications a second thread costs more than it brings: to wake it takes as long
+# as some ten million, and threads of small arrays wait for the interpreter's lock.
+MIN_WORK_A_THREAD = 80_000_000
 
 
 def for_each_batch(
