@@ -6,14 +6,17 @@ time is the ratio that ours would reach if all the rest were free.
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from unittest import mock
 
 import numpy as np
 
+from benchmarks.engines import Ours
 from skdistilbert import load_model
-from skdistilbert.nn.encoder import transformer_layer
+from skdistilbert.nn import encoder, functional
 from skdistilbert.nn.packing import Group
 from skdistilbert.nn.products import product
 from skdistilbert.nn.threads import for_each
@@ -21,6 +24,7 @@ from skdistilbert.nn.threads import for_each
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from benchmarks.engines import Work
     from skdistilbert.nn.weights import Array, Encoder, LayerPart
 
     Call = tuple[Callable[..., Any], list[Any], dict[str, Any]]
@@ -86,15 +90,38 @@ class Products:
         return self.memory[thread_and_shape]
 
 
+class ProductsWithin(Ours):
+    """A whole forward pass, of which the seconds within matrix products are given."""
+
+    def run(self, work: Work) -> float:
+        seconds = 0.0
+
+        def timed(function: Callable[..., Array]) -> Callable[..., Array]:
+            def call(*args: Array, **options: Array) -> Array:
+                nonlocal seconds
+                start = time.perf_counter()
+                result = function(*args, **options)
+                seconds += time.perf_counter() - start
+                return result
+
+            return call
+
+        with ExitStack() as patches:
+            for module in (encoder, functional):
+                patches.enter_context(mock.patch.object(module, "product", timed(product)))
+            patches.enter_context(mock.patch.object(np, "matmul", timed(np.matmul)))  # attention
+            super().run(work)
+        return seconds
+
+
 class WeightsRead:
     """One pass over the weights of all layers, on all threads: their product with themselves."""
 
     def __init__(self, directory: str, n_threads: int) -> None:
-        encoder = load_model(directory).encoder
         self.n_threads = n_threads
         self.parts = [
             weight.reshape(n_threads, -1)
-            for layer in encoder.layers
+            for layer in load_model(directory).encoder.layers
             for linear in (layer.qkv_lin, layer.out_lin, layer.lin1, layer.lin2)
             for weight in [linear.weight]
         ]
@@ -162,13 +189,13 @@ def recorded(x: Any) -> Any:  # noqa: ANN401
     return x.view(Recorder) if isinstance(x, np.ndarray) else x
 
 
-def calls_of_a_layer(encoder: Encoder, shape: Shape) -> list[Call]:
+def calls_of_a_layer(weights: Encoder, shape: Shape) -> list[Call]:
     """Give every calculation on arrays (not views, nor looking up) of one layer."""
-    x = np.random.default_rng(0).standard_normal((encoder.dim, shape.n_texts * shape.length))
+    x = np.random.default_rng(0).standard_normal((weights.dim, shape.n_texts * shape.length))
     groups = [Group(0, shape.n_texts, shape.length)]
     empty = np.empty
     Recorder.calls.clear()
     with mock.patch.object(np, "empty", lambda *args: recorded(empty(*args))):
-        x = x.astype(encoder.dtype).view(Recorder)
-        transformer_layer(x, encoder.layers[0], groups, encoder)
+        x = x.astype(weights.dtype).view(Recorder)
+        encoder.transformer_layer(x, weights.layers[0], groups, weights)
     return list(Recorder.calls)
