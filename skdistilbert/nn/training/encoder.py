@@ -17,6 +17,7 @@ from skdistilbert.nn.training.attention import (
 from skdistilbert.nn.training.dropout import undrop
 from skdistilbert.nn.training.functional import (
     LayerNormTape,
+    LinearGradient,
     layer_norm_backward,
     layer_norm_forward,
     linear_backward,
@@ -86,6 +87,18 @@ def embeddings_backward(
 
 
 @dataclass(frozen=True, slots=True)
+class LayerGradient:
+    """The gradient of `Layer`."""
+
+    qkv_lin: LinearGradient | Linear
+    out_lin: LinearGradient
+    sa_layer_norm: LayerNorm
+    lin1: LinearGradient
+    lin2: LinearGradient
+    output_layer_norm: LayerNorm
+
+
+@dataclass(frozen=True, slots=True)
 class LayerTape:
     """What the derivative of a transformer layer reads."""
 
@@ -140,11 +153,12 @@ def layer_forward(
 
 def layer_backward(
     d_out: Array, tape: LayerTape, layer: Layer, groups: list[Group], n_heads: int
-) -> tuple[Array, Layer]:
+) -> tuple[Array, LayerGradient]:
     """Give the derivatives with respect to the layer's input and to its weights."""
     d_h, d_lin1, d_lin2, d_output_norm = _feed_forward_backward(d_out, tape.feed_forward, layer)
     d_attended, d_sa_norm = layer_norm_backward(d_h, tape.sa_normalisation, layer.sa_layer_norm)
     d_context, d_out_lin = linear_backward(d_attended, tape.attention.context, layer.out_lin)
+    d_qkv_lin: LinearGradient | Linear
     if tape.columns is None:
         d_qkv = np.empty((len(layer.qkv_lin.bias), tape.x.shape[1]), tape.x.dtype)
         attention_backward(d_context, tape.attention, groups, n_heads, *_split(d_qkv))
@@ -157,8 +171,8 @@ def layer_backward(
         d_going_on, d_q_lin = linear_backward(d_q, tape.x[:, tape.columns], q_lin)
         d_x, d_kv_lin = linear_backward(d_kv, tape.x, kv_lin)
         d_x[:, tape.columns] += d_going_on + d_attended
-        d_qkv_lin = Linear.stacked(d_q_lin, d_kv_lin)
-    return d_x, Layer(d_qkv_lin, d_out_lin, d_sa_norm, d_lin1, d_lin2, d_output_norm)
+        d_qkv_lin = Linear.stacked(d_q_lin.arrays(), d_kv_lin.arrays())
+    return d_x, LayerGradient(d_qkv_lin, d_out_lin, d_sa_norm, d_lin1, d_lin2, d_output_norm)
 
 
 def _split(qkv: Array) -> tuple[Array, Array]:
@@ -188,7 +202,7 @@ def _feed_forward_forward(
 
 def _feed_forward_backward(
     d_out: Array, tape: FeedForwardTape, layer: Layer
-) -> tuple[Array, Linear, Linear, LayerNorm]:
+) -> tuple[Array, LinearGradient, LinearGradient, LayerNorm]:
     d_sum, d_norm = layer_norm_backward(d_out, tape.normalisation, layer.output_layer_norm)
     d_lin2_out = d_sum if tape.mask is None else tape.mask.apply(d_sum.copy())
     d_inner, d_lin2 = linear_backward(d_lin2_out, tape.inner, layer.lin2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,15 +13,37 @@ if TYPE_CHECKING:
     from skdistilbert.nn.weights import Array
 
 
-def linear_backward(d_out: Array, x: Array, weights: Linear) -> tuple[Array, Linear]:
-    """Differentiate `weight @ x + bias`: with respect to x, and to the weights."""
+class OuterProduct(NamedTuple):
+    """The gradient of a matrix, multiplied out only where it is added up."""
+
+    d_out: Array  # (n_out, n_tokens)
+    x: Array  # (n_in, n_tokens)
+
+    def array(self, out: Array | None = None) -> Array:
+        """Multiply out: (n_out, n_in)."""
+        product: Array = np.matmul(self.d_out, self.x.T, out=out)
+        return product
+
+
+@dataclass(frozen=True, slots=True)
+class LinearGradient:
+    """The gradient of `Linear`."""
+
+    weight: OuterProduct
+    bias: Array  # (n_out,)
+
+    def arrays(self) -> Linear:
+        """Multiply out."""
+        return Linear(self.weight.array(), self.bias)
+
+
+def linear_backward(d_out: Array, x: Array, weights: Linear) -> tuple[Array, LinearGradient]:
+    """Differentiate `weight @ x + bias`: with respect to x, and to the weights.
+
+    The gradient refers to `d_out` and `x`, which must stay as they are.
+    """
     d_x = weights.weight.T @ d_out
-    return d_x, linear_gradient(d_out, x)
-
-
-def linear_gradient(d_out: Array, x: Array) -> Linear:
-    """Differentiate `weight @ x + bias` with respect to the weights alone."""
-    return Linear(d_out @ x.T, np.add.reduce(d_out, axis=1))
+    return d_x, LinearGradient(OuterProduct(d_out, x), np.add.reduce(d_out, axis=1))
 
 
 class LayerNormTape(NamedTuple):

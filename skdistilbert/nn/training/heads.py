@@ -62,7 +62,7 @@ def head_backward(d_logits: Array, tape: HeadTape, head: Head) -> tuple[Array, H
     d_hidden, d_classifier = linear_backward(d_logits, tape.hidden, head.classifier)
     undrop(d_hidden, tape.mask)
     if not isinstance(head, SequenceClassificationHead):
-        return d_hidden, TokenClassificationHead(d_classifier)
+        return d_hidden, TokenClassificationHead(d_classifier.arrays())
     d_hidden *= tape.activation_derivative
     d_x, d_pre_classifier = linear_backward(d_hidden, tape.x, head.pre_classifier)
-    return d_x, SequenceClassificationHead(d_pre_classifier, d_classifier)
+    return d_x, SequenceClassificationHead(d_pre_classifier.arrays(), d_classifier.arrays())

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from skdistilbert.nn.packing import PackedBatch
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training.dropout import Dropout
-    from skdistilbert.nn.training.encoder import EmbeddingsGradient
+    from skdistilbert.nn.training.encoder import EmbeddingsGradient, LayerGradient
     from skdistilbert.nn.training.heads import Head
     from skdistilbert.nn.weights import Activation, Array, Embeddings, Layer
 
     Part = Head | Layer | Embeddings
-    PartGradient = Head | Layer | EmbeddingsGradient
+    PartGradient = Head | LayerGradient | EmbeddingsGradient
 
 
 @dataclass(frozen=True, slots=True)

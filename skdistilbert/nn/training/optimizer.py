@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skdistilbert.nn.activations import BLOCK_SIZE
 from skdistilbert.nn.threads import for_each
 
 if TYPE_CHECKING:
@@ -17,7 +16,9 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training.parameters import GradientSum, Parameters
     from skdistilbert.nn.weights import Array
 
-BLOCKS_A_TASK = 8
+# Numbers that an operation is given at a time: few enough for the caches, so many that threads
+# seldom wait for each other between two operations.
+BLOCK_SIZE = 2**17
 
 
 class Moments(NamedTuple):
@@ -48,15 +49,14 @@ class Update(NamedTuple):
     )
 
     def apply(self, x: Array, gradient: Array, moments: Moments, weight_decay: float) -> None:
-        """Update `x` and its moments in place; `gradient` is overwritten."""
+        """Update `x` and its moments in place."""
         first, second = moments
-        if self.gradient_scale != 1:
-            gradient *= self.gradient_scale
-        scratch = gradient * gradient
+        scratch = gradient * gradient.dtype.type(self.gradient_scale)
+        first *= self.beta1
+        first += scratch
+        scratch *= scratch
         second *= self.beta2
         second += scratch
-        first *= self.beta1
-        first += gradient
         if weight_decay:
             x *= 1 - self.learning_rate * weight_decay
         x -= self.step(first, second, out=scratch)
@@ -128,9 +128,9 @@ class AdamW:
                 "A lower learning rate may help."
             )
         update = self._next_update(learning_rate, min(1.0, self.max_norm / (norm + 1e-6)))
-        tasks = range(0, gradient.vector.size, BLOCKS_A_TASK * BLOCK_SIZE)
+        blocks = self._blocks()
         for_each(
-            lambda start: self._update_vector(start, gradient.vector, update), tasks, n_threads
+            lambda block: self._update_block(block, gradient.vector, update), blocks, n_threads
         )
         for name, table in self._tables.items():
             table.step(tables.get(name), update, self.weight_decay)
@@ -164,18 +164,19 @@ class AdamW:
         step_size = learning_rate * (1 - beta1) / (1 - beta1**self.n_steps) * unit
         return Update(learning_rate, gradient_scale, beta1, beta2, self.eps * unit, step_size)
 
-    def _update_vector(self, start: int, gradient: Array, update: Update) -> None:
-        n_decaying = self._parameters.n_decaying
-        stop = min(start + BLOCKS_A_TASK * BLOCK_SIZE, gradient.size)
-        while start < stop:
-            end = min(start + BLOCK_SIZE, stop)
-            if start < n_decaying < end:
-                end = n_decaying
-            block = slice(start, end)
-            moments = Moments(*(moment[block] for moment in self._moments))
-            decay = self.weight_decay if start < n_decaying else 0.0
-            update.apply(self._parameters.vector[block], gradient[block], moments, decay)
-            start = end
+    def _blocks(self) -> list[slice]:
+        """Cut the vector, so that each block decays as a whole or not at all."""
+        size, n_decaying = self._parameters.vector.size, self._parameters.n_decaying
+        return [
+            slice(start, min(start + BLOCK_SIZE, stop))
+            for begin, stop in ((0, n_decaying), (n_decaying, size))
+            for start in range(begin, stop, BLOCK_SIZE)
+        ]
+
+    def _update_block(self, block: slice, gradient: Array, update: Update) -> None:
+        moments = Moments(*(moment[block] for moment in self._moments))
+        decay = self.weight_decay if block.stop <= self._parameters.n_decaying else 0.0
+        update.apply(self._parameters.vector[block], gradient[block], moments, decay)
 
 
 class _TableMoments:

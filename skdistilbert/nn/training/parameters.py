@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from skdistilbert.nn.training.encoder import RowGradient
+from skdistilbert.nn.training.functional import OuterProduct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,12 +30,12 @@ def arrays_of(part: Part, name: str) -> dict[str, Array]:
     return {key: leaf for key, leaf in _leaves(part, name) if isinstance(leaf, np.ndarray)}
 
 
-def gradients_of(part: PartGradient, name: str) -> dict[str, Array | RowGradient]:
-    """Give the arrays and row gradients of a gradient, named as by `arrays_of`."""
+def gradients_of(part: PartGradient, name: str) -> dict[str, Array | OuterProduct | RowGradient]:
+    """Give the arrays, products and row gradients of a gradient, named as by `arrays_of`."""
     return {
         key: leaf
         for key, leaf in _leaves(part, name)
-        if isinstance(leaf, np.ndarray | RowGradient)
+        if isinstance(leaf, np.ndarray | OuterProduct | RowGradient)
     }
 
 
@@ -134,7 +135,8 @@ class Snapshot(NamedTuple):
 class GradientSum:
     """The gradient of a batch, summed over its pieces in their order, whichever comes first.
 
-    So the sum is the same to the last bit on any number of threads.
+    So the sum is the same to the last bit on any number of threads. The first two need not wait
+    for each other: a + b is b + a, to the last bit, too.
     """
 
     def __init__(self, parameters: Parameters) -> None:
@@ -145,30 +147,36 @@ class GradientSum:
 
     def start(self) -> None:
         """Forget the last batch."""
-        self._rows: defaultdict[str, list[RowGradient]] = defaultdict(list)
+        self._rows: defaultdict[str, dict[int, RowGradient]] = defaultdict(dict)
         self._waiting: defaultdict[str, dict[int, PartGradient]] = defaultdict(dict)
         self._n_added: defaultdict[str, int] = defaultdict(int)
 
     def add(self, piece: int, name: str, gradient: PartGradient) -> None:
         """Add the gradient of one part of the network, or keep it until its turn."""
         with self._locks[name]:
-            self._waiting[name][piece] = gradient
-            while (turn := self._n_added[name]) in self._waiting[name]:
-                self._add_in_turn(self._waiting[name].pop(turn), name, is_first=turn == 0)
-                self._n_added[name] += 1
+            waiting = self._waiting[name]
+            waiting[piece] = gradient
+            for turn in sorted(waiting):
+                if turn < 2 or turn == self._n_added[name]:
+                    self._add_in_turn(turn, name, waiting.pop(turn))
+                    self._n_added[name] += 1
 
-    def _add_in_turn(self, gradient: PartGradient, name: str, *, is_first: bool) -> None:
+    def _add_in_turn(self, piece: int, name: str, gradient: PartGradient) -> None:
+        is_first = self._n_added[name] == 0
         for key, value in gradients_of(gradient, name).items():
             if isinstance(value, RowGradient):
-                self._rows[key].append(value)
+                self._rows[key][piece] = value
+            elif isinstance(value, np.ndarray):
+                self._views[key][...] = value if is_first else self._views[key] + value
             elif is_first:
-                self._views[key][...] = value
+                value.array(out=self._views[key])
             else:
-                self._views[key] += value
+                self._views[key] += value.array()
 
     def tables(self) -> Iterator[tuple[str, RowGradient]]:
         """Yield the gradient of each table, in the rows that any piece read."""
-        for name, gradients in self._rows.items():
+        for name, of_pieces in self._rows.items():
+            gradients = [of_pieces[piece] for piece in sorted(of_pieces)]
             rows = np.concatenate([gradient.rows for gradient in gradients])
             values = np.concatenate([gradient.values for gradient in gradients])
             yield name, RowGradient.summed(rows, values)

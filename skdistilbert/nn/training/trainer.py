@@ -10,6 +10,7 @@ import numpy as np
 from skdistilbert.nn.threads import effective_n_threads, for_each
 from skdistilbert.nn.training.dropout import Dropout, DropoutRates
 from skdistilbert.nn.training.heads import FeatureHead
+from skdistilbert.nn.training.memory import keep_freed_memory
 from skdistilbert.nn.training.network import backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
 from skdistilbert.nn.training.parameters import GradientSum, Parameters
@@ -57,6 +58,7 @@ class Trainer:
         self._gradient = GradientSum(self.parameters)
         self._loss, self._rates, self._seed = loss, rates, seed
         self._n_threads = n_threads
+        keep_freed_memory()
 
     @property
     def network(self) -> Network:
