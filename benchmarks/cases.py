@@ -68,8 +68,8 @@ def corpus_cases(input_ids: Sequence[Sequence[int]]) -> list[Case]:
     few = input_ids[:128]
     repeated = _with_repeats(input_ids)
     cases = [
-        _corpus_case("128 texts, sorted", few, True, {torch: 1.9, onnx: 1.6}),
-        _corpus_case("128 texts, in arrival order", few, False),
+        _corpus_case(f"{len(few)} texts, sorted", few, True, {torch: 1.9, onnx: 1.6}),
+        _corpus_case(f"{len(few)} texts, in arrival order", few, False),
     ]
     if len(input_ids) == len(few):
         return cases
