@@ -63,7 +63,7 @@ def main() -> None:
                     results[case] = measure(case, engines, options.rounds)
                     print(" | ".join(row(case, results[case], options.threads)), flush=True)
     if not options.only:
-        title = f"Speed of the network, {options.threads} threads"
+        title = f"Speed of the network, {options.threads} thread" + "s" * (options.threads > 1)
         chart = RESULTS.with_name(f"network_speed_{options.threads}.png")
         draw(results, chart, title)
         write_section(title, report(results, options, chart.name))
