@@ -40,8 +40,9 @@ def machine(packages: Iterable[str], n_threads: int) -> str:
     """Say on what was measured."""
     blas = next((x for x in threadpool_info() if x["user_api"] == "blas"), {})
     versions = ", ".join(f"{name} {_version(name)}" for name in packages)
+    threads = f"{n_threads} thread{'s' if n_threads > 1 else ''}"
     return (
-        f"Measured on {_processor()}, {os.cpu_count()} cores, {n_threads} threads; "
+        f"Measured on {_processor()}, {os.cpu_count()} cores, {threads}; "
         f"{platform.system()}, Python {platform.python_version()}, {versions}; "
         f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')} "
         f"({blas.get('architecture', 'unknown')})."

@@ -3,9 +3,9 @@
     python -m benchmarks.roads [--texts FILE] [--rounds 7] [--only NAME]
 
 Each way is timed in turn with the one that is kept, within one process; medians are compared.
-Where another one is faster and yet not taken, the table says why. Arrays have the shapes of the
-66M model (8 x 128 tokens on one thread, if nothing else is said); whole passes are on two threads
-and 64 real texts.
+Where another one is faster and yet not taken, the table says why; below a tenth, either may come
+out faster in the next run. Arrays have the shapes of the 66M model (8 x 128 tokens on one thread,
+if nothing else is said); whole passes are on two threads and 64 real texts.
 
 Run from the project's root, with the extra ``benchmark``; the section goes to RESULTS.md.
 """
