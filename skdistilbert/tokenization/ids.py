@@ -36,6 +36,7 @@ class IdsEncoder(TokenizerState):
             raise not_a_string(text)
         ids = [*before]
         finder = self._finder
+        # Most texts lack that character: to ask here saves them a call.
         if finder.first_character not in text or not finder.may_find(text):
             self._chunk_ids.extend(ids, text)
             return ids

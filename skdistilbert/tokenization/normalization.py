@@ -109,6 +109,7 @@ class Normalizer(dict[int, str]):
             )
         character = text = chr(code)
         is_chinese = self._handle_chinese_chars and character in CJK
+        # So are nearly all: tens of thousands, for which the look-ups below would find nothing.
         if is_chinese and character not in DECOMPOSABLE:
             return f" {text} "
         if character in REMOVED:
