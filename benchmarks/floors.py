@@ -1,4 +1,4 @@
-"""What a forward pass can't go without: its matrix products, its NumPy calls, its weights.
+"""What a forward pass can't go without: its matrix products, and reading its weights once.
 
 Each engine does only such a part of ours, so that the time of a peer's whole pass divided by its
 time is the ratio that ours would reach if all the rest were free.
@@ -6,10 +6,12 @@ time is the ratio that ours would reach if all the rest were free.
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 from unittest import mock
 
 import numpy as np
@@ -17,17 +19,16 @@ import numpy as np
 from benchmarks.engines import Ours
 from skdistilbert import load_model
 from skdistilbert.nn import encoder, functional
-from skdistilbert.nn.packing import Group
+from skdistilbert.nn.inference import MAX_TOKENS
+from skdistilbert.nn.packing import Group, Ragged
 from skdistilbert.nn.products import product
 from skdistilbert.nn.threads import for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from benchmarks.engines import Work
-    from skdistilbert.nn.weights import Array, Encoder, LayerPart
-
-    Call = tuple[Callable[..., Any], list[Any], dict[str, Any]]
+    from skdistilbert.nn.weights import Array, LayerPart
 
 
 @dataclass(frozen=True)
@@ -45,49 +46,110 @@ class Shared(Shape):
     by: Literal["texts", "weights", "BLAS"] = "texts"
 
 
-class Products:
-    """The matrix products of a forward pass, in its shapes."""
+@dataclass(frozen=True)
+class Corpus:
+    """The matrix products of packed batches, which threads take one after the other."""
 
-    def __init__(self, directory: str, n_threads: int) -> None:
+    batches: list[list[Group]]
+    only_first_tokens: bool = False
+
+    @classmethod
+    def from_lists(
+        cls, input_ids: Sequence[Sequence[int]], n_threads: int, only_first_tokens: bool
+    ) -> Corpus:
+        """Pack batches as a forward pass does."""
+        texts, _ = Ragged.from_lists(input_ids).distinct()
+        n_tokens = int(texts.lengths.sum())
+        n_batches = n_threads * -(-n_tokens // (n_threads * MAX_TOKENS))
+        return cls([batch.groups for batch in texts.batches(n_batches)], only_first_tokens)
+
+    def beginning(self) -> Corpus:
+        """Give a little of it."""
+        return replace(self, batches=self.batches[:1])
+
+
+class Products:
+    """The matrix products of a forward pass, in its shapes.
+
+    If wanted, with the least that has to come between them: an exponential a score, and a
+    hyperbolic tangent an inner unit of the feed-forward network.
+    """
+
+    def __init__(self, directory: str, n_threads: int, *, with_exponentials: bool = False) -> None:
         self.encoder = load_model(directory).encoder
         self.n_threads = n_threads
-        self.memory: dict[tuple[int, ...], Array] = {}
+        self.with_exponentials = with_exponentials
+        self.memory: dict[tuple[int, str], Array] = {}
 
-    def run(self, work: Shared) -> None:
-        if work.by == "BLAS":
-            self._multiply(self._parts(1, 0), work, 0)
-        else:
-            for_each(lambda i: self._of_thread(work, i), range(self.n_threads), self.n_threads)
-
-    def _of_thread(self, work: Shared, thread: int) -> None:
-        if work.by == "texts":
+    def run(self, work: Shared | Corpus) -> None:
+        if isinstance(work, Corpus):
+            pending = deque(work.batches)
+            self._in_threads(lambda thread: self._work_off(pending, work, thread))
+        elif work.by == "BLAS":
+            self._multiply(self._parts(1, 0), [work], 0)
+        elif work.by == "texts":
             some = Shape(work.n_texts // self.n_threads, work.length)
-            self._multiply(self._parts(1, 0), some, thread)
+            self._in_threads(lambda thread: self._multiply(self._parts(1, 0), [some], thread))
         else:
-            self._multiply(self._parts(self.n_threads, thread), work, thread)
+            self._in_threads(
+                lambda thread: self._multiply(self._parts(self.n_threads, thread), [work], thread)
+            )
 
-    def _parts(self, n_parts: int, part: int) -> Iterable[LayerPart]:
+    def _in_threads(self, function: Callable[[int], None]) -> None:
+        for_each(function, range(self.n_threads), self.n_threads)
+
+    def _work_off(self, pending: deque[list[Group]], corpus: Corpus, thread: int) -> None:
+        while pending:
+            try:
+                groups = pending.popleft()
+            except IndexError:  # another thread was faster
+                return
+            self._multiply(self._parts(1, 0), groups, thread, corpus.only_first_tokens)
+
+    def _parts(self, n_parts: int, part: int) -> list[LayerPart]:
         n_heads = self.encoder.n_heads
-        return (layer.parts(n_parts, n_heads)[part] for layer in self.encoder.layers)
+        return [layer.parts(n_parts, n_heads)[part] for layer in self.encoder.layers]
 
-    def _multiply(self, parts: Iterable[LayerPart], shape: Shape, thread: int) -> None:
-        head_dim, length = self.encoder.head_dim, shape.length
-        for part in parts:
-            for weight in (part.qkv_lin.weight, part.out_lin, part.lin1.weight, part.lin2):
-                x = self._array(thread, weight.shape[-1], shape.n_texts * length)
-                product(weight, x)
-            n_heads = part.out_lin.shape[1] // head_dim
-            queries = self._array(thread, n_heads, head_dim, length)
-            scores = self._array(thread, n_heads, length, length)
-            for _ in range(shape.n_texts):
-                np.matmul(queries.swapaxes(-1, -2), queries, out=scores)
-                np.matmul(queries, scores)
+    def _multiply(
+        self,
+        parts: Sequence[LayerPart],
+        groups: Sequence[Shape | Group],
+        thread: int,
+        only_first_tokens: bool = False,
+    ) -> None:
+        n_tokens = sum(group.n_texts * group.length for group in groups)
+        for part in parts[:-1] if only_first_tokens else parts:
+            self._product(part.qkv_lin.weight, n_tokens, thread)
+            for group in groups:
+                self._attend(part, group, thread)
+            self._product(part.out_lin, n_tokens, thread)
+            inner = self._product(part.lin1.weight, n_tokens, thread)
+            if self.with_exponentials:
+                np.tanh(inner, out=inner)
+            self._product(part.lin2, n_tokens, thread)
+        if only_first_tokens:  # what is left of the last layer is little
+            self._product(parts[-1].qkv_lin.weight[1:], n_tokens, thread)
 
-    def _array(self, *thread_and_shape: int) -> Array:
-        """Memory that a thread keeps for arrays of that shape."""
-        if thread_and_shape not in self.memory:
-            self.memory[thread_and_shape] = np.ones(thread_and_shape[1:], np.float32)
-        return self.memory[thread_and_shape]
+    def _product(self, weight: Array, n_tokens: int, thread: int) -> Array:
+        return product(weight, self._array(thread, "states", weight.shape[-1], n_tokens))
+
+    def _attend(self, part: LayerPart, group: Shape | Group, thread: int) -> None:
+        n_heads = part.out_lin.shape[1] // self.encoder.head_dim
+        shape = n_heads, self.encoder.head_dim, group.length
+        queries = self._array(thread, "queries", *shape)
+        scores = self._array(thread, "scores", n_heads, group.length, group.length)
+        for _ in range(group.n_texts):
+            np.matmul(queries.swapaxes(-1, -2), queries, out=scores)
+            if self.with_exponentials:
+                np.exp(scores, out=scores)
+            np.matmul(queries, scores)
+
+    def _array(self, thread: int, name: str, *shape: int) -> Array:
+        """Memory that a thread keeps for arrays of that name."""
+        size = math.prod(shape)
+        if size > self.memory.get((thread, name), np.empty(0)).size:
+            self.memory[thread, name] = np.ones(size, np.float32)
+        return self.memory[thread, name][:size].reshape(shape)
 
 
 class ProductsWithin(Ours):
@@ -132,70 +194,3 @@ class WeightsRead:
     def _read(self, thread: int) -> None:
         for part in self.parts:
             np.dot(part[thread], part[thread])
-
-
-@dataclass(frozen=True)
-class Calls(Shape):
-    """The NumPy calls of a pass as they are, or as many of the cheapest one of that size."""
-
-    cheapest: bool = False
-
-
-class CallsAlone:
-    """The NumPy calls of all layers, with nothing between them."""
-
-    def __init__(self, directory: str) -> None:
-        self.encoder = load_model(directory).encoder
-        self.calls: dict[Calls, list[Call]] = {}
-
-    def run(self, work: Calls) -> None:
-        if work not in self.calls:
-            calls = calls_of_a_layer(self.encoder, work)
-            if work.cheapest:
-                x = np.ones((self.encoder.dim, work.n_texts * work.length), np.float32)
-                calls = [(np.add, [x, x], {"out": np.empty_like(x)})] * len(calls)
-            self.calls[work] = calls
-        for _ in self.encoder.layers:
-            for function, inputs, options in self.calls[work]:
-                function(*inputs, **options)
-
-
-class Recorder(np.ndarray[Any, np.dtype[Any]]):
-    """An array that notes each calculation in which it takes part, to be made again."""
-
-    calls: ClassVar[list[Call]] = []
-
-    def __array_ufunc__(
-        self,
-        ufunc: np.ufunc,
-        method: str,
-        *inputs: Any,  # noqa: ANN401
-        **options: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
-        function = getattr(ufunc, method)
-        inputs = tuple(map(plain, inputs))
-        copies = [x.copy("K") if isinstance(x, np.ndarray) else x for x in inputs]
-        out = options.pop("out", ())
-        result = function(*inputs, **options, **({"out": tuple(map(plain, out))} if out else {}))
-        self.calls.append((function, copies, options | {"out": np.empty_like(result)}))
-        return out[0] if out else recorded(result)
-
-
-def plain(x: Any) -> Any:  # noqa: ANN401
-    return x.view(np.ndarray) if isinstance(x, Recorder) else x
-
-
-def recorded(x: Any) -> Any:  # noqa: ANN401
-    return x.view(Recorder) if isinstance(x, np.ndarray) else x
-
-
-def calls_of_a_layer(weights: Encoder, shape: Shape) -> list[Call]:
-    """Give every calculation on arrays (not views, nor looking up) of one layer."""
-    x = np.random.default_rng(0).standard_normal((weights.dim, shape.n_texts * shape.length))
-    groups = [Group(0, shape.n_texts, shape.length)]
-    empty = np.empty
-    Recorder.calls.clear()
-    with mock.patch.object(np, "empty", lambda *args: recorded(empty(*args))):
-        x = x.astype(weights.dtype).view(Recorder)
-        encoder.transformer_layer(x, weights.layers[0], groups, weights)
-    return list(Recorder.calls)

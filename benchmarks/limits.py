@@ -1,16 +1,17 @@
 """Show how near the network is to what NumPy allows, and which goals are beyond it.
 
-    python -m benchmarks.limits [--rounds 5]
+    python -m benchmarks.limits [--rounds 5] [--texts FILE] [--n-texts 1000]
 
 Parts of our forward pass that it can't go without are timed alone, on two threads, beside the
 whole pass of each engine. A *bound* is the time of the peer divided by that of the part: the ratio
 that would be reached if all the rest took no time. For the 66M model the part is its matrix
-products (in the shapes of the pass, by the fastest of three ways: texts shared between threads,
-weights shared, BLAS's own threads) or one pass over the weights, whichever takes longer. For the
-tiny model it is the calls of NumPy: as many as a pass has, but of the cheapest (`np.add` of one
-array of hidden states). The calls that a pass really has are given beside it, with nothing between
-them and each with arrays of its own, which are not in the cache where they are large. A goal above
-its bound is excluded; one that is below and not reached is open.
+products with one `np.exp` a score of attention and one `np.tanh` an inner unit between them (in
+the shapes of the pass, by the fastest of three ways: texts shared between threads, weights shared,
+BLAS's own threads), or one pass over the weights, whichever takes longer. For the tiny model it is
+the calls of NumPy that a pass has, with nothing between them and on arrays that stay in the cache,
+by one thread or by two that share the texts; as many of the cheapest call (`np.add` of one array
+of hidden states) are given beside them. A goal above its bound is excluded; one that is below and
+not reached is open.
 
 Run from the project's root, with the extra ``benchmark``; the section goes to RESULTS.md.
 """
@@ -18,85 +19,74 @@ Run from the project's root, with the extra ``benchmark``; the section goes to R
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.cases import fixed_cases
+from benchmarks.calls_alone import Calls, CallsAlone, calls_of_a_layer
+from benchmarks.cases import corpus_cases, fixed_cases
+from benchmarks.corpora import read_texts
 from benchmarks.engines import OnnxRuntime, Ours, Torch
-from benchmarks.floors import (
-    Calls,
-    CallsAlone,
-    Products,
-    Shape,
-    Shared,
-    WeightsRead,
-    calls_of_a_layer,
-)
+from benchmarks.floors import Corpus, Products, Shape, Shared, WeightsRead
 from benchmarks.measuring import alternate, engine_processes
-from benchmarks.network_speed import OURS, PACKAGES, prepare
+from benchmarks.network_speed import OURS, PACKAGES, ids_of, prepare
 from benchmarks.results import machine, table, write_section
 from skdistilbert import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from benchmarks.cases import Case
+    from benchmarks.cases import Case, Size
     from benchmarks.measuring import Engine, EngineProcess
 
 N_THREADS = 2
 PEERS = {"torch": Torch, "ONNX Runtime": OnnxRuntime}
+PARTS = ("products", "exponentials")
+PART_NAMES = ("products alone", "with exponentials")
 HEADER = (OURS, *(f"{name}: bound, reached" for name in PEERS))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    tables = []
+    options = parse_arguments()
     with tempfile.TemporaryDirectory() as directory:
-        for size, group in groupby(filter(has_limit, fixed_cases()), key=attrgetter("size")):
-            checkpoint = prepare(size, Path(directory) / size)
-            limits = limits_of_tiny if size == "tiny" else limits_of_base
-            tables.append(limits(str(checkpoint), list(group), options.rounds))
-            print(tables[-1], flush=True)
-    command = f"`python -m benchmarks.limits --rounds {options.rounds}`."
+        tiny = str(prepare("tiny", Path(directory) / "tiny"))
+        base = str(prepare("base", Path(directory) / "base"))
+        tables = [
+            limits_of_tiny(tiny, fixed_cases_of("tiny"), options.rounds),
+            limits_of_base(base, fixed_cases_of("base"), options.rounds),
+            limits_of_corpora(base, corpora(options), options.rounds),
+        ]
+    command = (
+        f"`python -m benchmarks.limits --rounds {options.rounds} --n-texts {options.n_texts}`."
+    )
     parts = [command, __doc__.split("\n\n")[2], machine(PACKAGES, N_THREADS), *tables]
     write_section("What NumPy can't reach", "\n\n".join(parts))
 
 
-def has_limit(case: Case) -> bool:
-    """Whether it has goals, or shows the bandwidth, and is of one length."""
-    return bool(case.goals or case.name == "1 x 16") and "texts" not in case.name
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--texts", type=Path, help="a file with a text a line")
+    parser.add_argument("--n-texts", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5, help="of corpora half as many")
+    return parser.parse_args()
 
 
-def limits_of_base(checkpoint: str, cases: list[Case], rounds: int) -> str:
-    """Compare with the matrix products and with the reading of the weights."""
-    makers: dict[str, Callable[[], Engine]] = {
-        "products": partial(Products, checkpoint, N_THREADS),
-        "weights": partial(WeightsRead, checkpoint, N_THREADS),
-    }
-    rows = []
-    with engine_processes(makers | whole_passes(checkpoint), N_THREADS) as engines:
-        for case in cases:
-            shape = shape_of(case)
-            ways = {"weights": Shared(*shape, "weights"), "BLAS": Shared(*shape, "BLAS")}
-            if shape[0] > 1:
-                ways["texts"] = Shared(*shape, "texts")
-            seconds = time_all(
-                engines | {f"products by {way}": engines["products"] for way in ways},
-                case,
-                {f"products by {way}": work for way, work in ways.items()} | {"weights": None},
-                rounds,
-            )
-            products = min(seconds[f"products by {way}"] for way in ways)
-            floor = max(products, seconds["weights"])
-            rows.append([name_of(case), ms(products), ms(seconds["weights"])])
-            rows[-1] += compared(case, floor, seconds)
-    return table(("case", "products alone", "weights read once", *HEADER), rows)
+def fixed_cases_of(size: Size) -> list[Case]:
+    """Those of one length that have goals or, 1 x 16, show the bandwidth."""
+    return [
+        case
+        for case in fixed_cases()
+        if case.size == size and (case.goals or case.name == "1 x 16") and "texts" not in case.name
+    ]
+
+
+def corpora(options: argparse.Namespace) -> list[Case]:
+    """All texts, sorted for the peers: mean and [CLS]."""
+    cases = corpus_cases(ids_of(read_texts(options.texts, options.n_texts)))
+    n_texts = f"{options.n_texts:,} texts, sorted"
+    return [case for case in cases if case.name.startswith(n_texts) and case.goals]
 
 
 def limits_of_tiny(checkpoint: str, cases: list[Case], rounds: int) -> str:
@@ -108,13 +98,57 @@ def limits_of_tiny(checkpoint: str, cases: list[Case], rounds: int) -> str:
         for case in cases:
             shape = shape_of(case)
             works = {"calls": Calls(*shape), "cheapest": Calls(*shape, cheapest=True)}
+            if shape[0] > 1:
+                works["calls, two threads"] = Calls(*shape, n_threads=N_THREADS)
             both = engines | dict.fromkeys(works, engines["calls"])
             seconds = time_all(both, case, works, rounds)
+            shared = seconds.get("calls, two threads", math.inf)
             n_calls = len(calls_of_a_layer(encoder, Shape(*shape)))
             rows.append([name_of(case), f"{n_calls}", ms(seconds["cheapest"])])
-            rows[-1] += [ms(seconds["calls"]), *compared(case, seconds["cheapest"], seconds)]
-    header = ("case", "calls a layer", "as many of the cheapest", "the calls alone", *HEADER)
-    return table(header, rows)
+            rows[-1] += [ms(seconds["calls"]), "" if shared == math.inf else ms(shared)]
+            rows[-1] += compared(case, min(seconds["calls"], shared), seconds)
+    calls = "the calls alone, one thread", "two threads"
+    return table(("case", "calls a layer", "as many of the cheapest", *calls, *HEADER), rows)
+
+
+def limits_of_base(checkpoint: str, cases: list[Case], rounds: int) -> str:
+    """Compare with the matrix products and with the reading of the weights."""
+    makers = products(checkpoint) | {"weights": partial(WeightsRead, checkpoint, N_THREADS)}
+    rows = []
+    with engine_processes(makers | whole_passes(checkpoint), N_THREADS) as engines:
+        for case in cases:
+            shape = shape_of(case)
+            ways = {"weights": Shared(*shape, "weights"), "BLAS": Shared(*shape, "BLAS")}
+            if shape[0] > 1:
+                ways["texts"] = Shared(*shape, "texts")
+            works = {f"{part}, {way}": work for part in PARTS for way, work in ways.items()}
+            processes = {name: engines[name.split(",")[0]] for name in works}
+            seconds = time_all(engines | processes, case, works | {"weights": None}, rounds)
+            parts = [min(seconds[f"{part}, {way}"] for way in ways) for part in PARTS]
+            rows.append([name_of(case), *map(ms, [*parts, seconds["weights"]])])
+            rows[-1] += compared(case, max(parts[-1], seconds["weights"]), seconds)
+    return table(("case", *PART_NAMES, "weights read once", *HEADER), rows)
+
+
+def limits_of_corpora(checkpoint: str, cases: list[Case], rounds: int) -> str:
+    """Compare with the matrix products of the batches in which we encode real texts."""
+    rows = []
+    makers = products(checkpoint) | whole_passes(checkpoint)
+    with engine_processes(makers, N_THREADS) as engines:
+        for case in cases:
+            only_first_tokens = case.ours.gives == "cls"
+            work = Corpus.from_lists(case.ours.input_ids, N_THREADS, only_first_tokens)
+            seconds = time_all(engines, case, dict.fromkeys(PARTS, work), rounds)
+            rows.append([name_of(case), *(ms(seconds[part]) for part in PARTS)])
+            rows[-1] += compared(case, seconds["exponentials"], seconds)
+    return table(("case", *PART_NAMES, *HEADER), rows)
+
+
+def products(checkpoint: str) -> dict[str, Callable[[], Engine]]:
+    return {
+        "products": partial(Products, checkpoint, N_THREADS),
+        "exponentials": partial(Products, checkpoint, N_THREADS, with_exponentials=True),
+    }
 
 
 def whole_passes(checkpoint: str) -> dict[str, Callable[[], Engine]]:
@@ -126,8 +160,11 @@ def time_all(
     engines: Mapping[str, EngineProcess], case: Case, works: Mapping[str, Any], rounds: int
 ) -> dict[str, float]:
     """Seconds of the whole pass of each engine, and of the parts of ours that are named."""
-    works = dict.fromkeys((OURS, *PEERS), case.theirs) | works
-    measured = alternate({name: engines[name] for name in works}, works, rounds)
+    works = dict.fromkeys(PEERS, case.theirs) | {OURS: case.ours} | works
+    warm_up = None
+    if case.is_long:
+        rounds, warm_up = -(-rounds // 2), {name: work.beginning() for name, work in works.items()}
+    measured = alternate({name: engines[name] for name in works}, works, rounds, warm_up)
     return {name: measurement.median for name, measurement in measured.items()}
 
 

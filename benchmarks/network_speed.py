@@ -82,11 +82,14 @@ def parse_arguments() -> argparse.Namespace:
 def cases(options: argparse.Namespace) -> Iterator[Case]:
     """Give the cases that are wanted, those of one size together."""
     texts = read_texts(options.texts, options.n_texts)
-    tokenizer = WordPieceTokenizer(find_minilm() / "vocab.txt")
-    input_ids = [tokenizer.encode(text, max_length=512, truncation=True) for text in texts]
-    for case in [*fixed_cases(), *corpus_cases(input_ids), text_case(texts)]:
+    for case in [*fixed_cases(), *corpus_cases(ids_of(texts)), text_case(texts)]:
         if re.search(options.only or "", f"{case.size}, {case.name}"):
             yield case
+
+
+def ids_of(texts: Sequence[str]) -> list[list[int]]:
+    tokenizer = WordPieceTokenizer(find_minilm() / "vocab.txt")
+    return [tokenizer.encode(text, max_length=512, truncation=True) for text in texts]
 
 
 def prepare(size: Size, directory: Path) -> Path:

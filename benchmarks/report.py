@@ -19,7 +19,7 @@ SCRIPTS = (
     ("benchmarks.limits",),
     ("benchmarks.roads",),
 )
-ON_TEXTS = ("benchmarks.network_speed", "benchmarks.whole_process")
+ON_TEXTS = ("benchmarks.network_speed", "benchmarks.whole_process", "benchmarks.limits")
 
 
 def main() -> None:
