@@ -81,17 +81,26 @@ class ChunkIds(Memo[tuple[int, ...]]):
         unknown = [chunk for chunk in set(chunks) if chunk not in self]
         plain = [chunk for chunk in unknown if chunk.isascii() and chunk.isprintable()]
         plain = [chunk for chunk in plain if len(chunk) <= MAX_LENGTH]
-        text = self._normalizer.normalize(" ".join(plain))
+        self._learn_words([chunk for chunk in plain if chunk.isalnum()])
+        self._learn_mixed([chunk for chunk in plain if not chunk.isalnum()])
+        return len(unknown)
+
+    def _learn_words(self, chunks: list[str]) -> None:
+        """Remember chunks of letters and digits, each of which is one word."""
+        words = self._normalizer.normalize(" ".join(chunks)).split()
+        self.remember_all(dict(zip(chunks, map(self._of_word, words), strict=True)))
+
+    def _learn_mixed(self, chunks: list[str]) -> None:
+        text = self._normalizer.normalize(" ".join(chunks))
         words = ASCII_WORDS_AND_SPACES.findall(f"{text} ")
         ids = tuple(chain.from_iterable(map(self._of_word, words)))
         learnt: dict[str, tuple[int, ...]] = {}
         start = 0
-        for chunk in plain:
+        for chunk in chunks:
             stop = ids.index(NO_PIECE, start)
             learnt[chunk] = ids[start:stop]
             start = stop + 1
         self.remember_all(learnt)
-        return len(unknown)
 
 
 class Pieces(NamedTuple):
