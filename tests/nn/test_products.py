@@ -11,14 +11,23 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize("architecture", ["skylakex", "haswell"])
 @pytest.mark.parametrize("n_tokens", [0, 1, 31, 300])
-@pytest.mark.parametrize("shape", [(48, 700), (36, 700), (30, 5), (37, 700), (3, 24, 700)])
-def test_blocks_of_rows_change_nothing(
+@pytest.mark.parametrize(
+    "shape", [(48, 700), (36, 700), (30, 5), (37, 700), (3, 24, 700), (3, 24, 1536), (24, 1537)]
+)
+def test_blocks_change_nothing(
     shape: tuple[int, ...], n_tokens: int, architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(products, "blas_architectures", lambda: frozenset({architecture}))
     weight = RNG.normal(size=shape).astype(np.float32)
     x = RNG.normal(size=(shape[-1], n_tokens)).astype(np.float32)
     np.testing.assert_allclose(product(weight, x), weight.astype(float) @ x, atol=2e-4)
+
+
+def test_a_transpose_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "blas_architectures", lambda: frozenset({"skylakex"}))
+    weight = RNG.normal(size=(1536, 48)).astype(np.float32).T
+    x = RNG.normal(size=(1536, 100)).astype(np.float32)
+    np.testing.assert_allclose(product(weight, x), weight.astype(float) @ x, atol=4e-4)
 
 
 def test_views_of_columns_are_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from skdistilbert.nn.products import product
 from skdistilbert.nn.weights import LayerNorm, Linear
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def linear_backward(d_out: Array, x: Array, weights: Linear) -> tuple[Array, Lin
 
     The gradient refers to `d_out` and `x`, which must stay as they are.
     """
-    d_x = weights.weight.T @ d_out
+    d_x = product(weights.weight.T, d_out)
     return d_x, LinearGradient(OuterProduct(d_out, x), np.add.reduce(d_out, axis=1))
 
 
