@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.engines import Ours
 from skdistilbert import load_model
 from skdistilbert.nn import encoder, functional
+from skdistilbert.nn.activations import ACTIVATIONS
 from skdistilbert.nn.inference import MAX_TOKENS
 from skdistilbert.nn.packing import Group, Ragged
 from skdistilbert.nn.products import product
@@ -71,14 +72,14 @@ class Corpus:
 class Products:
     """The matrix products of a forward pass, in its shapes.
 
-    If wanted, with the least that has to come between them: an exponential a score, and a
-    hyperbolic tangent an inner unit of the feed-forward network.
+    If wanted, with the activations between them: an exponential a score of attention, and the
+    function of the inner units of the feed-forward network.
     """
 
-    def __init__(self, directory: str, n_threads: int, *, with_exponentials: bool = False) -> None:
+    def __init__(self, directory: str, n_threads: int, *, with_activations: bool = False) -> None:
         self.encoder = load_model(directory).encoder
         self.n_threads = n_threads
-        self.with_exponentials = with_exponentials
+        self.with_activations = with_activations
         self.memory: dict[tuple[int, str], Array] = {}
 
     def run(self, work: Shared | Corpus) -> None:
@@ -124,8 +125,8 @@ class Products:
                 self._attend(part, group, thread)
             self._product(part.out_lin, n_tokens, thread)
             inner = self._product(part.lin1.weight, n_tokens, thread)
-            if self.with_exponentials:
-                np.tanh(inner, out=inner)
+            if self.with_activations:
+                ACTIVATIONS[self.encoder.activation](inner)
             self._product(part.lin2, n_tokens, thread)
         if only_first_tokens:  # what is left of the last layer is little
             self._product(parts[-1].qkv_lin.weight[1:], n_tokens, thread)
@@ -140,7 +141,7 @@ class Products:
         scores = self._array(thread, "scores", n_heads, group.length, group.length)
         for _ in range(group.n_texts):
             np.matmul(queries.swapaxes(-1, -2), queries, out=scores)
-            if self.with_exponentials:
+            if self.with_activations:
                 np.exp(scores, out=scores)
             np.matmul(queries, scores)
 

@@ -5,13 +5,13 @@
 Parts of our forward pass that it can't go without are timed alone, on two threads, beside the
 whole pass of each engine. A *bound* is the time of the peer divided by that of the part: the ratio
 that would be reached if all the rest took no time. For the 66M model the part is its matrix
-products with one `np.exp` a score of attention and one `np.tanh` an inner unit between them (in
-the shapes of the pass, by the fastest of three ways: texts shared between threads, weights shared,
-BLAS's own threads), or one pass over the weights, whichever takes longer. For the tiny model it is
-the calls of NumPy that a pass has, with nothing between them and on arrays that stay in the cache,
-by one thread or by two that share the texts; as many of the cheapest call (`np.add` of one array
-of hidden states) are given beside them. A goal above its bound is excluded; one that is below and
-not reached is open.
+products with the activations between them, `np.exp` of the scores of attention and GELU (the
+fastest way found, see "Roads taken and not"), in the shapes of the pass and by the fastest of
+three ways: texts shared between threads, weights shared, BLAS's own threads; or one pass over the
+weights, if that takes longer. For the tiny model it is the calls of NumPy that a pass has, with
+nothing between them and on arrays that stay in the cache, by one thread or by two that share the
+texts; as many of the cheapest call (`np.add` of one array of hidden states) are given beside them.
+A goal above its bound is excluded; one that is below and not reached is open.
 
 Run from the project's root, with the extra ``benchmark``; the section goes to RESULTS.md.
 """
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 N_THREADS = 2
 PEERS = {"torch": Torch, "ONNX Runtime": OnnxRuntime}
-PARTS = ("products", "exponentials")
-PART_NAMES = ("products alone", "with exponentials")
+PARTS = ("products", "activations")
+PART_NAMES = ("products alone", "with activations")
 HEADER = (OURS, *(f"{name}: bound, reached" for name in PEERS))
 
 
@@ -140,14 +140,14 @@ def limits_of_corpora(checkpoint: str, cases: list[Case], rounds: int) -> str:
             work = Corpus.from_lists(case.ours.input_ids, N_THREADS, only_first_tokens)
             seconds = time_all(engines, case, dict.fromkeys(PARTS, work), rounds)
             rows.append([name_of(case), *(ms(seconds[part]) for part in PARTS)])
-            rows[-1] += compared(case, seconds["exponentials"], seconds)
+            rows[-1] += compared(case, seconds["activations"], seconds)
     return table(("case", *PART_NAMES, *HEADER), rows)
 
 
 def products(checkpoint: str) -> dict[str, Callable[[], Engine]]:
     return {
         "products": partial(Products, checkpoint, N_THREADS),
-        "exponentials": partial(Products, checkpoint, N_THREADS, with_exponentials=True),
+        "activations": partial(Products, checkpoint, N_THREADS, with_activations=True),
     }
 
 
