@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.distil.loop import Course, learn
 from benchmarks.distil.objective import Weights, pooled_loss, token_loss
-from benchmarks.distil.sources import conversation_sentences, read_sources
+from benchmarks.distil.sources import conversation_sentences, facts, rated_sentences, read_sources
 from benchmarks.distil.student import Student, new_student
 from benchmarks.distil.teacher import read_lessons, teach
 from benchmarks.distil.text import training_texts
@@ -75,6 +75,23 @@ def test_sentences_are_read_without_markup(text: Path) -> None:
         "The house.",
         "It is over.",
     ]
+
+
+def test_rated_texts_are_read_whole_and_by_sentences(tmp_path: Path) -> None:
+    file = tmp_path / "tweets_GroundTruth.txt"
+    file.write_text("1\t-0.5\tNo more tea &amp; coffee today.  We wait.\n2\t1\tGood :)\n")
+    whole, *sentences = (
+        "No more tea & coffee today. We wait.",
+        "No more tea & coffee today.",
+        "We wait.",
+    )
+    assert list(rated_sentences(file)) == [whole, *sentences, "Good :)"]
+
+
+def test_facts_are_read_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "safe.txt"
+    file.write_text("A cat sleeps.\nThe sun is a star.\n")
+    assert list(dict.fromkeys(facts(file))) == ["A cat sleeps.", "The sun is a star."]
 
 
 def test_conversations_are_read_as_yaml_would_be(tmp_path: Path) -> None:

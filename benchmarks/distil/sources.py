@@ -1,4 +1,4 @@
-"""English sentences out of Debian's dictionaries, fortunes and handbook, and of chatterbot-corpus.
+"""English sentences out of Debian's dictionaries, fortunes and handbook, and of Python packages.
 
 Each reader takes one file and yields sentences; `READERS` says which files it is for.
 """
@@ -19,7 +19,11 @@ mkdir text && cd text
 apt-get download wordnet-base dict-gcide dict-foldoc dict-jargon dict-devil debian-handbook \\
     fortunes fortunes-bofh-excuses fortunes-debian-hints
 for package in *.deb; do dpkg-deb -x $package .; done
-pip download --no-deps chatterbot-corpus==1.3.3 && python -m zipfile -e chatterbot*.whl ."""
+pip download --no-deps chatterbot-corpus==1.3.3 randfacts==0.24.4
+for wheel in *.whl; do python -m zipfile -e $wheel .; done
+pip download --no-deps --no-binary :all: vaderSentiment==3.3.2
+tar xzf vaderSentiment-3.3.2.tar.gz
+tar xzf vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"""
 
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(A-Z])")
 LONGEST = 40  # words; a longer sentence is cut at its semicolons
@@ -90,12 +94,32 @@ def conversation_sentences(path: Path) -> Iterator[str]:
             yield sentence
 
 
+def rated_sentences(path: Path) -> Iterator[str]:
+    """Tweets, and sentences of reviews and editorials: lines of number, rating and text."""
+    for line in path.read_text("utf-8", "ignore").splitlines():
+        yield from whole_and_sentences(html.unescape(line.split("\t")[-1]))
+
+
+def facts(path: Path) -> Iterator[str]:
+    """Read a fact a line."""
+    for line in path.read_text("utf-8").splitlines():
+        yield from whole_and_sentences(line)
+
+
+def whole_and_sentences(text: str) -> Iterator[str]:
+    """Give a short text as it stands, and each of its sentences."""
+    yield " ".join(text.split())
+    yield from sentences_of(text)
+
+
 READERS: dict[str, Callable[[Path], Iterator[str]]] = {
     "**/wordnet/data.*": wordnet_sentences,
     "**/dictd/*.dict.dz": dictionary_sentences,
     "**/games/fortunes/*.u8": fortune_sentences,
     "**/debian-handbook/html/en-US/*.html": handbook_sentences,
     "**/chatterbot_corpus/data/english/*.yml": conversation_sentences,
+    "**/hutto_ICWSM_2014/*_GroundTruth.txt": rated_sentences,
+    "**/randfacts/safe.txt": facts,
 }
 
 
