@@ -89,7 +89,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
     >>> texts = [["where", "is", "New", "York"], ["who", "lives", "in", "London"]]
     >>> labels = [["O", "O", "B-city", "I-city"], ["O", "O", "O", "B-city"]]
     >>> classifier = DistilBertTokenClassifier(
-    ...     max_iter=60, learning_rate_init=5e-3, random_state=0
+    ...     trainable_layers=1, max_iter=20, learning_rate_init=1e-3, random_state=0
     ... )
     >>> classifier.fit(texts, labels).predict(texts)
     [['O', 'O', 'B-city', 'I-city'], ['O', 'O', 'O', 'B-city']]

@@ -68,7 +68,7 @@ def load_model(
     --------
     >>> from skdistilbert import load_model
     >>> load_model("mini")
-    DistilBertModel(n_layers=3, dim=192, n_heads=6, vocab_size=30522)
+    DistilBertModel(n_layers=4, dim=192, n_heads=6, vocab_size=30522)
     """
     location = locate_checkpoint(
         path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
