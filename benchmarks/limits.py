@@ -22,6 +22,7 @@ import argparse
 import math
 import tempfile
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,10 @@ from benchmarks.results import machine, table, write_section
 from skdistilbert import load_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.cases import Case, Size
+    from benchmarks.engines import Work
     from benchmarks.measuring import Engine, EngineProcess
 
 N_THREADS = 2
@@ -83,10 +85,10 @@ def fixed_cases_of(size: Size) -> list[Case]:
 
 
 def corpora(options: argparse.Namespace) -> list[Case]:
-    """All texts, sorted for the peers: mean and [CLS]."""
-    cases = corpus_cases(ids_of(read_texts(options.texts, options.n_texts)))
-    n_texts = f"{options.n_texts:,} texts, sorted"
-    return [case for case in cases if case.name.startswith(n_texts) and case.goals]
+    """Eight texts of uneven lengths; and all, sorted for the peers: mean and [CLS]."""
+    cases = [*fixed_cases(), *corpus_cases(ids_of(read_texts(options.texts, options.n_texts)))]
+    names = "8 texts", f"{options.n_texts:,} texts, sorted"
+    return [case for case in cases if case.name.startswith(names) and case.goals]
 
 
 def limits_of_tiny(checkpoint: str, cases: list[Case], rounds: int) -> str:
@@ -131,17 +133,23 @@ def limits_of_base(checkpoint: str, cases: list[Case], rounds: int) -> str:
 
 
 def limits_of_corpora(checkpoint: str, cases: list[Case], rounds: int) -> str:
-    """Compare with the matrix products of the batches in which we encode real texts."""
+    """Compare with the matrix products of the batches in which we encode uneven texts."""
     rows = []
     makers = products(checkpoint) | whole_passes(checkpoint)
     with engine_processes(makers, N_THREADS) as engines:
         for case in cases:
             only_first_tokens = case.ours.gives == "cls"
-            work = Corpus.from_lists(case.ours.input_ids, N_THREADS, only_first_tokens)
+            work = Corpus.from_lists(lists_of(case.ours), N_THREADS, only_first_tokens)
             seconds = time_all(engines, case, dict.fromkeys(PARTS, work), rounds)
             rows.append([name_of(case), *(ms(seconds[part]) for part in PARTS)])
             rows[-1] += compared(case, seconds["activations"], seconds)
     return table(("case", *PART_NAMES, *HEADER), rows)
+
+
+def lists_of(work: Work) -> Sequence[Sequence[int]]:
+    """Token ids of each text."""
+    padded = (zip(batch.input_ids, batch.attention_mask, strict=True) for batch in work.batches)
+    return work.input_ids or [ids[mask == 1] for ids, mask in chain.from_iterable(padded)]
 
 
 def products(checkpoint: str) -> dict[str, Callable[[], Engine]]:
@@ -163,7 +171,8 @@ def time_all(
     works = dict.fromkeys(PEERS, case.theirs) | {OURS: case.ours} | works
     warm_up = None
     if case.is_long:
-        rounds, warm_up = -(-rounds // 2), {name: work.beginning() for name, work in works.items()}
+        rounds = max(1, rounds // 2)
+        warm_up = {name: work.beginning() for name, work in works.items()}
     measured = alternate({name: engines[name] for name in works}, works, rounds, warm_up)
     return {name: measurement.median for name, measurement in measured.items()}
 
