@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 # The largest arrays that glibc can be taught to keep: a little less than 32 MiB.
-LARGEST_KEPT = 2**25 - 2**13
+LARGEST = 2**25 - 2**13
+# Those of the passes of small models. To keep larger ones would take more memory than time.
+LARGEST_OF_A_PASS = 2**22
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(largest: int = LARGEST) -> None:
     """Teach glibc to keep what one pass frees for the next one.
 
     Large arrays get pages of their own from the system, which clears them each time: a sixth of
@@ -16,4 +18,4 @@ def keep_freed_memory() -> None:
     when one of that size has been freed (mallopt(3), M_MMAP_THRESHOLD), in the whole process.
     Nothing is written to it, so it takes no memory; other C libraries make nothing of it.
     """
-    np.empty(LARGEST_KEPT, np.uint8)
+    np.empty(largest, np.uint8)
