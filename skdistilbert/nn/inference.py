@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens, encode_mean_of_layers
-from skdistilbert.nn.memory import LARGEST_OF_A_PASS, keep_freed_memory
 from skdistilbert.nn.pooling import pool_each
 from skdistilbert.nn.threads import effective_n_threads, for_each
 
@@ -40,7 +39,6 @@ def for_each_batch(
     work = n_tokens * encoder.multiplications_a_token + _work_of_attention(encoder, texts)
     n_threads = max(1, min(effective_n_threads(n_threads), work // MIN_WORK_A_THREAD))
     n_batches = n_threads * -(-n_tokens // (n_threads * MAX_TOKENS))
-    keep_freed_memory(LARGEST_OF_A_PASS)
     for_each(function, texts.batches(n_batches), n_threads)
 
 
