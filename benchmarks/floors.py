@@ -20,7 +20,7 @@ from benchmarks.engines import Ours
 from skdistilbert import load_model
 from skdistilbert.nn import encoder, functional
 from skdistilbert.nn.activations import ACTIVATIONS
-from skdistilbert.nn.inference import MAX_TOKENS
+from skdistilbert.nn.inference import n_batches
 from skdistilbert.nn.packing import Group, Ragged
 from skdistilbert.nn.products import product
 from skdistilbert.nn.threads import for_each
@@ -61,8 +61,8 @@ class Corpus:
         """Pack batches as a forward pass does."""
         texts, _ = Ragged.from_lists(input_ids).distinct()
         n_tokens = int(texts.lengths.sum())
-        n_batches = n_threads * -(-n_tokens // (n_threads * MAX_TOKENS))
-        return cls([batch.groups for batch in texts.batches(n_batches)], only_first_tokens)
+        batches = texts.batches(n_batches(n_tokens, n_threads))
+        return cls([batch.groups for batch in batches], only_first_tokens)
 
     def beginning(self) -> Corpus:
         """Give a little of it."""

@@ -38,8 +38,12 @@ def for_each_batch(
     n_tokens = int(texts.lengths.sum())
     work = n_tokens * encoder.multiplications_a_token + _work_of_attention(encoder, texts)
     n_threads = max(1, min(effective_n_threads(n_threads), work // MIN_WORK_A_THREAD))
-    n_batches = n_threads * -(-n_tokens // (n_threads * MAX_TOKENS))
-    for_each(function, texts.batches(n_batches), n_threads)
+    for_each(function, texts.batches(n_batches(n_tokens, n_threads)), n_threads)
+
+
+def n_batches(n_tokens: int, n_threads: int) -> int:
+    """Count the batches to pack: as many for each thread, none of much more than MAX_TOKENS."""
+    return n_threads * -(-n_tokens // (n_threads * MAX_TOKENS))
 
 
 def _work_of_attention(encoder: Encoder, texts: Ragged) -> int:
