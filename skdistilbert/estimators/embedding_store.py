@@ -29,6 +29,7 @@ TABLES = (
     "CREATE TABLE claims (key BLOB PRIMARY KEY, until REAL NOT NULL)",
 )
 BUSY_SECONDS = 30
+SECONDS_BETWEEN_TRIES = 0.01
 # Far longer than encoding the texts of one claim takes.
 CLAIM_SECONDS = 60
 # Uses are noted so coarsely that reading hardly ever writes.
@@ -78,14 +79,28 @@ class EmbeddingStore:
 
     def _make_or_check_tables(self) -> None:
         if self._tables() == []:
-            # With a write-ahead log readers and writers don't wait for each other.
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._turn_write_ahead_log_on()
             with self._writing():
                 if self._tables() == []:  # still, now that no other process can make them
                     for statement in TABLES:
                         self._connection.execute(statement)
         if self._tables() != sorted(TABLES):
             raise DamagedStoreError("other tables than expected")
+
+    def _turn_write_ahead_log_on(self) -> None:
+        """Have readers and writers not wait for each other.
+
+        Unlike all else, SQLite refuses this at once if another connection is at it.
+        """
+        give_up = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+                time.sleep(SECONDS_BETWEEN_TRIES)
 
     def _tables(self) -> list[str]:
         rows = self._connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -152,6 +153,16 @@ def test_four_processes_at_once_share_the_work(cache: Path) -> None:
     assert sum(int(n) for lines in printed for n in lines[:-1]) == 100
     expected = np.abs(features(None, some_texts(100))).sum(dtype=float)
     np.testing.assert_allclose([float(lines[-1]) for lines in printed], expected, rtol=1e-5)
+
+
+def test_a_new_file_that_another_process_is_writing_is_waited_for(cache: Path) -> None:
+    other = sqlite3.connect(cache, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.2, other.execute, ["COMMIT"]).start()
+    store = EmbeddingStore(cache, 2**20)
+    assert store.read([b"key"]) == {}
+    store.close()
+    other.close()
 
 
 def test_a_claim_that_is_made_while_another_waits_stands(cache: Path) -> None:
