@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens, encode_mean_of_layers
+from skdistilbert.nn.memory import keep_freed_memory
 from skdistilbert.nn.pooling import pool_each
 from skdistilbert.nn.threads import effective_n_threads, for_each
 
@@ -38,6 +39,7 @@ def for_each_batch(
     n_tokens = int(texts.lengths.sum())
     work = n_tokens * encoder.multiplications_a_token + _work_of_attention(encoder, texts)
     n_threads = max(1, min(effective_n_threads(n_threads), work // MIN_WORK_A_THREAD))
+    keep_freed_memory()
     for_each(function, texts.batches(n_batches(n_tokens, n_threads)), n_threads)
 
 

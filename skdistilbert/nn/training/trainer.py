@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skdistilbert.nn.memory import keep_freed_memory
 from skdistilbert.nn.threads import effective_n_threads, for_each
 from skdistilbert.nn.training.dropout import Dropout, DropoutRates
 from skdistilbert.nn.training.heads import FeatureHead
-from skdistilbert.nn.training.memory import keep_freed_memory
 from skdistilbert.nn.training.network import backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
 from skdistilbert.nn.training.parameters import GradientSum, Parameters
