@@ -27,7 +27,7 @@ def linear(x: Array, weights: Linear) -> Array:
 def layer_norm(x: Array, weights: LayerNorm) -> Array:
     """Layer normalisation of each column (dim, n_tokens), in place."""
     x -= _mean(x)
-    variance = _mean(x * x)
+    variance = _mean_of_squares(x)
     variance += weights.eps
     x *= 1 / np.sqrt(variance)
     x *= weights.weight[:, None]
@@ -44,14 +44,24 @@ def _mean(x: Array) -> Array:
     return mean
 
 
+def _mean_of_squares(x: Array) -> Array:
+    """Mean of the squares of each column, without an array of them."""
+    parts = _in_eight_parts(x)
+    mean: Array = np.add.reduce(np.einsum("ijk,ijk->ik", parts, parts), axis=0) / len(x)
+    return mean if np.isfinite(mean).all() else _mean(x * x)
+
+
 def _sum(x: Array) -> Array:
     """Sum of each column, in eight parts: that rounds less than one after the other.
 
     And unlike a product of BLAS it does not depend on where in the batch a column stands.
     """
-    in_parts = x.reshape(math.gcd(len(x), 8), -1, x.shape[1])
-    total: Array = np.add.reduce(np.add.reduce(in_parts, axis=0), axis=0)
+    total: Array = np.add.reduce(np.add.reduce(_in_eight_parts(x), axis=0), axis=0)
     return total
+
+
+def _in_eight_parts(x: Array) -> Array:
+    return x.reshape(math.gcd(len(x), 8), -1, x.shape[1])
 
 
 def softmax(x: Array, axis: int = -1) -> Array:

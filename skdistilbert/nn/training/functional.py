@@ -58,10 +58,9 @@ def layer_norm_forward(x: Array, weights: LayerNorm) -> tuple[Array, LayerNormTa
     """Layer normalisation of each column; `x` becomes part of the tape."""
     dim = len(x)
     x -= np.add.reduce(x, axis=0) / dim
-    out = x * x
-    inverse_deviation = 1 / np.sqrt(np.add.reduce(out, axis=0) / dim + weights.eps)
+    inverse_deviation = 1 / np.sqrt(_dot_columns(x, x) / dim + weights.eps)
     x *= inverse_deviation
-    np.multiply(x, weights.weight[:, None], out=out)
+    out = x * weights.weight[:, None]
     out += weights.bias[:, None]
     return out, LayerNormTape(x, inverse_deviation)
 
@@ -76,13 +75,18 @@ def layer_norm_backward(
     """
     normalised, inverse_deviation = tape
     dim = len(normalised)
-    product = d_out * normalised
-    gradient = LayerNorm(np.add.reduce(product, axis=1), np.add.reduce(d_out, axis=1), weights.eps)
+    d_weight = np.einsum("ij,ij->i", d_out, normalised)
+    gradient = LayerNorm(d_weight, np.add.reduce(d_out, axis=1), weights.eps)
     d_x = d_out
     d_x *= weights.weight[:, None]
-    np.multiply(d_x, normalised, out=product)
-    along_length = np.add.reduce(product, axis=0) / dim
+    along_length = _dot_columns(d_x, normalised) / dim
     d_x -= np.add.reduce(d_x, axis=0) / dim
-    d_x -= np.multiply(normalised, along_length, out=product)
+    d_x -= normalised * along_length
     d_x *= inverse_deviation
     return d_x, gradient
+
+
+def _dot_columns(x: Array, y: Array) -> Array:
+    """Inner products of columns, (dim, n_tokens) each."""
+    products: Array = np.einsum("ij,ij->j", x, y)
+    return products
