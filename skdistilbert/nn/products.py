@@ -79,13 +79,16 @@ def _multiply_tiles(matrix: Array, x: Array, columns_a_tile: int, out: Array) ->
     rows = _rows_a_block(n_out, n_in, columns_a_tile) or ROWS_A_BLOCK[-1]
     n_pieces = -(-rows * n_in * columns_a_tile // MAX_MULTIPLICATIONS_IN_PLACE)
     length = -(-n_in // n_pieces)
-    # (n_tiles, n_in, columns_a_tile), each in one place of memory
-    tiles = np.ascontiguousarray(x.reshape(n_in, -1, columns_a_tile).swapaxes(0, 1))
     blocks = _in_blocks(matrix, rows)[..., None, :, :]
     # (..., n_blocks, n_tiles, rows, columns_a_tile)
     blocks_out = _in_blocks(out, rows)
     tiles_out = blocks_out.reshape(*blocks_out.shape[:-1], -1, columns_a_tile).swapaxes(-3, -2)
-    np.matmul(blocks[..., :length], tiles[:, :length], out=tiles_out)
-    for start in range(length, n_in, length):
+    for start in range(0, n_in, length):
         piece = slice(start, start + length)
-        tiles_out += blocks[..., piece] @ tiles[:, piece]
+        # (n_tiles, length, columns_a_tile), each in one place of memory
+        in_tiles = x[piece].reshape(len(x[piece]), -1, columns_a_tile).swapaxes(0, 1)
+        tiles = np.ascontiguousarray(in_tiles)
+        if start == 0:
+            np.matmul(blocks[..., piece], tiles, out=tiles_out)
+        else:
+            tiles_out += blocks[..., piece] @ tiles
