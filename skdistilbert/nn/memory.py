@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 # The largest arrays that glibc can be taught to keep: a little less than 32 MiB.
 LARGEST_KEPT = 2**25 - 2**13
 
 
+@cache  # once in a process is enough
 def keep_freed_memory() -> None:
     """Teach glibc to keep what one pass frees for the next one.
 
