@@ -23,3 +23,11 @@ def test_layer_norm_is_its_definition(dtype: type[np.floating]) -> None:
     expected = normalised * weight[:, None] + bias[:, None]
     weights = LayerNorm(weight.astype(dtype), bias.astype(dtype), 1e-3)
     np.testing.assert_allclose(layer_norm(x.astype(dtype), weights), expected, atol=1e-5)
+
+
+def test_layer_norm_of_squares_whose_sum_overflows() -> None:
+    signs = np.where(np.arange(768) % 2, 1, -1).astype(np.float32)[:, None]
+    weights = LayerNorm(np.ones(768, np.float32), np.zeros(768, np.float32), 1e-12)
+    with np.errstate(over="ignore"):
+        normalised = layer_norm(signs * np.float32(1e19), weights)
+    np.testing.assert_allclose(normalised, signs, rtol=1e-6)

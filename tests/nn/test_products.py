@@ -12,7 +12,17 @@ RNG = np.random.default_rng(0)
 @pytest.mark.parametrize("architecture", ["skylakex", "haswell"])
 @pytest.mark.parametrize("n_tokens", [0, 1, 31, 100, 192, 300])
 @pytest.mark.parametrize(
-    "shape", [(48, 700), (36, 700), (30, 5), (37, 700), (3, 24, 700), (3, 24, 1536), (24, 1537)]
+    "shape",
+    [
+        (48, 384),
+        (48, 700),
+        (36, 700),
+        (30, 5),
+        (37, 700),
+        (3, 24, 700),
+        (3, 24, 1536),
+        (24, 1537),
+    ],
 )
 def test_cutting_changes_nothing(
     shape: tuple[int, ...], n_tokens: int, architecture: str, monkeypatch: pytest.MonkeyPatch
