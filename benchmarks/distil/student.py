@@ -13,10 +13,11 @@ from skdistilbert.nn.pooling import pool
 from skdistilbert.nn.threads import effective_n_threads, for_each
 from skdistilbert.nn.training.dropout import Dropout
 from skdistilbert.nn.training.examples import balanced
+from skdistilbert.nn.training.gradient_sum import GradientSum
 from skdistilbert.nn.training.heads import FeatureHead
 from skdistilbert.nn.training.network import Inputs, Network, backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
-from skdistilbert.nn.training.parameters import GradientSum, Parameters
+from skdistilbert.nn.training.parameters import Parameters
 from skdistilbert.nn.training.pooling import mean_backward
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Student:
         n_threads = effective_n_threads(self._n_threads)
         for_each(compute, range(len(batches)), n_threads)
         loss, d_states = self._objective(batches, states)
-        self._gradient.start()
+        self._gradient.start(len(batches))
         for_each(differentiate, range(len(batches)), n_threads)
         self.optimizer.step(self._gradient, learning_rate, n_threads)
         return loss

@@ -25,6 +25,8 @@ from skdistilbert.nn.training.functional import (
 from skdistilbert.nn.weights import Embeddings, Layer, Linear
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from skdistilbert.nn.packing import Group, IntArray, PackedBatch
     from skdistilbert.nn.training.dropout import Dropout, Mask
     from skdistilbert.nn.weights import Activation, Array, LayerNorm
@@ -43,6 +45,12 @@ class RowGradient:
         order = np.argsort(rows, kind="stable")
         unique, first = np.unique(rows[order], return_index=True)
         return cls(unique, np.add.reduceat(values[order], first, axis=0))
+
+    @classmethod
+    def joined(cls, gradients: Sequence[RowGradient]) -> RowGradient:
+        """Sum the gradients of pieces of a batch, in their order."""
+        rows = np.concatenate([gradient.rows for gradient in gradients])
+        return cls.summed(rows, np.concatenate([gradient.values for gradient in gradients]))
 
 
 @dataclass(frozen=True, slots=True)

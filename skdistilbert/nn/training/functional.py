@@ -11,14 +11,24 @@ from skdistilbert.nn.products import product
 from skdistilbert.nn.weights import LayerNorm, Linear
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from skdistilbert.nn.weights import Array
 
 
 class OuterProduct(NamedTuple):
-    """The gradient of a matrix, multiplied out only where it is added up."""
+    """The gradient of a matrix, multiplied out only where it is needed."""
 
     d_out: Array  # (n_out, n_tokens)
     x: Array  # (n_in, n_tokens)
+
+    @classmethod
+    def joined(cls, products: Sequence[OuterProduct]) -> OuterProduct:
+        """Give the sum of products as one."""
+        if len(products) == 1:
+            return products[0]
+        d_out = np.hstack([product.d_out for product in products])
+        return cls(d_out, np.hstack([product.x for product in products]))
 
     def array(self, out: Array | None = None) -> Array:
         """Multiply out: (n_out, n_in)."""

@@ -109,7 +109,10 @@ def _pooled(network: Network, x: Array, batch: PackedBatch | None) -> Array:
 
 
 def backward(network: Network, d_logits: Array, tape: Tape) -> Iterator[tuple[str, PartGradient]]:
-    """Yield each part's name and gradient, from the head down, as soon as it is known."""
+    """Yield each part's name and gradient, from the head down, as soon as it is known.
+
+    Takes the tapes of the layers from the list, so that their memory is free for what comes next.
+    """
     d_x, d_head = head_backward(d_logits, tape.head, network.head)
     yield "head", d_head
     batch = tape.inputs.batch
@@ -119,7 +122,7 @@ def backward(network: Network, d_logits: Array, tape: Tape) -> Iterator[tuple[st
         d_x = POOLING_BACKWARD[network.pooling](d_x, tape.last_hidden_state, batch)
     groups = batch.groups
     for index, layer in reversed([*enumerate(network.layers)]):
-        d_x, d_layer = layer_backward(d_x, tape.layers[index], layer, groups, network.n_heads)
+        d_x, d_layer = layer_backward(d_x, tape.layers.pop(), layer, groups, network.n_heads)
         yield f"layer{index}", d_layer
     if network.embeddings is not None and tape.embeddings is not None:
         yield "embeddings", embeddings_backward(d_x, tape.embeddings, network.embeddings, batch)

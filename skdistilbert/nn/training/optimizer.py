@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
     from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.training.encoder import RowGradient
-    from skdistilbert.nn.training.parameters import GradientSum, Parameters
+    from skdistilbert.nn.training.gradient_sum import GradientSum
+    from skdistilbert.nn.training.parameters import Parameters
     from skdistilbert.nn.weights import Array
 
 # Numbers that an operation is given at a time: few enough for the caches, so many that threads
 # seldom wait for each other between two operations.
-BLOCK_SIZE = 2**17
+BLOCK_SIZE = 2**18
 
 
 class Moments(NamedTuple):
@@ -120,8 +121,7 @@ class AdamW:
         ValueError
             If the norm is not finite; nothing is changed then.
         """
-        tables = dict(gradient.tables())
-        norm = _norm(gradient.vector, *(table.values for table in tables.values()))
+        norm = gradient.sum_up(n_threads)
         if not np.isfinite(norm):
             raise ValueError(
                 f"Training diverged in step {self.n_steps + 1}: the gradient is not finite. "
@@ -133,7 +133,7 @@ class AdamW:
             lambda block: self._update_block(block, gradient.vector, update), blocks, n_threads
         )
         for name, table in self._tables.items():
-            table.step(tables.get(name), update, self.weight_decay)
+            table.step(gradient.tables.get(name), update, self.weight_decay)
         return norm
 
     def state(self) -> dict[str, Array]:
@@ -244,15 +244,3 @@ class _TableMoments:
 def second_moment_unit(beta2: float, n_steps: Any) -> Any:  # noqa: ANN401 - a number or many
     """Give what the root of the second moment is to the gradients' corrected root mean square."""
     return ((1 - beta2**n_steps) / (1 - beta2)) ** 0.5
-
-
-@np.errstate(over="ignore", invalid="ignore")  # whoever asks for it looks whether it is finite
-def _norm(*arrays: Array) -> float:
-    """Euclidean norm of all numbers together, by blocks as float32 sums lose digits."""
-    total = 0.0
-    for array in arrays:
-        flat = array.reshape(-1)
-        for start in range(0, flat.size, BLOCK_SIZE):
-            block = flat[start : start + BLOCK_SIZE]
-            total += float(block @ block)
-    return float(np.sqrt(total))

@@ -1,13 +1,11 @@
-"""The weights that train, and the sum of their gradients, each in one vector beside the tables.
+"""The weights that train, in one vector beside the tables.
 
 A table, such as the word embeddings, stands by itself: a batch reads few of its rows.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import fields, is_dataclass, replace
-from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,10 +14,12 @@ from skdistilbert.nn.training.encoder import RowGradient
 from skdistilbert.nn.training.functional import OuterProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from skdistilbert.nn.training.network import Network, Part, PartGradient
     from skdistilbert.nn.weights import Array
+
+    Gradient = Array | OuterProduct | RowGradient
 
 Record = TypeVar("Record")
 TABLES = ("embeddings.word_embeddings", "embeddings.position_embeddings")
@@ -30,7 +30,7 @@ def arrays_of(part: Part, name: str) -> dict[str, Array]:
     return {key: leaf for key, leaf in _leaves(part, name) if isinstance(leaf, np.ndarray)}
 
 
-def gradients_of(part: PartGradient, name: str) -> dict[str, Array | OuterProduct | RowGradient]:
+def gradients_of(part: PartGradient, name: str) -> dict[str, Gradient]:
     """Give the arrays, products and row gradients of a gradient, named as by `arrays_of`."""
     return {
         key: leaf
@@ -130,53 +130,3 @@ class Snapshot(NamedTuple):
 
     vector: Array
     tables: dict[str, Array]
-
-
-class GradientSum:
-    """The gradient of a batch, summed over its pieces in their order, whichever comes first.
-
-    So the sum is the same to the last bit on any number of threads. The first two need not wait
-    for each other: a + b is b + a, to the last bit, too.
-    """
-
-    def __init__(self, parameters: Parameters) -> None:
-        self.vector = np.empty_like(parameters.vector)
-        self._views = parameters.views_of(self.vector)
-        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
-        self.start()
-
-    def start(self) -> None:
-        """Forget the last batch."""
-        self._rows: defaultdict[str, dict[int, RowGradient]] = defaultdict(dict)
-        self._waiting: defaultdict[str, dict[int, PartGradient]] = defaultdict(dict)
-        self._n_added: defaultdict[str, int] = defaultdict(int)
-
-    def add(self, piece: int, name: str, gradient: PartGradient) -> None:
-        """Add the gradient of one part of the network, or keep it until its turn."""
-        with self._locks[name]:
-            waiting = self._waiting[name]
-            waiting[piece] = gradient
-            for turn in sorted(waiting):
-                if turn < 2 or turn == self._n_added[name]:
-                    self._add_in_turn(turn, name, waiting.pop(turn))
-                    self._n_added[name] += 1
-
-    def _add_in_turn(self, piece: int, name: str, gradient: PartGradient) -> None:
-        is_first = self._n_added[name] == 0
-        for key, value in gradients_of(gradient, name).items():
-            if isinstance(value, RowGradient):
-                self._rows[key][piece] = value
-            elif isinstance(value, np.ndarray):
-                self._views[key][...] = value if is_first else self._views[key] + value
-            elif is_first:
-                value.array(out=self._views[key])
-            else:
-                self._views[key] += value.array()
-
-    def tables(self) -> Iterator[tuple[str, RowGradient]]:
-        """Yield the gradient of each table, in the rows that any piece read."""
-        for name, of_pieces in self._rows.items():
-            gradients = [of_pieces[piece] for piece in sorted(of_pieces)]
-            rows = np.concatenate([gradient.rows for gradient in gradients])
-            values = np.concatenate([gradient.values for gradient in gradients])
-            yield name, RowGradient.summed(rows, values)

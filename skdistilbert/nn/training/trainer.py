@@ -10,10 +10,11 @@ import numpy as np
 from skdistilbert.nn.memory import keep_freed_memory
 from skdistilbert.nn.threads import effective_n_threads, for_each
 from skdistilbert.nn.training.dropout import Dropout, DropoutRates
+from skdistilbert.nn.training.gradient_sum import GradientSum
 from skdistilbert.nn.training.heads import FeatureHead
 from skdistilbert.nn.training.network import backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
-from skdistilbert.nn.training.parameters import GradientSum, Parameters
+from skdistilbert.nn.training.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ class Trainer:
         def differentiate(index: int) -> None:
             losses[index] = self._differentiate(pieces[index], index, n_columns)
 
-        self._gradient.start()
+        self._gradient.start(len(pieces))
         self._for_each(differentiate, len(pieces))
         self.optimizer.step(self._gradient, learning_rate, effective_n_threads(self._n_threads))
         return float(losses.sum())

@@ -1,0 +1,81 @@
+"""The gradient of a batch: the sum of those of its pieces."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skdistilbert.nn.threads import for_each
+from skdistilbert.nn.training.encoder import RowGradient
+from skdistilbert.nn.training.functional import OuterProduct
+from skdistilbert.nn.training.parameters import gradients_of
+
+if TYPE_CHECKING:
+    from skdistilbert.nn.training.network import PartGradient
+    from skdistilbert.nn.training.parameters import Gradient, Parameters
+    from skdistilbert.nn.weights import Array
+
+# Numbers whose squares are summed in float32; the sums are summed in float64.
+BLOCK_SIZE = 2**17
+
+
+class GradientSum:
+    """The gradient of a batch, summed over its pieces in their order, whichever comes first.
+
+    So the sum is the same to the last bit on any number of threads. Gradients of matrices are kept
+    as products until all pieces are there, and then multiplied out in one: to write a matrix, and
+    to add another to it, takes longer than to multiply a short piece.
+
+    Attributes
+    ----------
+    vector : ndarray
+        Of all arrays, cut as `Parameters.vector` is.
+    tables : dict of str to RowGradient
+        Of each table, in the rows that any piece read.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.vector = np.empty_like(parameters.vector)
+        self.tables: dict[str, RowGradient] = {}
+        self._views = parameters.views_of(self.vector)
+        self._pieces: list[dict[str, Gradient]] = []
+
+    def start(self, n_pieces: int) -> None:
+        """Forget the last batch."""
+        self._pieces = [{} for _ in range(n_pieces)]
+
+    def add(self, piece: int, name: str, gradient: PartGradient) -> None:
+        """Add the gradient of one part of the network."""
+        self._pieces[piece] |= gradients_of(gradient, name)
+
+    def sum_up(self, n_threads: int) -> float:
+        """Fill `vector` and `tables`; gives their norm, of all numbers together."""
+        squares: dict[str, float] = {}
+
+        def sum_up_one(name: str) -> None:
+            gradients = [piece.pop(name) for piece in self._pieces]
+            squares[name] = _sum_of_squares(self._sum(name, gradients))
+
+        names = list(self._pieces[0])
+        for_each(sum_up_one, sorted(names, key=self._size, reverse=True), n_threads)
+        return math.sqrt(sum(squares[name] for name in names))
+
+    def _size(self, name: str) -> int:
+        return self._views[name].size if name in self._views else 0
+
+    def _sum(self, name: str, gradients: list[Any]) -> Array:
+        if isinstance(gradients[0], RowGradient):
+            self.tables[name] = RowGradient.joined(gradients)
+            return self.tables[name].values
+        view = self._views[name]
+        if isinstance(gradients[0], OuterProduct):
+            return OuterProduct.joined(gradients).array(out=view)
+        return np.add.reduce(gradients, axis=0, out=view)
+
+
+def _sum_of_squares(x: Array) -> float:
+    flat = x.reshape(-1)
+    blocks = (flat[start : start + BLOCK_SIZE] for start in range(0, flat.size, BLOCK_SIZE))
+    return sum(float(block @ block) for block in blocks)
