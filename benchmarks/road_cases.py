@@ -189,9 +189,10 @@ def layouts(encoder: Encoder) -> Iterator[Road]:
     weight = encoder.layers[0].lin1.weight
     for n_tokens in (16, 32, 128, 1024):
         x, rows = normal(768, n_tokens), normal(n_tokens, 768)
-        others: dict[str, Way] = {"a row a token": partial(np.matmul, rows, weight.T)}
-        if n_tokens <= 32:
-            others["weights not in blocks"] = partial(np.matmul, weight, x)
+        others: dict[str, Way] = {
+            "a row a token": partial(np.matmul, rows, weight.T),
+            "weights not in blocks": partial(np.matmul, weight, x),
+        }
         yield Road(f"a column a token: {n_tokens} tokens", partial(product, weight, x), others)
 
 
