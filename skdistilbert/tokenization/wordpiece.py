@@ -106,9 +106,4 @@ class WordPiece(Memo[tuple[int, ...]]):
 
 def _longest_by_prefix(pieces: Iterable[str]) -> dict[str, int]:
     """Give the length of the longest piece that begins with each prefix."""
-    longest: dict[str, int] = {}
-    for piece in pieces:
-        prefix, length = piece[:PREFIX_LENGTH], len(piece)
-        if length > longest.get(prefix, 0):
-            longest[prefix] = length
-    return longest
+    return {piece[:PREFIX_LENGTH]: len(piece) for piece in sorted(pieces, key=len)}
