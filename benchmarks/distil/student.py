@@ -131,6 +131,7 @@ class Student:
         loss, d_states = self._objective(batches, states)
         self._gradient.start(len(batches))
         for_each(differentiate, range(len(batches)), n_threads)
+        self._gradient.sum_up(n_threads)
         self.optimizer.step(self._gradient, learning_rate, n_threads)
         return loss
 

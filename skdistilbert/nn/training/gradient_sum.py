@@ -34,11 +34,14 @@ class GradientSum:
         Of all arrays, cut as `Parameters.vector` is.
     tables : dict of str to RowGradient
         Of each table, in the rows that any piece read.
+    norm : float
+        Euclidean norm of all these numbers.
     """
 
     def __init__(self, parameters: Parameters) -> None:
         self.vector = np.empty_like(parameters.vector)
         self.tables: dict[str, RowGradient] = {}
+        self.norm = 0.0
         self._views = parameters.views_of(self.vector)
         self._pieces: list[dict[str, Gradient]] = []
 
@@ -50,8 +53,8 @@ class GradientSum:
         """Add the gradient of one part of the network."""
         self._pieces[piece] |= gradients_of(gradient, name)
 
-    def sum_up(self, n_threads: int) -> float:
-        """Fill `vector` and `tables`; gives their norm, of all numbers together."""
+    def sum_up(self, n_threads: int) -> None:
+        """Make the sum of what was added."""
         squares: dict[str, float] = {}
 
         def sum_up_one(name: str) -> None:
@@ -60,7 +63,7 @@ class GradientSum:
 
         names = list(self._pieces[0])
         for_each(sum_up_one, sorted(names, key=self._size, reverse=True), n_threads)
-        return math.sqrt(sum(squares[name] for name in names))
+        self.norm = math.sqrt(sum(squares[name] for name in names))
 
     def _size(self, name: str) -> int:
         return self._views[name].size if name in self._views else 0

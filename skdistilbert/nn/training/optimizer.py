@@ -113,28 +113,26 @@ class AdamW:
         for table in self._tables.values():
             table.catch_up(np.flatnonzero(table.last_step))
 
-    def step(self, gradient: GradientSum, learning_rate: float, n_threads: int) -> float:
-        """Update all parameters in place; gives the gradient's norm before clipping.
+    def step(self, gradient: GradientSum, learning_rate: float, n_threads: int) -> None:
+        """Update all parameters in place.
 
         Raises
         ------
         ValueError
             If the norm is not finite; nothing is changed then.
         """
-        norm = gradient.sum_up(n_threads)
-        if not np.isfinite(norm):
+        if not np.isfinite(gradient.norm):
             raise ValueError(
                 f"Training diverged in step {self.n_steps + 1}: the gradient is not finite. "
                 "A lower learning rate may help."
             )
-        update = self._next_update(learning_rate, min(1.0, self.max_norm / (norm + 1e-6)))
+        update = self._next_update(learning_rate, min(1.0, self.max_norm / (gradient.norm + 1e-6)))
         blocks = self._blocks()
         for_each(
             lambda block: self._update_block(block, gradient.vector, update), blocks, n_threads
         )
         for name, table in self._tables.items():
             table.step(gradient.tables.get(name), update, self.weight_decay)
-        return norm
 
     def state(self) -> dict[str, Array]:
         """Give, by name, what another optimiser of the same parameters needs to go on from here.

@@ -83,7 +83,9 @@ class Trainer:
 
         self._gradient.start(len(pieces))
         self._for_each(differentiate, len(pieces))
-        self.optimizer.step(self._gradient, learning_rate, effective_n_threads(self._n_threads))
+        n_threads = effective_n_threads(self._n_threads)
+        self._gradient.sum_up(n_threads)
+        self.optimizer.step(self._gradient, learning_rate, n_threads)
         return float(losses.sum())
 
     def _differentiate(self, piece: Piece, index: int, n_columns: int) -> float:
