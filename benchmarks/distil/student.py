@@ -129,7 +129,7 @@ class Student:
         n_threads = effective_n_threads(self._n_threads)
         for_each(compute, range(len(batches)), n_threads)
         loss, d_states = self._objective(batches, states)
-        self._gradient.start(len(batches))
+        self._gradient.start()
         for_each(differentiate, range(len(batches)), n_threads)
         self._gradient.sum_up(n_threads)
         self.optimizer.step(self._gradient, learning_rate, n_threads)

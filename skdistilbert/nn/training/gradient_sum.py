@@ -43,39 +43,51 @@ class GradientSum:
         self.tables: dict[str, RowGradient] = {}
         self.norm = 0.0
         self._views = parameters.views_of(self.vector)
-        self._pieces: list[dict[str, Gradient]] = []
+        self.start()
 
-    def start(self, n_pieces: int) -> None:
+    def start(self) -> None:
         """Forget the last batch."""
-        self._pieces = [{} for _ in range(n_pieces)]
+        self._is_empty = True
+        self._waiting: dict[int, dict[str, Gradient]] = {}
 
     def add(self, piece: int, name: str, gradient: PartGradient) -> None:
-        """Add the gradient of one part of the network."""
-        self._pieces[piece] |= gradients_of(gradient, name)
+        """Add the gradient of one part of the network; it waits for `sum_up`."""
+        self._waiting.setdefault(piece, {}).update(gradients_of(gradient, name))
 
     def sum_up(self, n_threads: int) -> None:
-        """Make the sum of what was added."""
+        """Add up the pieces that wait, and what is there from earlier ones of the batch."""
+        pieces = [self._waiting[piece] for piece in sorted(self._waiting)]
         squares: dict[str, float] = {}
 
         def sum_up_one(name: str) -> None:
-            gradients = [piece.pop(name) for piece in self._pieces]
-            squares[name] = _sum_of_squares(self._sum(name, gradients))
+            gradients = [piece.pop(name) for piece in pieces]
+            squares[name] = _sum_of_squares(self._add_up(name, gradients))
 
-        names = list(self._pieces[0])
+        names = list(pieces[0])
         for_each(sum_up_one, sorted(names, key=self._size, reverse=True), n_threads)
         self.norm = math.sqrt(sum(squares[name] for name in names))
+        self._is_empty, self._waiting = False, {}
 
     def _size(self, name: str) -> int:
         return self._views[name].size if name in self._views else 0
 
-    def _sum(self, name: str, gradients: list[Any]) -> Array:
+    def _add_up(self, name: str, gradients: list[Any]) -> Array:
         if isinstance(gradients[0], RowGradient):
-            self.tables[name] = RowGradient.joined(gradients)
+            earlier = [] if self._is_empty else [self.tables[name]]
+            self.tables[name] = RowGradient.joined([*earlier, *gradients])
             return self.tables[name].values
         view = self._views[name]
-        if isinstance(gradients[0], OuterProduct):
-            return OuterProduct.joined(gradients).array(out=view)
-        return np.add.reduce(gradients, axis=0, out=view)
+        if self._is_empty:
+            return _sum(gradients, out=view)
+        view += _sum(gradients)
+        return view
+
+
+def _sum(gradients: list[Any], out: Array | None = None) -> Array:
+    if isinstance(gradients[0], OuterProduct):
+        return OuterProduct.joined(gradients).array(out=out)
+    total: Array = np.add.reduce(gradients, axis=0, out=out)
+    return total
 
 
 def _sum_of_squares(x: Array) -> float:

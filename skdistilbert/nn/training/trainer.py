@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Texts whose logits are computed at a time.
 TEXTS_A_BATCH = 128
+# Pieces of a batch whose gradients wait to be added up; for the 66M model they take 1 GB.
+PIECES_AT_ONCE = 8
 
 
 class Trainer:
@@ -81,10 +83,11 @@ class Trainer:
         def differentiate(index: int) -> None:
             losses[index] = self._differentiate(pieces[index], index, n_columns)
 
-        self._gradient.start(len(pieces))
-        self._for_each(differentiate, len(pieces))
         n_threads = effective_n_threads(self._n_threads)
-        self._gradient.sum_up(n_threads)
+        self._gradient.start()
+        for start in range(0, len(pieces), PIECES_AT_ONCE):
+            self._for_each(differentiate, range(len(pieces))[start : start + PIECES_AT_ONCE])
+            self._gradient.sum_up(n_threads)
         self.optimizer.step(self._gradient, learning_rate, n_threads)
         return float(losses.sum())
 
@@ -122,13 +125,13 @@ class Trainer:
         for start in range(0, len(examples), TEXTS_A_BATCH):
             rows = np.arange(start, min(start + TEXTS_A_BATCH, len(examples)))
             pieces = examples.pieces(rows)
-            self._for_each(partial(_fill, logits, self.network, pieces), len(pieces))
+            self._for_each(partial(_fill, logits, self.network, pieces), range(len(pieces)))
         return logits
 
-    def _for_each(self, function: Callable[[int], None], n_pieces: int) -> None:
+    def _for_each(self, function: Callable[[int], None], pieces: range) -> None:
         # A single piece is not given to the threads of BLAS, whose sums depend on their number.
-        n_threads = effective_n_threads(self._n_threads) if n_pieces > 1 else 1
-        for_each(function, range(n_pieces), n_threads)
+        n_threads = effective_n_threads(self._n_threads) if len(pieces) > 1 else 1
+        for_each(function, pieces, n_threads)
 
 
 def _fill(logits: Array, network: Network, pieces: list[Piece], index: int) -> None:

@@ -13,26 +13,30 @@ from tests.nn.training.test_gradients import TEXTS, a_network
 WEIGHTS = np.random.default_rng(0).normal(size=(3, len(TEXTS)))
 
 
-def summed(network: Network, order: list[list[int]], n_threads: int = 1) -> GradientSum:
+def summed(
+    network: Network, order: list[list[int]], n_threads: int = 1, at_once: int = 3
+) -> GradientSum:
     """Sum the gradient of a weighted sum of logits over pieces, each with some of the texts."""
     gradient = GradientSum(Parameters(network))
     pieces = sorted(order)
-    gradient.start(len(pieces))
-    for texts in order:
+    gradient.start()
+    for index, texts in enumerate(order, start=1):
         (batch,) = Ragged.from_lists(TEXTS).batches(1, np.array(texts))
         logits, tape = forward(network, Inputs(batch), Dropout.none())
         d_logits = WEIGHTS[:, batch.text_indices].astype(logits.dtype)
         for name, part in backward(network, d_logits, tape):
             gradient.add(pieces.index(texts), name, part)
-    gradient.sum_up(n_threads)
+        if index % at_once == 0 or index == len(order):
+            gradient.sum_up(n_threads)
     return gradient
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3])
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
-def test_pieces_give_the_gradient_of_the_whole(pooling: str) -> None:
+def test_pieces_give_the_gradient_of_the_whole(pooling: str, at_once: int) -> None:
     network = a_network(pooling)
     expected = summed(network, [[0, 1, 2, 3, 4, 5]])
-    got = summed(network, [[0, 1, 2], [3, 4], [5]])
+    got = summed(network, [[0, 1, 2], [3, 4], [5]], at_once=at_once)
     np.testing.assert_allclose(got.norm, expected.norm)
     np.testing.assert_allclose(got.vector, expected.vector, atol=1e-12)
     for name, table in expected.tables.items():

@@ -34,7 +34,7 @@ def random_gradients(parameters: Parameters, rng: np.random.Generator) -> dict[s
 
 
 def summed(gradient: GradientSum, parts: dict[str, PartGradient]) -> GradientSum:
-    gradient.start(n_pieces=1)
+    gradient.start()
     for name, part in parts.items():
         gradient.add(0, name, part)
     gradient.sum_up(n_threads=1)

@@ -12,6 +12,7 @@ from skdistilbert.nn.encoder import encode
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import examples as examples_module
 from skdistilbert.nn.training import frozen
+from skdistilbert.nn.training import trainer as trainer_module
 from skdistilbert.nn.training.dropout import DropoutRates
 from skdistilbert.nn.training.examples import Examples, balanced
 from skdistilbert.nn.training.frozen import frozen_states
@@ -79,6 +80,21 @@ def test_training_is_the_same_on_any_number_of_threads(monkeypatch: pytest.Monke
         vectors.append(trainer.parameters.vector)
     np.testing.assert_array_equal(vectors[1], vectors[0])
     np.testing.assert_array_equal(vectors[2], vectors[0])
+
+
+def test_it_does_not_matter_how_many_pieces_are_added_up_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(examples_module, "TOKENS_A_PIECE", 3)
+    pieces = some_examples().pieces(np.arange(6))
+    assert len(pieces) >= 4
+    vectors = []
+    for at_once in (2, len(pieces)):
+        monkeypatch.setattr(trainer_module, "PIECES_AT_ONCE", at_once)
+        trainer = a_trainer(a_network())
+        trainer.step(pieces, 0.01)
+        vectors.append(trainer.parameters.vector)
+    np.testing.assert_allclose(vectors[1], vectors[0], atol=1e-10)
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", None])
