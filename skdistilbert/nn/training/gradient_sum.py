@@ -24,18 +24,18 @@ BLOCK_SIZE = 2**17
 class GradientSum:
     """The gradient of a batch, summed over its pieces in their order, whichever comes first.
 
-    So the sum is the same to the last bit on any number of threads. Gradients of matrices are kept
-    as products until all pieces are there, and then multiplied out in one: to write a matrix, and
-    to add another to it, takes longer than to multiply a short piece.
+    So the sum is the same to the last bit on any number of threads. Gradients of matrices wait as
+    products, and `sum_up` multiplies out those of all waiting pieces in one: to write a matrix
+    and to add another to it takes as long as to multiply a short piece.
 
     Attributes
     ----------
-    vector : ndarray
+    vector : ndarray of shape (n_numbers,)
         Of all arrays, cut as `Parameters.vector` is.
     tables : dict of str to RowGradient
         Of each table, in the rows that any piece read.
     norm : float
-        Euclidean norm of all these numbers.
+        Euclidean norm of all numbers in both.
     """
 
     def __init__(self, parameters: Parameters) -> None:
