@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_info
 
+from skdistilbert.nn.processor import processor_vendor
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEADER = "# Results\n\nEach section is written by the script that it names.\n"
+# Each maker's processors have sections of their own: they differ in what they are fast at.
+MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
 
 
 def write_section(title: str, body: str, path: Path = RESULTS) -> None:
-    """Put a section in place of the one of that title, or at the end."""
+    """Put a section in place of the one of that title and processor, or at the end."""
+    title = f"{title}, on {processor_maker()}"
     text = path.read_text("utf-8") if path.exists() else HEADER
     section = f"## {title}\n\n{body.strip()}\n"
     pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
@@ -47,6 +52,11 @@ def machine(packages: Iterable[str], n_threads: int) -> str:
         f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')} "
         f"({blas.get('architecture', 'unknown')})."
     )
+
+
+def processor_maker() -> str:
+    """Name the maker of this machine's processor."""
+    return MAKERS.get(processor_vendor(), platform.machine())
 
 
 def _processor() -> str:
