@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,6 +65,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="directory of the task's files")
     parser.add_argument("--layers", nargs="+", default=["0", "2", "all"], help="trainable layers")
     parser.add_argument("--torch-layers", nargs="*", help="of these, what torch trains, too")
+    parser.add_argument(
+        "--pooling", choices=["mean", "cls"], default="mean", help="what heads on texts read"
+    )
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--torch-seeds", type=int, help="fewer seeds for torch")
@@ -130,7 +134,8 @@ def compare_tasks(options: argparse.Namespace) -> None:
     for row in task_rows(options):
         print(" | ".join(row), flush=True)
         rows.append(row)
-        publish(f"Fine-tuning, {TITLES[options.task]}", task_report(rows, options), options)
+        head = ", [CLS]" if options.pooling == "cls" else ""
+        publish(f"Fine-tuning, {TITLES[options.task]}{head}", task_report(rows, options), options)
 
 
 def task_rows(options: argparse.Namespace) -> Iterator[list[str]]:
@@ -201,7 +206,10 @@ def baselines(options: argparse.Namespace) -> Iterator[tuple[str, float, float]]
 def fit_ours(options: argparse.Namespace) -> dict[str, Any]:
     task = READERS[options.task](options.data, quick=options.quick)
     recipe = recipe_of(options)
-    kind = DistilBertTokenClassifier if options.task == "wnut17" else DistilBertClassifier
+    if options.task == "wnut17":
+        kind = DistilBertTokenClassifier
+    else:
+        kind = partial(DistilBertClassifier, pooling=options.pooling)
     classifier = kind(
         find_minilm(),
         trainable_layers=recipe["layers"],
@@ -224,7 +232,8 @@ def fit_torch(options: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.fine_tuning_torch import Recipe, fit_and_predict
 
     task = READERS[options.task](options.data, quick=options.quick)
-    recipe = Recipe(**recipe_of(options), seed=options.seed, n_threads=options.threads)
+    of_run = {"pooling": options.pooling, "seed": options.seed, "n_threads": options.threads}
+    recipe = Recipe(**recipe_of(options), **of_run)
     ids_of = word_ids if options.task == "wnut17" else text_ids
     classes = np.unique(np.hstack(task.labels))
     ids, targets, _ = ids_of(task.texts, task.labels, classes)

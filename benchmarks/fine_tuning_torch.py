@@ -27,15 +27,17 @@ class Recipe(NamedTuple):
     learning_rate: float
     weight_decay: float
     warmup: float
+    pooling: str
     seed: int
     n_threads: int
 
 
 class Classifier(torch.nn.Module):
-    """An encoder, the mean of its states, and DistilBERT's classification head."""
+    """An encoder, its pooled states, and DistilBERT's classification head."""
 
-    def __init__(self, encoder: Any, num_labels: int) -> None:  # noqa: ANN401
+    def __init__(self, encoder: Any, num_labels: int, pooling: str = "mean") -> None:  # noqa: ANN401
         super().__init__()
+        self.pooling = pooling
         dim = encoder.config.hidden_size
         self.encoder = encoder
         self.pre_classifier = torch.nn.Linear(dim, dim)
@@ -47,6 +49,8 @@ class Classifier(torch.nn.Module):
 
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.pooling == "cls":
+            return hidden[:, 0]
         mask = attention_mask[..., None]
         return (hidden * mask).sum(1) / mask.sum(1)
 
@@ -89,7 +93,7 @@ def fit_and_predict(
     transformers.logging.disable_progress_bar()
     encoder = transformers.BertModel.from_pretrained(directory, add_pooling_layer=False)
     by_token = isinstance(targets[0], list)
-    model = (Tagger if by_token else Classifier)(encoder, num_labels)
+    model = (Tagger if by_token else Classifier)(encoder, num_labels, recipe.pooling)
     freeze(model, recipe.layers)
     began = time.perf_counter()
     train(model, texts, targets, recipe)
