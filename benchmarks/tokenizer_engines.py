@@ -22,6 +22,8 @@ class Work:
         which hold all, and make lists where they are asked for one. Ours are lists from the first.
     one_by_one : bool
         A call a text, not one for all.
+    new_texts : bool
+        Each time with a tokenizer that has seen the words, but not the texts.
     first_sight : bool
         Each time with a tokenizer that has seen no word.
     """
@@ -29,6 +31,7 @@ class Work:
     texts: Sequence[str]
     gives: Literal["encodings", "ids", "offsets"]
     one_by_one: bool = False
+    new_texts: bool = False
     first_sight: bool = False
 
 
@@ -56,6 +59,9 @@ class Ours:
             return time.perf_counter() - start
         if work.first_sight:
             self.tokenizer = self.make(self.vocab_file)
+        if work.new_texts:
+            self.tokenizer = self.make(self.vocab_file)
+            self.tokenizer.encode_ragged(work.texts)
         start = time.perf_counter()
         self._encode(work)
         return time.perf_counter() - start

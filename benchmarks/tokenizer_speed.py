@@ -106,8 +106,12 @@ def print_row(name: str, measured: Mapping[str, Measurement], goal: float) -> No
     print(f"{row}   {goal:g}x", flush=True)
 
 
-def compare_sentence(vocab: str, rounds: int) -> None:
-    work = Work([SENTENCE] * 1000, "ids", one_by_one=True)
+def compare_sentences(vocab: str, rounds: int) -> None:
+    """Compare calls with one sentence: the same again, or never seen, of words that were seen."""
+    orders = random.Random(0)
+    words = SENTENCE.split()
+    reordered = [" ".join(orders.sample(words, len(words))) for _ in range(1000)]
+    again = Work([SENTENCE] * 1000, "ids", one_by_one=True)
     makers: dict[str, Callable[[], Engine]] = {
         "ours": partial(Ours, vocab),
         "encode of tokenizers": partial(Rust, vocab),
@@ -115,14 +119,18 @@ def compare_sentence(vocab: str, rounds: int) -> None:
     goals = {"encode of tokenizers": 12, "call of transformers": 50}
     if find_spec("transformers"):
         makers["call of transformers"] = partial(Transformers, vocab)
-    print("\nOne sentence, microseconds.\n")
     with engine_processes(makers, 1) as engines:
-        measured = alternate(engines, dict.fromkeys(engines, work), rounds)
-    ours = measured.pop("ours").median
-    print(f"{'ours':36}{ours * 1e3:8.2f}")
-    for name, measurement in measured.items():
-        ratio = measurement.median / ours
-        print(f"{name:36}{measurement.median * 1e3:8.2f} {ratio:7.1f}x   {goals[name]}x")
+        for title, work in (
+            ("One sentence again and again", again),
+            ("Sentences of known words", replace(again, texts=reordered, new_texts=True)),
+        ):
+            print(f"\n{title}, microseconds.\n")
+            measured = alternate(engines, dict.fromkeys(engines, work), rounds)
+            ours = measured.pop("ours").median
+            print(f"{'ours':36}{ours * 1e3:8.2f}")
+            for name, measurement in measured.items():
+                ratio = measurement.median / ours
+                print(f"{name:36}{measurement.median * 1e3:8.2f} {ratio:7.1f}x   {goals[name]}x")
 
 
 def compare_loading(vocab: str, large_vocab: str, rounds: int) -> None:
@@ -169,12 +177,13 @@ def show_memory(vocab: str) -> None:
                 print(f"{name:30}{gives:10}{peak / 1e6:8.0f} {last / 1e6:8.0f}", flush=True)
 
 
-# One text each of 100 chunks.
+# One text each of 100 chunks; or a chunk a line, each a text.
 MEMORY_TEXTS: dict[str, Callable[[random.Random], str]] = {
     "words": lambda rng: " ".join(random_word(rng, 3, 12) for _ in range(100)),
     "words and punctuation": lambda rng: " ".join(
         "-".join(random_word(rng, 3, 9) for _ in range(3)) for _ in range(100)
     ),
+    "words, each a text": lambda rng: "\n".join(random_word(rng, 3, 12) for _ in range(100)),
     "Chinese, 20 characters": lambda rng: " ".join(chinese(rng, 20) for _ in range(100)),
 }
 
@@ -186,7 +195,8 @@ def measure_memory(vocab: str, name: str, offsets: bool) -> tuple[int, int]:
     rng = random.Random(0)
     tracemalloc.start()
     for _ in range(1_500):
-        encode(MEMORY_TEXTS[name](rng))
+        for text in MEMORY_TEXTS[name](rng).split("\n"):
+            encode(text)
     last, peak = tracemalloc.get_traced_memory()
     return peak, last
 
@@ -214,7 +224,7 @@ def main() -> None:
     different = len({word for text in texts for word in text.split()})
     print(f"{len(texts)} texts, {sum(map(len, texts)):,} characters, {n_words:,} words between ")
     print(f"spaces, {different:,} of them different; {os.cpu_count()} cores")
-    compare_sentence(chosen.vocab, chosen.rounds)
+    compare_sentences(chosen.vocab, chosen.rounds)
     makers: dict[str, Callable[[], Engine]] = {
         "ours": partial(Ours, chosen.vocab),
         "theirs": partial(Rust, chosen.vocab),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from skdistilbert.tokenization.encoding import PaddedBatch, RaggedEncoding
+from skdistilbert.tokenization.pieces import TextIds
 from skdistilbert.tokenization.state import TokenizerState, not_a_string
 from skdistilbert.tokenization.truncation import (
     Padding,
@@ -29,6 +30,11 @@ SAMPLE = 20
 
 class IdsEncoder(TokenizerState):
     """The part of the tokenizer that gives ids and nothing else."""
+
+    def _build(self) -> None:
+        super()._build()
+        # Of texts encoded one by one, such as questions to a service, many come again.
+        self._text_ids = TextIds(self._ids_of_text)
 
     def _ids_of_text(self, text: str, before: tuple[int, ...] = ()) -> list[int]:
         """Give the ids of a text, after others."""
@@ -95,8 +101,10 @@ class IdsEncoder(TokenizerState):
             If it holds a lone surrogate, or no `max_length` is known for what is asked, or it is
             too small for [CLS] and [SEP].
         """
+        if not isinstance(text, str):
+            raise not_a_string(text)
         before = (self.cls_token_id,) if add_special_tokens else ()
-        ids = self._ids_of_text(text, before)
+        ids = [*before, *self._text_ids[text]]
         if truncation:
             check_truncation(truncation, n_texts=1)
             del ids[self._room(max_length, 2 * len(before)) + len(before) :]

@@ -103,6 +103,16 @@ class ChunkIds(Memo[tuple[int, ...]]):
         self.remember_all(learnt)
 
 
+class TextIds(Memo[tuple[int, ...]]):
+    """The token ids of each text."""
+
+    def __init__(self, encode: Callable[[str], list[int]]) -> None:
+        self._encode = encode
+
+    def __missing__(self, text: str) -> tuple[int, ...]:
+        return self.remember(text, tuple(self._encode(text)))
+
+
 class Pieces(NamedTuple):
     """The tokens of a text: their ids, where they stand, and which words they are of."""
 

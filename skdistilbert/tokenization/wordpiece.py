@@ -53,23 +53,14 @@ class WordPiece(Memo[tuple[int, ...]]):
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
         self._beginnings = vocab
-        self._unknown = (unk_id,)
-
-    @cached_property
-    def _continuations(self) -> dict[str, int]:
-        return {
+        self._continuations = {
             piece.removeprefix(CONTINUATION): index
-            for piece, index in self._beginnings.items()
+            for piece, index in vocab.items()
             if piece.startswith(CONTINUATION)
         }
-
-    @cached_property
-    def _longest_beginnings(self) -> dict[str, int]:
-        return _longest_by_prefix(self._beginnings)
-
-    @cached_property
-    def _longest_continuations(self) -> dict[str, int]:
-        return _longest_by_prefix(self._continuations)
+        self._longest_beginnings = _longest_by_prefix(vocab)
+        self._longest_continuations = _longest_by_prefix(self._continuations)
+        self._unknown = (unk_id,)
 
     @cached_property
     def lengths(self) -> dict[int, int]:
@@ -106,4 +97,9 @@ class WordPiece(Memo[tuple[int, ...]]):
 
 def _longest_by_prefix(pieces: Iterable[str]) -> dict[str, int]:
     """Give the length of the longest piece that begins with each prefix."""
-    return {piece[:PREFIX_LENGTH]: len(piece) for piece in sorted(pieces, key=len)}
+    longest: dict[str, int] = {}
+    for piece in pieces:
+        prefix = piece[:PREFIX_LENGTH]
+        if longest.get(prefix, 0) < len(piece):
+            longest[prefix] = len(piece)
+    return longest

@@ -209,7 +209,12 @@ def test_repr(tokenizer: WordPieceTokenizer) -> None:
 def test_what_is_remembered_is_bounded(
     tokenizer: WordPieceTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memos = tokenizer._chunk_ids, tokenizer._chunk_pieces, tokenizer._wordpiece
+    memos = (
+        tokenizer._text_ids,
+        tokenizer._chunk_ids,
+        tokenizer._chunk_pieces,
+        tokenizer._wordpiece,
+    )
     monkeypatch.setattr(memo, "MAX_CHARACTERS", 100 * (memo.CHARACTERS_BESIDE + 1))
     for number in range(1000):
         tokenizer.encode(f"{number} {'x' * 60}{number}")
@@ -221,6 +226,29 @@ def test_what_is_remembered_is_bounded(
     for number in range(100):
         tokenizer.encode(f"{number} {'x' * 200}{number} {'x' * 2000}")
         assert sum(map(len, tokenizer._chunk_ids)) <= memo.MAX_CHARACTERS
+
+
+def test_a_text_that_comes_again_has_the_same_ids_whatever_was_done_with_them(
+    tokenizer: WordPieceTokenizer,
+) -> None:
+    text = "The one [MASK] and the other."
+    ids = tokenizer.encode(text)
+    expected = ids.copy()
+    ids.clear()
+    assert tokenizer.encode(text) == expected
+    assert tokenizer.encode(text, add_special_tokens=False) == expected[1:-1]
+    cut = tokenizer.encode(text, max_length=4, truncation=True)
+    assert cut == [*expected[:3], expected[-1]]
+    assert tokenizer.encode(text) == expected
+    assert WordPieceTokenizer(VOCAB, split_special_tokens=True).encode(text) != expected
+
+
+@pytest.mark.parametrize("text", [None, float("nan"), ["the"], b"the"])
+def test_what_is_no_text_is_not_remembered(tokenizer: WordPieceTokenizer, text: object) -> None:
+    for _ in range(2):
+        with pytest.raises(TypeError, match="a text must be a string, got"):
+            tokenizer.encode(text)  # type: ignore[arg-type]
+    assert not tokenizer._text_ids
 
 
 def test_single_characters_that_are_remembered_are_bounded(
