@@ -134,6 +134,7 @@ def compare_tasks(options: argparse.Namespace) -> None:
     for row in task_rows(options):
         print(" | ".join(row), flush=True)
         rows.append(row)
+        # transformers' own head reads [CLS]; the last layer is then computed for it alone.
         head = ", [CLS]" if options.pooling == "cls" else ""
         publish(f"Fine-tuning, {TITLES[options.task]}{head}", task_report(rows, options), options)
 
