@@ -53,14 +53,23 @@ class WordPiece(Memo[tuple[int, ...]]):
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
         self._beginnings = vocab
-        self._continuations = {
+        self._unknown = (unk_id,)
+
+    @cached_property
+    def _continuations(self) -> dict[str, int]:
+        return {
             piece.removeprefix(CONTINUATION): index
-            for piece, index in vocab.items()
+            for piece, index in self._beginnings.items()
             if piece.startswith(CONTINUATION)
         }
-        self._longest_beginnings = _longest_by_prefix(vocab)
-        self._longest_continuations = _longest_by_prefix(self._continuations)
-        self._unknown = (unk_id,)
+
+    @cached_property
+    def _longest_beginnings(self) -> dict[str, int]:
+        return _longest_by_prefix(self._beginnings)
+
+    @cached_property
+    def _longest_continuations(self) -> dict[str, int]:
+        return _longest_by_prefix(self._continuations)
 
     @cached_property
     def lengths(self) -> dict[int, int]:
