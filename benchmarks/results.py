@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_info
 
-from skdistilbert.nn.processor import processor_vendor
+from skdistilbert.nn.processor import CPU_INFO, processor_vendor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +61,7 @@ def processor_maker() -> str:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        lines = CPU_INFO.read_text("utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
