@@ -82,7 +82,8 @@ READERS: dict[str, Callable[..., Task]] = {
 def text_ids(texts: list[str], labels: list[str], classes: np.ndarray) -> tuple[Any, Any, Any]:
     """Give token ids and classes of texts, and the function from predicted classes to accuracy."""
     tokenizer = WordPieceTokenizer.from_pretrained(find_minilm())
-    ids = tokenizer.encode_ragged(texts, max_length=MAX_LENGTH).input_ids
+    ragged = tokenizer.encode_ragged(texts, max_length=MAX_LENGTH).input_ids
+    ids = [of_text.tolist() for of_text in ragged]
     targets = np.searchsorted(classes, labels)
     return ids, targets.tolist(), lambda predicted: float((targets == predicted).mean())
 

@@ -56,7 +56,7 @@ class Pair:
             expected_fields = (theirs.ids, theirs.offsets, theirs.word_ids)
             got_fields = (ours.input_ids, ours.offsets, ours.word_ids)
             alone = self.ours.encode(text, add_special_tokens=False)
-            if got_fields != expected_fields or not alone == ids == theirs.ids:
+            if got_fields != expected_fields or not alone == ids.tolist() == theirs.ids:
                 yield text
 
     def differing_when_joined(self, texts: list[str], n_joined: int) -> Iterator[str]:

@@ -142,7 +142,7 @@ def compare(theirs: Any, directory: Path, report: Report, title: str) -> None:  
     their_tokenizer = transformers.BertTokenizer(str(directory / "vocab.txt"))
     expected_ids = their_tokenizer(texts)["input_ids"]
     ids = tokenizer.encode_ragged(texts).input_ids
-    equal = ids == expected_ids
+    equal = [of_text.tolist() for of_text in ids] == expected_ids
     report.all_equal &= equal
     print(f"\n{title}: {len(texts)} texts of {min(map(len, ids))} to {max(map(len, ids))} tokens")
     print(f"  ids equal: {equal}")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.mapped_file import MappedFile
     from skdistilbert.checkpoint.names import Head
     from skdistilbert.checkpoint.sentence_modules import SentenceModules
+    from skdistilbert.nn.packing import TokenIds
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tokenization import WordPieceTokenizer
 
@@ -272,14 +273,14 @@ class DistilBertModel:
         return EncodedPadded(states, visible)
 
     def hidden_states(
-        self, input_ids: Sequence[Sequence[int]], *, n_threads: int | None = None
+        self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
     ) -> FloatArray:
         """Last hidden states of texts of uneven lengths, zero after each text's end.
 
         Parameters
         ----------
-        input_ids : list of lists of int
-            Token ids, a list a text.
+        input_ids : list of lists of int, or of integer ndarrays
+            Token ids, a list or an array of shape (n_tokens,) a text.
         n_threads : int, default: as many as BLAS may use
 
         Returns
@@ -292,7 +293,7 @@ class DistilBertModel:
 
     def pooled(
         self,
-        input_ids: Sequence[Sequence[int]],
+        input_ids: Sequence[TokenIds],
         pooling: Pooling,
         *,
         n_threads: int | None = None,
@@ -301,8 +302,8 @@ class DistilBertModel:
 
         Parameters
         ----------
-        input_ids : list of lists of int
-            Token ids, a list a text.
+        input_ids : list of lists of int, or of integer ndarrays
+            Token ids, a list or an array of shape (n_tokens,) a text.
         pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}
             As for `embed`.
         n_threads : int, default: as many as BLAS may use

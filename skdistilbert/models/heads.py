@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint.names import Head
+    from skdistilbert.nn.packing import TokenIds
 
     FloatArray = NDArray[np.float32]
 
@@ -61,9 +62,7 @@ class DistilBertForSequenceClassification(DistilBertModel):
         first = np.ascontiguousarray(last_hidden_state[:, 0].T)  # (dim, batch)
         return SequenceClassifierOutput(self._logits(first), hidden_states, attentions)
 
-    def logits(
-        self, input_ids: Sequence[Sequence[int]], *, n_threads: int | None = None
-    ) -> FloatArray:
+    def logits(self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None) -> FloatArray:
         """Logits of texts given as lists of token ids: (n_texts, num_labels)."""
         first = self.pooled(input_ids, "cls", n_threads=n_threads)
         return self._logits(np.ascontiguousarray(first.T))
@@ -99,7 +98,7 @@ class DistilBertForTokenClassification(DistilBertModel):
         return TokenClassifierOutput(logits, hidden_states, attentions)
 
     def logits(
-        self, input_ids: Sequence[Sequence[int]], *, n_threads: int | None = None
+        self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
     ) -> list[FloatArray]:
         """Logits of texts given as lists of token ids: (seq_len, num_labels) a text."""
         return _logits_of_tokens(self, "classifier", input_ids, n_threads)
@@ -133,7 +132,7 @@ class DistilBertForQuestionAnswering(DistilBertModel):
         return QuestionAnsweringModelOutput(start_logits, end_logits, hidden_states, attentions)
 
     def logits(
-        self, input_ids: Sequence[Sequence[int]], *, n_threads: int | None = None
+        self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
     ) -> list[FloatArray]:
         """Logits of texts given as lists of token ids: (seq_len, 2) a text."""
         return _logits_of_tokens(self, "qa_outputs", input_ids, n_threads)
@@ -165,7 +164,7 @@ class DistilBertForMaskedLM(DistilBertModel):
 
     def at_tokens(
         self,
-        input_ids: Sequence[Sequence[int]],
+        input_ids: Sequence[TokenIds],
         token_id: int,
         function: Callable[[FloatArray], list[Row]],
         *,
@@ -175,8 +174,8 @@ class DistilBertForMaskedLM(DistilBertModel):
 
         Parameters
         ----------
-        input_ids : list of lists of int
-            Token ids, a list a text.
+        input_ids : list of lists of int, or of integer ndarrays
+            Token ids, a list or an array of shape (n_tokens,) a text.
         token_id : int
             Which tokens: usually [MASK].
         function : callable
@@ -207,7 +206,7 @@ class DistilBertForMaskedLM(DistilBertModel):
 def _logits_of_tokens(
     model: DistilBertModel,
     layer: str,
-    input_ids: Sequence[Sequence[int]],
+    input_ids: Sequence[TokenIds],
     n_threads: int | None,
 ) -> list[FloatArray]:
     """Apply a linear layer to every token: (seq_len, n_outputs) a text."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.nn.packing import TokenIds
 
 
 def check_padded(
@@ -42,7 +43,7 @@ def check_padded(
     return ids, mask
 
 
-def check_ragged(input_ids: Sequence[Sequence[int]], config: DistilBertConfig) -> Ragged:
+def check_ragged(input_ids: Sequence[TokenIds], config: DistilBertConfig) -> Ragged:
     """Pack the token ids of texts of uneven lengths, or raise."""
     texts = Ragged.from_lists(input_ids)
     if len(texts.lengths) and texts.lengths.min() == 0:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     IntArray = NDArray[np.integer]
+    TokenIds = Sequence[int] | IntArray
     BoolArray = NDArray[np.bool_]
 
 
@@ -83,11 +84,14 @@ class Ragged:
     is_key: BoolArray | None = None  # (n_tokens,): False for tokens that others must not see
 
     @classmethod
-    def from_lists(cls, input_ids: Sequence[Sequence[int]]) -> Ragged:
-        """Pack lists of ids, one a text; positions count from 0 in each."""
+    def from_lists(cls, input_ids: Sequence[TokenIds]) -> Ragged:
+        """Pack lists or arrays of ids, one a text; positions count from 0 in each."""
         lengths = np.fromiter(map(len, input_ids), np.intp, len(input_ids))
         n_tokens = int(lengths.sum())
-        flat = np.fromiter(chain.from_iterable(input_ids), np.intp, n_tokens)
+        if n_tokens and all(isinstance(ids, np.ndarray) for ids in input_ids):
+            flat = np.concatenate(input_ids, dtype=np.intp)
+        else:
+            flat = np.fromiter(chain.from_iterable(input_ids), np.intp, n_tokens)
         starts = np.cumsum(lengths) - lengths
         return cls(flat, np.arange(n_tokens) - np.repeat(starts, lengths), lengths)
 

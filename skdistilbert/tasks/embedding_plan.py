@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.prompts import Prompts
     from skdistilbert.checkpoint.sentence_modules import DenseFiles
     from skdistilbert.models import DistilBertModel
+    from skdistilbert.nn.packing import TokenIds
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.windows import Windows
     from skdistilbert.tokenization import WordPieceTokenizer
@@ -72,7 +73,7 @@ class EmbeddingPlan(NamedTuple):
     def pool(
         self,
         model: DistilBertModel,
-        input_ids: Sequence[Sequence[int]],
+        input_ids: Sequence[TokenIds],
         n_threads: int | None,
         windows: Windows | None = None,
     ) -> FloatArray:

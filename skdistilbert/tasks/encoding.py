@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.nn.packing import IntArray
     from skdistilbert.tokenization import WordPieceTokenizer
 
 # Enough texts to sort by length and share out well; few enough that their ids cost nothing.
@@ -35,7 +36,7 @@ def check_max_length(max_length: int | None, config: DistilBertConfig) -> int:
 
 def encode_in_pieces(
     tokenizer: WordPieceTokenizer, texts: Sequence[str], max_length: int, prompt: str = ""
-) -> Iterator[tuple[slice, list[list[int]]]]:
+) -> Iterator[tuple[slice, Sequence[IntArray]]]:
     """Yield which texts, and their token ids; warn once, at the end, if any had to be cut.
 
     The rest is as in `encode_noting_truncation`.
@@ -51,7 +52,7 @@ def encode_noting_truncation(
     max_length: int,
     truncated: list[int],
     prompt: str = "",
-) -> Iterator[tuple[slice, list[list[int]]]]:
+) -> Iterator[tuple[slice, Sequence[IntArray]]]:
     """Yield which texts, and their token ids; add the rows of those that were cut to a list.
 
     The prompt comes before every text.

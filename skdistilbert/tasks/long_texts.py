@@ -50,7 +50,7 @@ def _windows_of_texts(
         (ids,) = tokenizer.encode_ragged(
             with_prompt(plan.prompt, [text]), add_special_tokens=False, first_row=row
         ).input_ids
-        for window, place in _windows_of_ids(ids, plan):
+        for window, place in _windows_of_ids(ids.tolist(), plan):
             yield [tokenizer.cls_token_id, *window, tokenizer.sep_token_id], (row, *place)
 
 

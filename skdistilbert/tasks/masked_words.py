@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.models import DistilBertModel
+    from skdistilbert.nn.packing import IntArray
     from skdistilbert.tokenization import WordPieceTokenizer
 
     FloatArray = NDArray[np.float32]
-    IntArray = NDArray[np.intp]
 
 
 class Guess(TypedDict):
@@ -108,7 +108,7 @@ def unmask(
 
 
 def _check_masks(
-    input_ids: list[list[int]], tokenizer: WordPieceTokenizer, first_row: int, max_length: int
+    input_ids: Sequence[IntArray], tokenizer: WordPieceTokenizer, first_row: int, max_length: int
 ) -> None:
     for row, ids in enumerate(input_ids, first_row):
         if tokenizer.mask_token_id not in ids:
@@ -162,7 +162,7 @@ def _best(scores: FloatArray, top_k: int, target_ids: IntArray | None) -> list[t
 
 
 def _guesses_of_text(
-    tokenizer: WordPieceTokenizer, ids: list[int], pairs: Sequence[list[tuple[int, float]]]
+    tokenizer: WordPieceTokenizer, ids: IntArray, pairs: Sequence[list[tuple[int, float]]]
 ) -> MaskGuesses:
     places = [place for place, index in enumerate(ids) if index == tokenizer.mask_token_id]
     # With several masks the others are to be seen.

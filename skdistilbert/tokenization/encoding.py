@@ -31,12 +31,13 @@ class RaggedEncoding(NamedTuple):
 
     Attributes
     ----------
-    input_ids : list of lists of int
+    input_ids : list of int32 ndarrays of shape (n_tokens,)
+        Read-only.
     truncated_rows : list of int
         Which texts were cut.
     """
 
-    input_ids: list[list[int]]
+    input_ids: list[NDArray[np.int32]]
     truncated_rows: list[int]
 
 

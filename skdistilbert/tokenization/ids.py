@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from skdistilbert.tokenization.encoding import PaddedBatch, RaggedEncoding
-from skdistilbert.tokenization.pieces import TextIds
+from skdistilbert.tokenization.id_bytes import ID_SIZE, bytes_of_id, ids_of
+from skdistilbert.tokenization.pieces import TextIds, split_at_spaces
 from skdistilbert.tokenization.state import TokenizerState, not_a_string
 from skdistilbert.tokenization.truncation import (
     Padding,
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # The words of so many texts are learnt at once; longer texts learn their own.
-TEXTS_A_BLOCK = 1000
+TEXTS_A_BLOCK = 256
 SHORT = 10_000
 # How many texts tell whether there is anything new.
-SAMPLE = 20
+SAMPLE = 5
 
 
 class IdsEncoder(TokenizerState):
@@ -35,35 +36,47 @@ class IdsEncoder(TokenizerState):
         super()._build()
         # Of texts encoded one by one, such as questions to a service, many come again.
         self._text_ids = TextIds(self._ids_of_text)
+        self._bytes_around = bytes_of_id(self.cls_token_id), bytes_of_id(self.sep_token_id)
 
-    def _ids_of_text(self, text: str, before: tuple[int, ...] = ()) -> list[int]:
-        """Give the ids of a text, after others."""
+    def _ids_of_text(self, text: str) -> list[int]:
+        return [*ids_of(self._bytes_of_text(text))]
+
+    def _bytes_of_text(self, text: str, chunks: list[str] | None = None) -> bytes:
+        """Give the ids of a text, which may have been split already."""
         if not isinstance(text, str):
             raise not_a_string(text)
-        ids = [*before]
         finder = self._finder
         # Most texts lack that character: to ask here saves them a call.
         if finder.first_character not in text or not finder.may_find(text):
-            self._chunk_ids.extend(ids, text)
-            return ids
-        for start, stop, token, normalized in finder.segments(text):
-            if token:
-                ids.append(token.id)
-            elif normalized:
-                ids += self._chunk_ids.of_normalized(normalized.text)
-            else:
-                self._chunk_ids.extend(ids, text[start:stop])
-        return ids
+            return self._chunk_ids.of(split_at_spaces(text) if chunks is None else chunks)
+        return self._bytes_of_segments(text)
 
-    def _learnt(self, texts: Iterable[str]) -> Iterator[str]:
-        """Pass on texts, learning the new words of many at once."""
+    def _bytes_of_segments(self, text: str) -> bytes:
+        """Give the ids of a text that may hold added tokens."""
+        ids = []
+        for start, stop, token, normalized in self._finder.segments(text):
+            if token:
+                ids.append(bytes_of_id(token.id))
+            elif normalized:
+                ids.append(self._chunk_ids.of_normalized(normalized.text))
+            else:
+                ids.append(self._chunk_ids.of(split_at_spaces(text[start:stop])))
+        return b"".join(ids)
+
+    def _learnt(self, texts: Iterable[str]) -> Iterator[tuple[str, list[str] | None]]:
+        """Pass on texts, learning the new words of many at once.
+
+        With those that were split for it come their chunks.
+        """
         texts = iter(texts)
         while block := list(islice(texts, TEXTS_A_BLOCK)):
-            short = (text for text in block if isinstance(text, str) and len(text) <= SHORT)
-            chunks = map(str.split, short)
-            if self._chunk_ids.learn(chain.from_iterable(islice(chunks, SAMPLE))):
-                self._chunk_ids.learn(chain.from_iterable(chunks))
-            yield from block
+            sample = map(_chunks_of_short, block[:SAMPLE])
+            if not self._chunk_ids.learn(chain.from_iterable(filter(None, sample))):
+                yield from zip(block, repeat(None))
+                continue
+            chunks = list(map(_chunks_of_short, block))
+            self._chunk_ids.learn(chain.from_iterable(filter(None, chunks)))
+            yield from zip(block, chunks, strict=True)
 
     def encode(
         self,
@@ -161,7 +174,7 @@ class IdsEncoder(TokenizerState):
         max_length: int | None = None,
         first_row: int = 0,
     ) -> RaggedEncoding:
-        """Give the token ids of several texts, as lists of uneven lengths.
+        """Give the token ids of several texts, as arrays of uneven lengths.
 
         Parameters
         ----------
@@ -182,22 +195,20 @@ class IdsEncoder(TokenizerState):
         TypeError, ValueError
             If a text is not a string or holds a lone surrogate; the message gives its row.
         """
-        before = (self.cls_token_id,) if add_special_tokens else ()
-        longest = float("inf")
+        before, after = self._bytes_around if add_special_tokens else (b"", b"")
+        longest = None
         if max_length is not None:
-            longest = self._room(max_length, 2 * len(before)) + len(before)
+            longest = self._room(max_length, 2 * add_special_tokens) * ID_SIZE
         input_ids, truncated_rows = [], []
-        for row, text in enumerate(self._learnt(texts), first_row):
+        for row, (text, chunks) in enumerate(self._learnt(texts), first_row):
             try:
-                ids = self._ids_of_text(text, before)
+                ids = self._bytes_of_text(text, chunks)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"Row {row}: {error}") from None
-            if len(ids) > longest:
-                del ids[int(longest) :]
+            if longest is not None and len(ids) > longest:
+                ids = ids[:longest]
                 truncated_rows.append(row)
-            if add_special_tokens:
-                ids.append(self.sep_token_id)
-            input_ids.append(ids)
+            input_ids.append(np.frombuffer(before + ids + after, np.int32))
         return RaggedEncoding(input_ids, truncated_rows)
 
     def encode_batch(self, texts: Iterable[str], max_length: int | None = None) -> PaddedBatch:
@@ -223,5 +234,11 @@ class IdsEncoder(TokenizerState):
         lengths = np.array([len(ids) for ids in ragged], np.int64)
         attention_mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
         input_ids = np.full(attention_mask.shape, self.pad_token_id, np.int64)
-        input_ids[attention_mask] = [index for ids in ragged for index in ids]
+        if ragged:
+            input_ids[attention_mask] = np.concatenate(ragged)
         return PaddedBatch(input_ids, attention_mask.astype(np.int64))
+
+
+def _chunks_of_short(text: str) -> list[str] | None:
+    """Split a text, unless it is long (or none)."""
+    return split_at_spaces(text) if isinstance(text, str) and len(text) <= SHORT else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
-from itertools import accumulate, chain, compress, islice, pairwise
+from functools import cache, cached_property, lru_cache
+from itertools import accumulate, chain, compress, filterfalse, islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from skdistilbert.tokenization import unicode_tables as tables
+from skdistilbert.tokenization.id_bytes import ID_SIZE, NO_ID, ids_of
 from skdistilbert.tokenization.memo import MAX_LENGTH, Memo
 from skdistilbert.tokenization.normalization import (
     CHINESE_AND_OTHERS,
@@ -17,7 +18,6 @@ from skdistilbert.tokenization.normalization import (
 from skdistilbert.tokenization.wordpiece import (
     ASCII_WORDS,
     ASCII_WORDS_AND_SPACES,
-    NO_PIECE,
     word_pattern,
 )
 
@@ -42,7 +42,7 @@ def split_at_spaces(text: str) -> list[str]:
     return CHUNKS.findall(text)
 
 
-class ChunkIds(Memo[tuple[int, ...]]):
+class ChunkIds(Memo[bytes]):
     """The token ids of each chunk."""
 
     def __init__(self, normalizer: Normalizer, wordpiece: WordPiece) -> None:
@@ -50,57 +50,37 @@ class ChunkIds(Memo[tuple[int, ...]]):
         self._of_word = wordpiece.__getitem__
         self._of_chunk = self.__getitem__
 
-    def __missing__(self, chunk: str) -> tuple[int, ...]:
+    def __missing__(self, chunk: str) -> bytes:
         if len(chunk) > 1 and self._normalizer.makes_words_of(chunk):
-            parts = CHINESE_CHARACTERS_AND_OTHERS.findall(chunk)
-            return self.remember(chunk, tuple(chain.from_iterable(map(self._of_chunk, parts))))
+            return self.remember(chunk, self.of(CHINESE_CHARACTERS_AND_OTHERS.findall(chunk)))
         return self.remember(chunk, self.of_normalized(self._normalizer.normalize(chunk)))
 
-    def of_normalized(self, text: str) -> tuple[int, ...]:
-        """Token ids of a text that is normalised already."""
-        words = word_pattern(text).findall(text)
-        return tuple(chain.from_iterable(map(self._of_word, words)))
+    def of_normalized(self, text: str) -> bytes:
+        """Give the token ids of a text that is normalised already."""
+        return b"".join(map(self._of_word, word_pattern(text).findall(text)))
 
-    def extend(self, ids: list[int], text: str) -> None:
-        """Add the token ids of a text that holds no added token."""
-        chunks = text.split() if text.isprintable() else split_at_spaces(text)
-        if len(chunks) <= MANY_CHUNKS:
-            for chunk in chunks:
-                ids += self[chunk]
-            return
-        for start in range(0, len(chunks), MANY_CHUNKS):
-            part = chunks[start : start + MANY_CHUNKS]
-            self.learn(part)
-            ids.extend(chain.from_iterable(map(self._of_chunk, part)))
+    def of(self, chunks: list[str]) -> bytes:
+        """Give the token ids of the chunks of a text that holds no added token."""
+        if len(chunks) > MANY_CHUNKS:
+            self.learn(chunks)
+        return b"".join(map(self._of_chunk, chunks))
 
     def learn(self, chunks: Iterable[str]) -> int:
         """Remember many chunks at once, which takes less time; give how many were unknown.
 
         Only those that are plain are learnt.
         """
-        unknown = [chunk for chunk in set(chunks) if chunk not in self]
+        unknown = list(filterfalse(self.__contains__, set(chunks)))
         plain = [chunk for chunk in unknown if chunk.isascii() and chunk.isprintable()]
-        plain = [chunk for chunk in plain if len(chunk) <= MAX_LENGTH]
-        self._learn_words([chunk for chunk in plain if chunk.isalnum()])
-        self._learn_mixed([chunk for chunk in plain if not chunk.isalnum()])
+        for start in range(0, len(plain), MANY_CHUNKS):
+            self._learn_plain(plain[start : start + MANY_CHUNKS])
         return len(unknown)
 
-    def _learn_words(self, chunks: list[str]) -> None:
-        """Remember chunks of letters and digits, each of which is one word."""
-        words = self._normalizer.normalize(" ".join(chunks)).split()
-        self.remember_all(dict(zip(chunks, map(self._of_word, words), strict=True)))
-
-    def _learn_mixed(self, chunks: list[str]) -> None:
+    def _learn_plain(self, chunks: list[str]) -> None:
         text = self._normalizer.normalize(" ".join(chunks))
-        words = ASCII_WORDS_AND_SPACES.findall(f"{text} ")
-        ids = tuple(chain.from_iterable(map(self._of_word, words)))
-        learnt: dict[str, tuple[int, ...]] = {}
-        start = 0
-        for chunk in chunks:
-            stop = ids.index(NO_PIECE, start)
-            learnt[chunk] = ids[start:stop]
-            start = stop + 1
-        self.remember_all(learnt)
+        words = ASCII_WORDS_AND_SPACES.findall(text)
+        ids = b"".join(map(self._of_word, words)).split(NO_ID)
+        self.remember_all(dict(zip(chunks, ids, strict=True)))
 
 
 class TextIds(Memo[tuple[int, ...]]):
@@ -130,6 +110,14 @@ class Pieces(NamedTuple):
         """Give some of the tokens."""
         return Pieces(self.ids[start:stop], self.offsets[start:stop], self.word_ids[start:stop])
 
+    def place(self, placed: PlacedPieces, start: int) -> None:
+        """Add tokens that begin at `start`."""
+        ids, steps, is_token, new_words = placed
+        self.ids.extend(ids_of(ids))
+        bounds = accumulate(steps, initial=start)
+        self.offsets.extend(compress(pairwise(bounds), is_token))
+        self.add_words(new_words)
+
     def add_words(self, new_words: Iterable[int]) -> None:
         """Add the word numbers of tokens, of which each has 1 if it begins a word, else 0."""
         last = self.word_ids[-1] if self.word_ids else -1
@@ -140,9 +128,9 @@ class Pieces(NamedTuple):
 # - their ids;
 # - steps, numbers of characters: how many a token has, or how many to go on (or back) to where
 #   the next one starts; the last leads to the next chunk, over a space;
-# - for each step, 1 if it is a token;
-# - for each token, 1 if it begins a word.
-PlacedPieces = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+# - for each step, a byte of 1 if it is a token;
+# - for each token, a byte of 1 if it begins a word.
+PlacedPieces = tuple[bytes, tuple[int, ...], bytes, bytes]
 
 
 class ChunkPieces(Memo[PlacedPieces]):
@@ -169,41 +157,45 @@ class ChunkPieces(Memo[PlacedPieces]):
         if len(runs) > 1:
             return self._join(runs)
         # Each character is a token.
-        length = len(chunk)
-        return self._ids[chunk], (1,) * (length + 1), _ones_and_zero(length), _ones(length)
+        ones = b"\1" * len(chunk)
+        return self._ids[chunk], (1,) * (len(chunk) + 1), ones + b"\0", ones
 
     def _join(self, parts: list[str]) -> PlacedPieces:
         """Put together the tokens of parts that follow each other without a space."""
-        of_parts = list(map(self._of_chunk, parts))
-        steps: list[int] = []
-        for _, part_steps, _, _ in of_parts:
-            steps += part_steps
-            steps[-1] -= 1
-        steps[-1] += 1
-        ids, _, is_token, new_words = map(chain.from_iterable, zip(*of_parts, strict=True))
-        return tuple(ids), tuple(steps), tuple(is_token), tuple(new_words)
+        ids, steps, is_token, new_words = zip(*map(self._of_chunk, parts), strict=True)
+        joined: list[int] = []
+        for of_part in steps:
+            joined += of_part
+            joined[-1] -= 1
+        joined[-1] += 1
+        return b"".join(ids), tuple(joined), b"".join(is_token), b"".join(new_words)
 
     def _tile(self, words: list[str]) -> PlacedPieces:
         """Place the tokens of a chunk whose words follow without anything between."""
-        pieces = list(map(self._of_word, words))
-        ids = pieces[0] if len(pieces) == 1 else tuple(chain.from_iterable(pieces))
-        n_tokens = len(ids)
-        if n_tokens == len(words):
-            return ids, (*map(len, words), 1), _ones_and_zero(n_tokens), _ones(n_tokens)
         if len(words) == 1:
-            steps = (*map(self._length_of_piece, ids), 1)
-            return ids, steps, _ones_and_zero(n_tokens), _new_word(n_tokens)
-        new_words = tuple(chain.from_iterable(map(_new_word, map(len, pieces))))
-        return ids, (*self._lengths(words, pieces), 1), _ones_and_zero(n_tokens), new_words
+            return self._tile_word(*words)
+        pieces = list(map(self._of_word, words))
+        ids = b"".join(pieces)
+        steps = (*self._lengths(words, pieces), 1)
+        new_words = b"".join(map(_new_word, map(len, pieces)))
+        return ids, steps, _ones_and_zero(len(ids)), new_words
 
-    def _lengths(self, words: list[str], pieces: list[tuple[int, ...]]) -> list[int]:
+    def _tile_word(self, word: str) -> PlacedPieces:
+        ids = self._of_word(word)
+        n_bytes = len(ids)
+        if n_bytes == ID_SIZE:
+            return ids, (len(word), 1), _ones_and_zero(n_bytes), _new_word(n_bytes)
+        steps = (*map(self._length_of_piece, ids_of(ids)), 1)
+        return ids, steps, _ones_and_zero(n_bytes), _new_word(n_bytes)
+
+    def _lengths(self, words: list[str], pieces: list[bytes]) -> list[int]:
         lengths: list[int] = []
         of_piece = self._length_of_piece
         for word, ids in zip(words, pieces, strict=True):
-            if len(ids) == 1:  # perhaps the unknown token, which has no length of its own
+            if len(ids) == ID_SIZE:  # perhaps the unknown token, which has no length of its own
                 lengths.append(len(word))
             else:
-                lengths.extend(map(of_piece, ids))
+                lengths += map(of_piece, ids_of(ids))
         return lengths
 
     @cached_property
@@ -213,25 +205,17 @@ class ChunkPieces(Memo[PlacedPieces]):
     def _place(self, normalized: Aligned, length: int) -> PlacedPieces:
         """Place the tokens of a normalised text, anywhere in one of `length` characters."""
         text, origins = normalized
-        ids: list[int] = []
+        all_pieces: list[bytes] = []
         steps: list[int] = []
         is_token: list[int] = []
-        new_words: list[int] = []
         at = start = 0
-        of_word = self._of_word
         for word in word_pattern(text, with_spaces=True).findall(text):
             if word == " ":
                 start += 1
                 continue
-            pieces = of_word(word)
-            ids += pieces
-            if len(pieces) == 1:
-                new_words.append(1)
-                lengths = [len(word)]
-            else:
-                new_words += _new_word(len(pieces))
-                lengths = self._lengths([word], [pieces])
-            for n_characters in lengths:
+            pieces = self._of_word(word)
+            all_pieces.append(pieces)
+            for n_characters in self._lengths([word], [pieces]):
                 first = origins[start]
                 start += n_characters
                 if first != at:
@@ -240,46 +224,30 @@ class ChunkPieces(Memo[PlacedPieces]):
                 at = origins[start - 1] + 1
                 steps.append(at - first)
                 is_token.append(1)
-        return tuple(ids), (*steps, length - at + 1), (*is_token, 0), tuple(new_words)
+        new_words = b"".join(map(_new_word, map(len, all_pieces)))
+        steps.append(length - at + 1)
+        return b"".join(all_pieces), tuple(steps), bytes((*is_token, 0)), new_words
 
     def of_normalized(self, normalized: Aligned, pieces: Pieces) -> None:
         """Add the tokens of a text that is normalised already."""
-        ids, steps, is_token, new_words = self._place(normalized, 0)
-        pieces.ids.extend(ids)
-        pieces.offsets.extend(compress(pairwise(accumulate(steps, initial=0)), is_token))
-        pieces.add_words(new_words)
+        pieces.place(self._place(normalized, 0), 0)
 
     def of_text(self, text: str, start: int, pieces: Pieces) -> None:
         """Add the tokens of a text that holds no added token and stands at `start`."""
-        ids = pieces.ids
-        steps: list[int] = []
-        is_token: list[int] = []
-        new_words: list[int] = []
         spaced = text if text.isprintable() else WHITESPACE.sub(" ", text)
-        for chunk in map(self._of_chunk, spaced.split(" ")):
-            chunk_ids, chunk_steps, chunk_is_token, chunk_new_words = chunk
-            ids += chunk_ids
-            steps += chunk_steps
-            is_token += chunk_is_token
-            new_words += chunk_new_words
-        bounds = accumulate(steps, initial=start)
-        pieces.offsets.extend(compress(pairwise(bounds), is_token))
-        pieces.add_words(new_words)
-
-
-# Most chunks share these, by their number of tokens.
-_ONES = tuple((1,) * n_tokens for n_tokens in range(MAX_LENGTH + 1))
-_ONES_AND_ZERO = tuple((*ones, 0) for ones in _ONES)
-
-
-def _ones(n_tokens: int) -> tuple[int, ...]:
-    return _ONES[n_tokens] if n_tokens <= MAX_LENGTH else (1,) * n_tokens
-
-
-def _ones_and_zero(n_tokens: int) -> tuple[int, ...]:
-    return _ONES_AND_ZERO[n_tokens] if n_tokens <= MAX_LENGTH else (*_ones(n_tokens), 0)
+        of_chunks = zip(*map(self._of_chunk, spaced.split(" ")), strict=True)
+        ids, steps, is_token, new_words = of_chunks
+        steps = tuple(chain.from_iterable(steps))
+        pieces.place((b"".join(ids), steps, b"".join(is_token), b"".join(new_words)), start)
 
 
 @cache
-def _new_word(n_pieces: int) -> tuple[int, ...]:
-    return (1,) + (0,) * (n_pieces - 1)
+def _new_word(n_bytes: int) -> bytes:
+    """Give 1 for the first token of a word, 0 for the others; their ids take so many bytes."""
+    return b"\1" + bytes(n_bytes // ID_SIZE - 1)
+
+
+@lru_cache(maxsize=2 * MAX_LENGTH)
+def _ones_and_zero(n_bytes: int) -> bytes:
+    """Give 1 for each token, whose ids take so many bytes, then 0."""
+    return b"\1" * (n_bytes // ID_SIZE) + b"\0"

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from skdistilbert.tokenization import unicode_tables as tables
+from skdistilbert.tokenization.id_bytes import NO_ID, bytes_of, bytes_of_id
 from skdistilbert.tokenization.memo import Memo
 from skdistilbert.tokenization.normalization import character_class
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS_A_WORD = 100
 CONTINUATION = "##"
-# What a space between words gives.
-NO_PIECE = -1
 # The longest piece that starts with the same so many characters bounds the search.
 PREFIX_LENGTH = 3
 
@@ -39,8 +38,10 @@ def word_pattern(text: str, *, with_spaces: bool = False) -> re.Pattern[str]:
     return (_ASCII_WORDS if text.isascii() else _WORDS)[with_spaces]
 
 
-class WordPiece(Memo[tuple[int, ...]]):
+class WordPiece(Memo[bytes]):
     """The ids of the pieces of words, by greedy longest match; remembered once asked for.
+
+    A space gives `NO_ID`.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class WordPiece(Memo[tuple[int, ...]]):
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
         self._beginnings = vocab
-        self._unknown = (unk_id,)
+        self._unknown = bytes_of_id(unk_id)
 
     @cached_property
     def _continuations(self) -> dict[str, int]:
@@ -77,13 +78,13 @@ class WordPiece(Memo[tuple[int, ...]]):
         beginnings = {index: len(piece) for piece, index in self._beginnings.items()}
         return beginnings | {index: len(piece) for piece, index in self._continuations.items()}
 
-    def __missing__(self, word: str) -> tuple[int, ...]:
+    def __missing__(self, word: str) -> bytes:
         if word == " ":
-            return self.remember(word, (NO_PIECE,))
+            return self.remember(word, NO_ID)
         whole = self._beginnings.get(word)
-        return self.remember(word, self._split(word) if whole is None else (whole,))
+        return self.remember(word, self._split(word) if whole is None else bytes_of_id(whole))
 
-    def _split(self, word: str) -> tuple[int, ...]:
+    def _split(self, word: str) -> bytes:
         length = len(word)
         if length > MAX_CHARACTERS_A_WORD:
             return self._unknown
@@ -101,7 +102,7 @@ class WordPiece(Memo[tuple[int, ...]]):
             ids.append(index)
             start = stop
             vocab, longest = self._continuations, self._longest_continuations
-        return tuple(ids)
+        return bytes_of(ids)
 
 
 def _longest_by_prefix(pieces: Iterable[str]) -> dict[str, int]:

@@ -44,7 +44,7 @@ def assert_same(ours: WordPieceTokenizer, reference: Tokenizer, texts: Sequence[
     """Compare ids, offsets and words of each text, without [CLS] and [SEP]."""
     expected = reference.encode_batch(texts, add_special_tokens=False)
     ragged = ours.encode_ragged(texts, add_special_tokens=False).input_ids
-    assert ragged == [encoding.ids for encoding in expected]
+    assert [ids.tolist() for ids in ragged] == [encoding.ids for encoding in expected]
     for text, encoding in zip(texts, expected, strict=True):
         got = ours.encode_with_offsets(text, add_special_tokens=False)
         assert ours.encode(text, add_special_tokens=False) == encoding.ids, ascii(text)

@@ -159,7 +159,7 @@ def test_batches(tokenizer: WordPieceTokenizer) -> None:
     ragged = tokenizer.encode_ragged(texts, max_length=5)
     assert ragged.truncated_rows == [2]
     for row, mask, ids in zip(*batch, ragged.input_ids, strict=True):
-        assert row[mask == 1].tolist() == ids
+        assert row[mask == 1].tolist() == ids.tolist()
         assert not row[mask == 0].any()
     assert tokenizer.encode_batch([]).input_ids.shape == (0, 0)
 
