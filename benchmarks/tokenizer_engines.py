@@ -18,8 +18,9 @@ class Work:
     Attributes
     ----------
     gives : {"encodings", "ids", "offsets"}
-        "ids" and "offsets" end in lists of Python; "encodings" are the objects of `tokenizers`,
-        which hold all, and make lists where they are asked for one. Ours are lists from the first.
+        "ids" of a batch end in int32 arrays, those of single texts and "offsets" in lists;
+        "encodings" are the objects of `tokenizers`, which hold all, and make lists where they are
+        asked for one.
     one_by_one : bool
         A call a text, not one for all.
     new_texts : bool
@@ -102,9 +103,11 @@ class Rust:
         return time.perf_counter() - start
 
     def _encode_batch(self, work: Work) -> None:
+        import numpy as np
+
         encodings = self.tokenizer.encode_batch(work.texts)
         if work.gives == "ids":
-            [encoding.ids for encoding in encodings]
+            [np.array(encoding.ids, np.int32) for encoding in encodings]
         elif work.gives == "offsets":
             [(encoding.ids, encoding.offsets) for encoding in encodings]
 

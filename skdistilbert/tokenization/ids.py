@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from skdistilbert.tokenization.encoding import PaddedBatch, RaggedEncoding
-from skdistilbert.tokenization.id_bytes import ID_SIZE, bytes_of_id, ids_of
+from skdistilbert.tokenization.id_bytes import DTYPE, ID_SIZE, bytes_of_id, ids_of
 from skdistilbert.tokenization.pieces import TextIds, split_at_spaces
 from skdistilbert.tokenization.state import TokenizerState, not_a_string
 from skdistilbert.tokenization.truncation import (
@@ -38,8 +38,8 @@ class IdsEncoder(TokenizerState):
         self._text_ids = TextIds(self._ids_of_text)
         self._bytes_around = bytes_of_id(self.cls_token_id), bytes_of_id(self.sep_token_id)
 
-    def _ids_of_text(self, text: str) -> list[int]:
-        return [*ids_of(self._bytes_of_text(text))]
+    def _ids_of_text(self, text: str) -> tuple[int, ...]:
+        return ids_of(self._bytes_of_text(text))
 
     def _bytes_of_text(self, text: str, chunks: list[str] | None = None) -> bytes:
         """Give the ids of a text, which may have been split already."""
@@ -163,7 +163,7 @@ class IdsEncoder(TokenizerState):
             n_first, n_second = truncated_lengths(len(first), len(second), room, strategy)
             first, second = first[:n_first], second[:n_second]
         if not add_special_tokens:
-            return first + second
+            return [*first, *second]
         return [self.cls_token_id, *first, self.sep_token_id, *second, self.sep_token_id]
 
     def encode_ragged(
@@ -194,6 +194,13 @@ class IdsEncoder(TokenizerState):
         ------
         TypeError, ValueError
             If a text is not a string or holds a lone surrogate; the message gives its row.
+
+        Examples
+        --------
+        >>> from skdistilbert import WordPieceTokenizer
+        >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
+        >>> [ids.tolist() for ids in tokenizer.encode_ragged(["one", "one two"]).input_ids]
+        [[101, 2028, 102], [101, 2028, 2048, 102]]
         """
         before, after = self._bytes_around if add_special_tokens else (b"", b"")
         longest = None
@@ -208,7 +215,7 @@ class IdsEncoder(TokenizerState):
             if longest is not None and len(ids) > longest:
                 ids = ids[:longest]
                 truncated_rows.append(row)
-            input_ids.append(np.frombuffer(before + ids + after, np.int32))
+            input_ids.append(np.frombuffer(before + ids + after, DTYPE))
         return RaggedEncoding(input_ids, truncated_rows)
 
     def encode_batch(self, texts: Iterable[str], max_length: int | None = None) -> PaddedBatch:

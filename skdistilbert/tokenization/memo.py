@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Sequence
 
 Value = TypeVar("Value")
 
@@ -34,15 +34,15 @@ class Memo(dict[str, Value]):
             self[key] = value
         return value
 
-    def remember_all(self, values: Mapping[str, Value]) -> None:
-        """Keep many values, of which none is long, or none of too many."""
-        n_characters = sum(map(len, values)) + CHARACTERS_BESIDE * len(values)
+    def remember_all(self, keys: Sequence[str], values: Iterable[Value]) -> None:
+        """Keep the values of many new keys, or none if they are too many."""
+        n_characters = sum(map(len, keys)) + CHARACTERS_BESIDE * len(keys)
         if n_characters > MAX_CHARACTERS:
             return
         self._n_characters += n_characters
         if self._n_characters > MAX_CHARACTERS:
             self._forget(n_characters)
-        self.update(values)
+        self.update(zip(keys, values, strict=True))
 
     def _forget(self, n_characters: int) -> None:
         """Forget all but what is about to be remembered."""

@@ -61,17 +61,23 @@ class ChunkIds(Memo[bytes]):
 
     def of(self, chunks: list[str]) -> bytes:
         """Give the token ids of the chunks of a text that holds no added token."""
-        if len(chunks) > MANY_CHUNKS:
-            self.learn(chunks)
+        if len(chunks) <= MANY_CHUNKS:
+            return b"".join(map(self._of_chunk, chunks))
+        parts = [chunks[at : at + MANY_CHUNKS] for at in range(0, len(chunks), MANY_CHUNKS)]
+        return b"".join(map(self._of_many, parts))
+
+    def _of_many(self, chunks: list[str]) -> bytes:
+        self.learn(chunks)
         return b"".join(map(self._of_chunk, chunks))
 
     def learn(self, chunks: Iterable[str]) -> int:
         """Remember many chunks at once, which takes less time; give how many were unknown.
 
-        Only those that are plain are learnt.
+        Only those that are plain and not long are learnt.
         """
         unknown = list(filterfalse(self.__contains__, set(chunks)))
         plain = [chunk for chunk in unknown if chunk.isascii() and chunk.isprintable()]
+        plain = [chunk for chunk in plain if len(chunk) <= MAX_LENGTH]
         for start in range(0, len(plain), MANY_CHUNKS):
             self._learn_plain(plain[start : start + MANY_CHUNKS])
         return len(unknown)
@@ -80,17 +86,17 @@ class ChunkIds(Memo[bytes]):
         text = self._normalizer.normalize(" ".join(chunks))
         words = ASCII_WORDS_AND_SPACES.findall(text)
         ids = b"".join(map(self._of_word, words)).split(NO_ID)
-        self.remember_all(dict(zip(chunks, ids, strict=True)))
+        self.remember_all(chunks, ids)
 
 
 class TextIds(Memo[tuple[int, ...]]):
     """The token ids of each text."""
 
-    def __init__(self, encode: Callable[[str], list[int]]) -> None:
+    def __init__(self, encode: Callable[[str], tuple[int, ...]]) -> None:
         self._encode = encode
 
     def __missing__(self, text: str) -> tuple[int, ...]:
-        return self.remember(text, tuple(self._encode(text)))
+        return self.remember(text, self._encode(text))
 
 
 class Pieces(NamedTuple):

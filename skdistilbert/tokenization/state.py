@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.tokenization.added_tokens import AddedToken
-from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS
+from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS, is_id
 from skdistilbert.tokenization.normalization import Normalizer
 from skdistilbert.tokenization.pieces import ChunkIds, ChunkPieces
 from skdistilbert.tokenization.pretrained import OPTIONS, SWITCHES, read_vocab
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 def not_a_string(text: object) -> TypeError:
     """Give the error for a text that is none."""
     return TypeError(f"a text must be a string, got {text!r} of type {type(text).__name__}")
+
+
+def _checked(vocab: Mapping[str, int]) -> dict[str, int]:
+    wrong = {token: index for token, index in vocab.items() if not is_id(index)}
+    if wrong:
+        raise CheckpointError(
+            f"The vocabulary gives {wrong.popitem()!r}; ids are integers from 0 to 2147483647."
+        )
+    return dict(vocab)
 
 
 class TokenizerState:
@@ -55,7 +64,7 @@ class TokenizerState:
         if isinstance(vocab_file, str | os.PathLike):
             self.vocab = read_vocab(Path(vocab_file))
         else:
-            self.vocab = dict(vocab_file)
+            self.vocab = _checked(vocab_file)
         self.do_lower_case = do_lower_case
         self.strip_accents = strip_accents
         self.tokenize_chinese_chars = tokenize_chinese_chars

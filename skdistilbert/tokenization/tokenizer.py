@@ -46,7 +46,7 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
     Raises
     ------
     CheckpointError
-        If the vocabulary can't be read or lacks a special token.
+        If the vocabulary can't be read, lacks a special token, or has an id that is none.
 
     Examples
     --------

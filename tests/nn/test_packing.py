@@ -41,6 +41,16 @@ def test_nothing_gives_no_batch(texts: list[list[int]]) -> None:
     assert Ragged.from_lists(texts).batches(10) == []
 
 
+def test_arrays_and_lists_of_ids_are_the_same() -> None:
+    expected = Ragged.from_lists(TEXTS)
+    arrays = [np.array(ids, np.int32) for ids in TEXTS]
+    for texts in (arrays, [*arrays[:2], *TEXTS[2:]]):
+        got = Ragged.from_lists(texts)
+        assert got.input_ids.dtype == expected.input_ids.dtype
+        for name in ("input_ids", "position_ids", "lengths"):
+            np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
+
+
 def test_padded_positions_are_dropped_and_positions_kept() -> None:
     ids = np.array([[5, 6, 7, 8], [9, 1, 0, 0]])
     mask = np.array([[1, 0, 1, 1], [1, 1, 0, 0]])

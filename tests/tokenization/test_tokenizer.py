@@ -5,7 +5,7 @@ import pickle
 import random
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -158,6 +158,7 @@ def test_batches(tokenizer: WordPieceTokenizer) -> None:
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [1] * 5]
     ragged = tokenizer.encode_ragged(texts, max_length=5)
     assert ragged.truncated_rows == [2]
+    assert {ids.dtype for ids in ragged.input_ids} == {np.dtype(np.int32)}
     for row, mask, ids in zip(*batch, ragged.input_ids, strict=True):
         assert row[mask == 1].tolist() == ids.tolist()
         assert not row[mask == 0].any()
@@ -200,6 +201,12 @@ def test_a_pickle_is_equal_and_holds_no_memory(tokenizer: WordPieceTokenizer) ->
     assert hash(copy) == hash(tokenizer)
     assert copy.encode("the one") == tokenizer.encode("the one")
     assert copy != WordPieceTokenizer(VOCAB, do_lower_case=False)
+
+
+@pytest.mark.parametrize("index", [-1, 2**31, 1.0, "1", None])
+def test_ids_of_the_vocabulary_are_checked(index: Any) -> None:  # noqa: ANN401
+    with pytest.raises(CheckpointError, match=r"gives \('word', .*\); ids are integers from 0"):
+        WordPieceTokenizer({"[UNK]": 0, "word": index})
 
 
 def test_repr(tokenizer: WordPieceTokenizer) -> None:
