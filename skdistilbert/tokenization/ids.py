@@ -47,9 +47,11 @@ class IdsEncoder(TokenizerState):
             raise not_a_string(text)
         finder = self._finder
         # Most texts lack that character: to ask here saves them a call.
-        if finder.first_character not in text or not finder.may_find(text):
-            return self._chunk_ids.of(split_at_spaces(text) if chunks is None else chunks)
-        return self._bytes_of_segments(text)
+        if finder.first_character in text and finder.may_find(text):
+            return self._bytes_of_segments(text)
+        if chunks is None:
+            chunks = text.split() if text.isprintable() else split_at_spaces(text)
+        return self._chunk_ids.of(chunks)
 
     def _bytes_of_segments(self, text: str) -> bytes:
         """Give the ids of a text that may hold added tokens."""
