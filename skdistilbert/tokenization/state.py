@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from functools import cached_property
 from numbers import Integral
@@ -27,12 +28,17 @@ def not_a_string(text: object) -> TypeError:
 
 
 def _checked(vocab: Mapping[str, int]) -> dict[str, int]:
-    wrong = {token: index for token, index in vocab.items() if not is_id(index)}
+    """Give a vocabulary with ids of Python's own type, or raise."""
+    try:
+        checked = {token: operator.index(given) for token, given in vocab.items()}
+        wrong = [index for index in checked.values() if not is_id(index)]
+    except TypeError:
+        wrong = [given for given in vocab.values() if not isinstance(given, Integral)]
     if wrong:
         raise CheckpointError(
-            f"The vocabulary gives {wrong.popitem()!r}; ids are integers from 0 to 2147483647."
+            f"The vocabulary has the id {wrong[0]!r}; ids are integers from 0 to 2147483647."
         )
-    return dict(vocab)
+    return checked
 
 
 class TokenizerState:

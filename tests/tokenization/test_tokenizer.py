@@ -205,8 +205,14 @@ def test_a_pickle_is_equal_and_holds_no_memory(tokenizer: WordPieceTokenizer) ->
 
 @pytest.mark.parametrize("index", [-1, 2**31, 1.0, "1", None])
 def test_ids_of_the_vocabulary_are_checked(index: Any) -> None:  # noqa: ANN401
-    with pytest.raises(CheckpointError, match=r"gives \('word', .*\); ids are integers from 0"):
-        WordPieceTokenizer({"[UNK]": 0, "word": index})
+    with pytest.raises(CheckpointError, match=r"has the id .*; ids are integers from 0"):
+        WordPieceTokenizer(VOCAB | {"word": index})
+
+
+def test_ids_of_the_vocabulary_may_be_numpys() -> None:
+    ids = WordPieceTokenizer({token: np.int64(index) for token, index in VOCAB.items()})
+    assert ids == WordPieceTokenizer(VOCAB)
+    assert pickle.dumps(ids) == pickle.dumps(WordPieceTokenizer(VOCAB))
 
 
 def test_repr(tokenizer: WordPieceTokenizer) -> None:
