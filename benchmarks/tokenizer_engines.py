@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -103,8 +105,6 @@ class Rust:
         return time.perf_counter() - start
 
     def _encode_batch(self, work: Work) -> None:
-        import numpy as np
-
         encodings = self.tokenizer.encode_batch(work.texts)
         if work.gives == "ids":
             [np.array(encoding.ids, np.int32) for encoding in encodings]

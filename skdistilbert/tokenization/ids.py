@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from skdistilbert.tokenization.encoding import PaddedBatch, RaggedEncoding
-from skdistilbert.tokenization.id_bytes import DTYPE, ID_SIZE, bytes_of_id, ids_of
+from skdistilbert.tokenization.id_bytes import ID_DTYPE, ID_SIZE, bytes_of_id, ids_of
 from skdistilbert.tokenization.pieces import TextIds, split_at_spaces
 from skdistilbert.tokenization.state import TokenizerState, not_a_string
 from skdistilbert.tokenization.truncation import (
@@ -49,9 +49,7 @@ class IdsEncoder(TokenizerState):
         # Most texts lack that character: to ask here saves them a call.
         if finder.first_character in text and finder.may_find(text):
             return self._bytes_of_segments(text)
-        if chunks is None:
-            chunks = text.split() if text.isprintable() else split_at_spaces(text)
-        return self._chunk_ids.of(chunks)
+        return self._chunk_ids.of(split_at_spaces(text) if chunks is None else chunks)
 
     def _bytes_of_segments(self, text: str) -> bytes:
         """Give the ids of a text that may hold added tokens."""
@@ -217,7 +215,7 @@ class IdsEncoder(TokenizerState):
             if longest is not None and len(ids) > longest:
                 ids = ids[:longest]
                 truncated_rows.append(row)
-            input_ids.append(np.frombuffer(before + ids + after, DTYPE))
+            input_ids.append(np.frombuffer(before + ids + after, ID_DTYPE))
         return RaggedEncoding(input_ids, truncated_rows)
 
     def encode_batch(self, texts: Iterable[str], max_length: int | None = None) -> PaddedBatch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from functools import cached_property
 from numbers import Integral
@@ -29,16 +28,12 @@ def not_a_string(text: object) -> TypeError:
 
 def _checked(vocab: Mapping[str, int]) -> dict[str, int]:
     """Give a vocabulary with ids of Python's own type, or raise."""
-    try:
-        checked = {token: operator.index(given) for token, given in vocab.items()}
-        wrong = [index for index in checked.values() if not is_id(index)]
-    except TypeError:
-        wrong = [given for given in vocab.values() if not isinstance(given, Integral)]
-    if wrong:
-        raise CheckpointError(
-            f"The vocabulary has the id {wrong[0]!r}; ids are integers from 0 to 2147483647."
-        )
-    return checked
+    for given in vocab.values():
+        if not is_id(given) and not (isinstance(given, Integral) and is_id(int(given))):
+            raise CheckpointError(
+                f"The vocabulary has the id {given!r}; ids are integers from 0 to 2147483647."
+            )
+    return {token: int(given) for token, given in vocab.items()}
 
 
 class TokenizerState:
