@@ -130,6 +130,7 @@ class Student:
         for_each(compute, range(len(batches)), n_threads)
         loss, d_states = self._objective(batches, states)
         self._gradient.start()
+        self._gradient.expect(range(len(batches)))
         for_each(differentiate, range(len(batches)), n_threads)
         self._gradient.sum_up(n_threads)
         self.optimizer.step(self._gradient, learning_rate, n_threads)

@@ -19,10 +19,11 @@ def gelu_and_derivative(x: Array) -> Array:
     """Replace x by x * Phi(x) in place, and give the derivative Phi(x) + x * phi(x)."""
     derivative = np.empty_like(x)
     flat, flat_derivative = x.reshape(-1), derivative.reshape(-1)
-    squares = np.empty(min(BLOCK_SIZE, flat.size), x.dtype)
-    for start in range(0, flat.size, BLOCK_SIZE):
-        block = flat[start : start + BLOCK_SIZE]
-        of_block = flat_derivative[start : start + BLOCK_SIZE]
+    size = -(-flat.size // max(1, round(flat.size / BLOCK_SIZE)))
+    squares = np.empty(size, x.dtype)
+    for start in range(0, flat.size, max(1, size)):
+        block = flat[start : start + size]
+        of_block = flat_derivative[start : start + size]
         _gelu_and_derivative_of_block(block, of_block, squares[: block.size])
     return derivative
 

@@ -7,11 +7,12 @@ n_keys, n_queries): so short texts of many lengths take few operations.
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skdistilbert.nn.attention import heads_of
+from skdistilbert.nn.attention import SAFE_SUMS, heads_of
 from skdistilbert.nn.training.dropout import undrop
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 
 class AttentionTape(NamedTuple):
-    """What the derivative of attention reads."""
+    """What the derivative of attention reads; lists have an array a group, as `_by_group`."""
 
-    queries: Array  # (dim, n_queries), scaled
-    keys_values: Array  # (2 * dim, n_tokens)
+    queries: list[Array]  # scaled
+    keys: list[Array]
+    values: list[Array]
     context: Array  # (dim, n_queries)
-    probabilities: Array  # (n_scores,)
+    exponentials: Array  # (n_scores,)
+    sums: Array  # (n_heads, n_queries): of the exponentials, over the keys
     mask: Mask | None
 
 
@@ -37,34 +40,56 @@ def attention_forward(
 ) -> tuple[Array, AttentionTape]:
     """Attend: the context of each query, (dim, n_queries).
 
-    There is a query for each token, or one for each text. They are scaled in place.
+    There is a query for each token, or one for each text. They are scaled in place. The softmax
+    is normalised after its product with the values, where there is less to divide.
     """
     queries *= (len(queries) // n_heads) ** -0.5
     context = np.empty_like(queries)
-    q, k, v, c = (
-        _by_group(x, groups, n_heads) for x in (queries, *np.split(keys_values, 2), context)
+    sums = np.empty((n_heads, queries.shape[1]), queries.dtype)
+    q, k, v, c, s = (
+        _by_group(x, groups, n_heads) for x in (queries, *_halves(keys_values), context, sums)
     )
-    probabilities = _probabilities(q, k, groups)
-    kept = probabilities if dropout.rng is None else probabilities.copy()
+    exponentials = _exponentials(q, k, s, groups)
+    if not _are_safe(sums):
+        exponentials = _exponentials(q, k, s, groups, largest_is_one=True)
+    kept = exponentials if dropout.rng is None else exponentials.copy()
     mask = dropout.drop_attention(kept)
     for values, of_group, out in zip(v, _scores_by_group(kept, q, k), c, strict=True):
         np.matmul(values, of_group, out=out)
-    return context, AttentionTape(queries, keys_values, context, probabilities, mask)
+    by_head = _by_head(context, n_heads)
+    by_head /= sums[:, None]
+    return context, AttentionTape(q, k, v, context, exponentials, sums, mask)
 
 
-def _probabilities(q: list[Array], k: list[Array], groups: Sequence[Group]) -> Array:
-    """Softmax of the scores over the keys: (n_scores,)."""
-    scores = np.empty(sum(map(math.prod, _shapes(q, k))), q[0].dtype)
+def _exponentials(
+    q: list[Array],
+    k: list[Array],
+    s: list[Array],
+    groups: Sequence[Group],
+    *,
+    largest_is_one: bool = False,
+) -> Array:
+    """Exponentials of the scores, (n_scores,); their sums over the keys are put in `s`."""
+    n_scores = sum(sums.size * keys.shape[-1] for sums, keys in zip(s, k, strict=True))
+    scores = np.empty(n_scores, q[0].dtype)
     by_group = _scores_by_group(scores, q, k)
     for queries, keys, group, of_group in zip(q, k, groups, by_group, strict=True):
         np.matmul(keys.swapaxes(-1, -2), queries, out=of_group)
         if group.key_bias is not None:
             of_group += group.key_bias
-        of_group -= np.maximum.reduce(of_group, axis=-2, keepdims=True)
-    np.exp(scores, out=scores)
-    for of_group in by_group:
-        of_group /= np.add.reduce(of_group, axis=-2, keepdims=True)
+        if largest_is_one:
+            of_group -= np.maximum.reduce(of_group, axis=-2, keepdims=True)
+    with np.errstate(over="ignore"):
+        np.exp(scores, out=scores)
+        for of_group, sums in zip(by_group, s, strict=True):
+            np.add.reduce(of_group, axis=-2, keepdims=True, out=sums)
     return scores
+
+
+def _are_safe(sums: Array) -> bool:
+    """Whether no exponential was spoilt by its size: few models have such scores."""
+    lowest, highest = SAFE_SUMS
+    return bool(lowest < sums.min() and sums.max() < highest)
 
 
 def attention_backward(
@@ -75,53 +100,65 @@ def attention_backward(
     d_queries: Array,
     d_keys_values: Array,
 ) -> None:
-    """Fill in the derivatives with respect to the queries, and to the keys and values stacked."""
-    queries, keys_values, context, probabilities, mask = tape
-    halves = (*np.split(keys_values, 2), *np.split(d_keys_values, 2))
-    q, d_q, d_c, k, v, d_k, d_v = (
-        _by_group(x, groups, n_heads) for x in (queries, d_queries, d_context, *halves)
+    """Fill in the derivatives with respect to the queries, and to the keys and values stacked.
+
+    Overwrites `d_context`.
+    """
+    q, k, v, context, exponentials, sums, mask = tape
+    d_by_head = _by_head(d_context, n_heads)
+    d_by_head /= sums[:, None]
+    # sum_j dP_ij P_ij, the part of the derivative that softmax takes away, is dC_i . C_i.
+    taken_away = np.einsum("hdn,hdn->hn", d_by_head, _by_head(context, n_heads))
+    d_q, d_c, t, d_k, d_v = (
+        _by_group(x, groups, n_heads)
+        for x in (d_queries, d_context, taken_away, *_halves(d_keys_values))
     )
-    kept = probabilities if mask is None else mask.apply(probabilities.copy())
-    d_scores = np.empty_like(probabilities)  # of the probabilities, to begin with
+    kept = exponentials if mask is None else mask.apply(exponentials.copy())
+    d_scores = np.empty_like(exponentials)  # of the exponentials, to begin with
     by_group = _scores_by_group(d_scores, q, k)
     for i, of_group in enumerate(_scores_by_group(kept, q, k)):
         np.matmul(v[i].swapaxes(-1, -2), d_c[i], out=by_group[i])
         np.matmul(d_c[i], of_group.swapaxes(-1, -2), out=d_v[i])
     undrop(d_scores, mask)
-    # sum_j dP_ij P_ij, the part of the derivative that softmax takes away, is dC_i . C_i.
-    for of_group, products in zip(
-        by_group, _by_group(d_context * context, groups, n_heads), strict=True
-    ):
-        of_group -= np.add.reduce(products, axis=-2, keepdims=True)
-    d_scores *= probabilities
+    for of_group, of_queries in zip(by_group, t, strict=True):
+        of_group -= of_queries
+    d_scores *= exponentials
     for i, of_group in enumerate(by_group):
         np.matmul(k[i], of_group, out=d_q[i])
         np.matmul(q[i], of_group.swapaxes(-1, -2), out=d_k[i])
     d_queries *= (len(d_queries) // n_heads) ** -0.5
 
 
+def _halves(keys_values: Array) -> tuple[Array, Array]:
+    dim = len(keys_values) // 2
+    return keys_values[:dim], keys_values[dim:]
+
+
+def _by_head(x: Array, n_heads: int) -> Array:
+    """View (dim, n_columns) as (n_heads, head_dim, n_columns)."""
+    return x.reshape(n_heads, -1, x.shape[1])
+
+
 def _by_group(x: Array, groups: Sequence[Group], n_heads: int) -> list[Array]:
-    """View each group's columns as (n_texts, n_heads, head_dim, length).
+    """View each group's columns as (n_texts, n_heads, len(x) / n_heads, length).
 
     An array has a column a token, or, for queries of first tokens alone, a column a text.
     """
     if x.shape[1] == groups[-1].columns.stop:
         return [heads_of(x[:, group.columns], group, n_heads) for group in groups]
-    stops = np.cumsum([group.n_texts for group in groups])
-    columns = np.split(x, stops[:-1], axis=1)
-    return [heads_of(y, group, n_heads) for y, group in zip(columns, groups, strict=True)]
-
-
-def _shapes(q: list[Array], k: list[Array]) -> list[tuple[int, ...]]:
-    """Give the shape of each group's scores."""
+    stops = accumulate(group.n_texts for group in groups)
     return [
-        (*keys.shape[:2], keys.shape[-1], queries.shape[-1])
-        for queries, keys in zip(q, k, strict=True)
+        heads_of(x[:, stop - group.n_texts : stop], group, n_heads)
+        for group, stop in zip(groups, stops, strict=True)
     ]
 
 
 def _scores_by_group(scores: Array, q: list[Array], k: list[Array]) -> list[Array]:
-    shapes = _shapes(q, k)
-    stops = np.cumsum([math.prod(shape) for shape in shapes])
-    pieces = np.split(scores, stops[:-1])
-    return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+    """View a row of all scores as (n_texts, n_heads, n_keys, n_queries), group by group."""
+    by_group, start = [], 0
+    for queries, keys in zip(q, k, strict=True):
+        shape = (*keys.shape[:2], keys.shape[-1], queries.shape[-1])
+        stop = start + math.prod(shape)
+        by_group.append(scores[start:stop].reshape(shape))
+        start = stop
+    return by_group

@@ -131,19 +131,17 @@ class FeedForwardTape:
 def layer_forward(
     x: Array,
     layer: Layer,
-    batch: PackedBatch,
+    groups: list[Group],
     n_heads: int,
     activation: Activation,
     dropout: Dropout,
-    *,
-    first_tokens_only: bool = False,
+    columns: IntArray | None = None,
 ) -> tuple[Array, LayerTape]:
     """Self-attention and feed-forward, each added to its input and normalised.
 
-    With `first_tokens_only` the result is (dim, n_texts): all tokens are attended to, but only
-    the first of each text goes on.
+    All tokens are attended to; with `columns`, those of the first tokens, these alone go on, and
+    the result is (dim, n_texts).
     """
-    columns = batch.starts if first_tokens_only else None
     if columns is None:
         going_on = x
         queries, keys_values = _split(linear(x, layer.qkv_lin))
@@ -151,7 +149,7 @@ def layer_forward(
         going_on = np.ascontiguousarray(x[:, columns])
         q_lin, kv_lin = _split_qkv(layer.qkv_lin)
         queries, keys_values = linear(going_on, q_lin), linear(x, kv_lin)
-    context, attention = attention_forward(queries, keys_values, batch.groups, n_heads, dropout)
+    context, attention = attention_forward(queries, keys_values, groups, n_heads, dropout)
     attended = linear(context, layer.out_lin)
     attended += going_on
     h, sa_normalisation = layer_norm_forward(attended, layer.sa_layer_norm)
@@ -173,7 +171,8 @@ def layer_backward(
         d_x, d_qkv_lin = linear_backward(d_qkv, tape.x, layer.qkv_lin)
         d_x += d_attended
     else:
-        d_q, d_kv = np.empty_like(d_context), np.empty_like(tape.attention.keys_values)
+        d_q = np.empty_like(d_context)
+        d_kv = np.empty((2 * len(d_q), tape.x.shape[1]), d_q.dtype)
         attention_backward(d_context, tape.attention, groups, n_heads, d_q, d_kv)
         q_lin, kv_lin = _split_qkv(layer.qkv_lin)
         d_going_on, d_q_lin = linear_backward(d_q, tape.x[:, tape.columns], q_lin)

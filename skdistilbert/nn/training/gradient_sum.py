@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from skdistilbert.nn.training.functional import OuterProduct
 from skdistilbert.nn.training.parameters import gradients_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from skdistilbert.nn.training.network import PartGradient
     from skdistilbert.nn.training.parameters import Gradient, Parameters
     from skdistilbert.nn.weights import Array
@@ -25,8 +29,8 @@ class GradientSum:
     """The gradient of a batch, summed over its pieces in their order, whichever comes first.
 
     So the sum is the same to the last bit on any number of threads. Gradients of matrices wait as
-    products, and `sum_up` multiplies out those of all waiting pieces in one: to write a matrix
-    and to add another to it takes as long as to multiply a short piece.
+    products until all pieces are there, and are multiplied out in one: to write a matrix and to
+    add another to it takes as long as to multiply a short piece.
 
     Attributes
     ----------
@@ -43,33 +47,62 @@ class GradientSum:
         self.tables: dict[str, RowGradient] = {}
         self.norm = 0.0
         self._views = parameters.views_of(self.vector)
+        self._lock = threading.Lock()
         self.start()
 
     def start(self) -> None:
         """Forget the last batch."""
         self._is_empty = True
-        self._waiting: dict[int, dict[str, Gradient]] = {}
+        self.expect(())
+
+    def expect(self, pieces: Iterable[int]) -> None:
+        """Prepare for the gradients of some pieces, or of some more, of the batch."""
+        self._n_parts = dict.fromkeys(pieces, 0)
+        self._waiting: dict[str, dict[int, dict[str, Gradient]]] = {}
+        self._complete: deque[dict[str, list[Gradient]]] = deque()
+        self._squares: dict[str, float] = {}
 
     def add(self, piece: int, name: str, gradient: PartGradient) -> None:
-        """Add the gradient of one part of the network; it waits for `sum_up`."""
-        self._waiting.setdefault(piece, {}).update(gradients_of(gradient, name))
+        """Add a piece's gradient of one part of the network.
+
+        Meanwhile, if this piece is ahead of others, sums up what has come of all: so threads
+        keep step.
+        """
+        with self._lock:
+            of_part = self._waiting.setdefault(name, {})
+            of_part[piece] = gradients_of(gradient, name)
+            self._n_parts[piece] += 1
+            if len(of_part) == len(self._n_parts):
+                in_order = [of_part[piece] for piece in sorted(of_part)]
+                self._complete += self._shares(in_order)
+                del self._waiting[name]
+        while self._n_parts[piece] > min(self._n_parts.values()) and self._complete:
+            self._sum_up_next()
 
     def sum_up(self, n_threads: int) -> None:
-        """Add up the pieces that wait, and what is there from earlier ones of the batch."""
-        pieces = [self._waiting[piece] for piece in sorted(self._waiting)]
-        squares: dict[str, float] = {}
+        """Add up what has come of all pieces, and what is there from earlier ones of the batch."""
+        for_each(lambda _: self._sum_up_next(), range(len(self._complete)), n_threads)
+        self.norm = math.sqrt(math.fsum(self._squares.values()))
+        self._is_empty = False
 
-        def sum_up_one(name: str) -> None:
-            gradients = [piece.pop(name) for piece in pieces]
-            squares[name] = _sum_of_squares(self._add_up(name, gradients))
+    def _shares(self, pieces: list[dict[str, Gradient]]) -> list[dict[str, list[Gradient]]]:
+        """Cut into what is summed up at a time: a matrix or a table, or all that is small."""
+        small, shares = {}, []
+        for name in pieces[0]:
+            gradients = [piece[name] for piece in pieces]
+            if name in self._views and self._views[name].ndim == 1:
+                small[name] = gradients
+            else:
+                shares.append({name: gradients})
+        return [*shares, small]
 
-        names = list(pieces[0])
-        for_each(sum_up_one, sorted(names, key=self._size, reverse=True), n_threads)
-        self.norm = math.sqrt(sum(squares[name] for name in names))
-        self._is_empty, self._waiting = False, {}
-
-    def _size(self, name: str) -> int:
-        return self._views[name].size if name in self._views else 0
+    def _sum_up_next(self) -> None:
+        try:
+            share = self._complete.popleft()
+        except IndexError:  # another thread was faster
+            return
+        for name, gradients in share.items():
+            self._squares[name] = _sum_of_squares(self._add_up(name, gradients))
 
     def _add_up(self, name: str, gradients: list[Any]) -> Array:
         if isinstance(gradients[0], RowGradient):
@@ -93,4 +126,5 @@ def _sum(gradients: list[Any], out: Array | None = None) -> Array:
 def _sum_of_squares(x: Array) -> float:
     flat = x.reshape(-1)
     blocks = (flat[start : start + BLOCK_SIZE] for start in range(0, flat.size, BLOCK_SIZE))
-    return sum(float(block @ block) for block in blocks)
+    # np.dot, unlike `@` on vectors, lets other threads of Python run meanwhile
+    return sum(float(np.dot(block, block)) for block in blocks)

@@ -89,13 +89,12 @@ def forward(network: Network, inputs: Inputs, dropout: Dropout) -> tuple[Array, 
         assert batch is not None
         x, embeddings_tape = embeddings_forward(network.embeddings, batch, dropout)
     assert x is not None
+    groups = [] if batch is None else batch.groups
     for index, layer in enumerate(network.layers, start=1):
-        assert batch is not None
-        first_only = network.first_tokens_only and index == len(network.layers)
+        is_last = index == len(network.layers)
+        columns = batch.starts if batch and network.first_tokens_only and is_last else None
         n_heads, activation = network.n_heads, network.activation
-        x, tape = layer_forward(
-            x, layer, batch, n_heads, activation, dropout, first_tokens_only=first_only
-        )
+        x, tape = layer_forward(x, layer, groups, n_heads, activation, dropout, columns)
         layer_tapes.append(tape)
     logits, head_tape = head_forward(_pooled(network, x, batch), network.head, dropout)
     return logits, Tape(inputs, embeddings_tape, layer_tapes, x, head_tape)

@@ -86,7 +86,9 @@ class Trainer:
         n_threads = effective_n_threads(self._n_threads)
         self._gradient.start()
         for start in range(0, len(pieces), PIECES_AT_ONCE):
-            self._for_each(differentiate, range(len(pieces))[start : start + PIECES_AT_ONCE])
+            at_once = range(len(pieces))[start : start + PIECES_AT_ONCE]
+            self._gradient.expect(at_once)
+            self._for_each(differentiate, at_once)
             self._gradient.sum_up(n_threads)
         self.optimizer.step(self._gradient, learning_rate, n_threads)
         return float(losses.sum())

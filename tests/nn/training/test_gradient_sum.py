@@ -20,13 +20,15 @@ def summed(
     gradient = GradientSum(Parameters(network))
     pieces = sorted(order)
     gradient.start()
-    for index, texts in enumerate(order, start=1):
+    for index, texts in enumerate(order):
+        if index % at_once == 0:
+            gradient.expect([pieces.index(of) for of in order[index : index + at_once]])
         (batch,) = Ragged.from_lists(TEXTS).batches(1, np.array(texts))
         logits, tape = forward(network, Inputs(batch), Dropout.none())
         d_logits = WEIGHTS[:, batch.text_indices].astype(logits.dtype)
         for name, part in backward(network, d_logits, tape):
             gradient.add(pieces.index(texts), name, part)
-        if index % at_once == 0 or index == len(order):
+        if (index + 1) % at_once == 0 or index + 1 == len(order):
             gradient.sum_up(n_threads)
     return gradient
 

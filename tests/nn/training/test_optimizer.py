@@ -35,6 +35,7 @@ def random_gradients(parameters: Parameters, rng: np.random.Generator) -> dict[s
 
 def summed(gradient: GradientSum, parts: dict[str, PartGradient]) -> GradientSum:
     gradient.start()
+    gradient.expect([0])
     for name, part in parts.items():
         gradient.add(0, name, part)
     gradient.sum_up(n_threads=1)
