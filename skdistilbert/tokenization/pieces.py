@@ -83,10 +83,13 @@ class ChunkIds(Memo[bytes]):
         return len(unknown)
 
     def _learn_plain(self, chunks: list[str]) -> None:
-        text = self._normalizer.normalize(" ".join(chunks))
-        words = ASCII_WORDS_AND_SPACES.findall(text)
-        ids = b"".join(map(self._of_word, words)).split(NO_ID)
-        self.remember_all(chunks, ids)
+        words = list(filter(str.isalnum, chunks))
+        normalized = self._normalizer.normalize(" ".join(words)).split()
+        self.remember_all(words, map(self._of_word, normalized))
+        if mixed := list(filterfalse(str.isalnum, chunks)):
+            text = self._normalizer.normalize(" ".join(mixed))
+            pieces = map(self._of_word, ASCII_WORDS_AND_SPACES.findall(text))
+            self.remember_all(mixed, b"".join(pieces).split(NO_ID))
 
 
 class TextIds(Memo[tuple[int, ...]]):
@@ -152,7 +155,8 @@ class ChunkPieces(Memo[PlacedPieces]):
     def __missing__(self, chunk: str) -> PlacedPieces:
         if chunk.isascii() and chunk.isprintable():
             text = self._normalizer.normalize(chunk)
-            return self.remember(chunk, self._tile(ASCII_WORDS.findall(text)))
+            words = [text] if text.isalnum() else ASCII_WORDS.findall(text)
+            return self.remember(chunk, self._tile(words))
         if self._normalizer.makes_words_of(chunk):
             return self.remember(chunk, self._place_chinese(chunk))
         normalized = self._normalizer.normalize_aligned(chunk)

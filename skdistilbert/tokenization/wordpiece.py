@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from skdistilbert.tokenization import unicode_tables as tables
-from skdistilbert.tokenization.id_bytes import NO_ID, bytes_of, bytes_of_id
+from skdistilbert.tokenization.id_bytes import NO_ID, bytes_of_id
 from skdistilbert.tokenization.memo import Memo
 from skdistilbert.tokenization.normalization import character_class
 
@@ -41,7 +41,7 @@ def word_pattern(text: str, *, with_spaces: bool = False) -> re.Pattern[str]:
 class WordPiece(Memo[bytes]):
     """The ids of the pieces of words, by greedy longest match; remembered once asked for.
 
-    A space gives `NO_ID`.
+    Words of the vocabulary are known from the start, and so is a space, which gives `NO_ID`.
 
     Parameters
     ----------
@@ -53,36 +53,34 @@ class WordPiece(Memo[bytes]):
     """
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
-        self._beginnings = vocab
+        self._vocab = vocab
         self._unknown = bytes_of_id(unk_id)
-
-    @cached_property
-    def _continuations(self) -> dict[str, int]:
-        return {
+        self._beginnings = dict(zip(vocab, map(bytes_of_id, vocab.values()), strict=True))
+        self._beginnings[" "] = NO_ID
+        self._continuations = {
             piece.removeprefix(CONTINUATION): index
             for piece, index in self._beginnings.items()
             if piece.startswith(CONTINUATION)
         }
+        self._longest_beginnings = _longest_by_prefix(self._beginnings)
+        self._longest_continuations = _longest_by_prefix(self._continuations)
+        self._too_long = [word for word in vocab if len(word) > MAX_CHARACTERS_A_WORD]
+        self._forget(0)
 
-    @cached_property
-    def _longest_beginnings(self) -> dict[str, int]:
-        return _longest_by_prefix(self._beginnings)
-
-    @cached_property
-    def _longest_continuations(self) -> dict[str, int]:
-        return _longest_by_prefix(self._continuations)
+    def _forget(self, n_characters: int) -> None:
+        super()._forget(n_characters)
+        self.update(self._beginnings)
+        self.update(dict.fromkeys(self._too_long, self._unknown))
 
     @cached_property
     def lengths(self) -> dict[int, int]:
         """How many characters of a word each piece is, by its id."""
-        beginnings = {index: len(piece) for piece, index in self._beginnings.items()}
-        return beginnings | {index: len(piece) for piece, index in self._continuations.items()}
+        return {
+            index: len(piece.removeprefix(CONTINUATION)) for piece, index in self._vocab.items()
+        }
 
     def __missing__(self, word: str) -> bytes:
-        if word == " ":
-            return self.remember(word, NO_ID)
-        whole = self._beginnings.get(word)
-        return self.remember(word, self._split(word) if whole is None else bytes_of_id(whole))
+        return self.remember(word, self._split(word))
 
     def _split(self, word: str) -> bytes:
         length = len(word)
@@ -102,14 +100,9 @@ class WordPiece(Memo[bytes]):
             ids.append(index)
             start = stop
             vocab, longest = self._continuations, self._longest_continuations
-        return bytes_of(ids)
+        return b"".join(ids)
 
 
 def _longest_by_prefix(pieces: Iterable[str]) -> dict[str, int]:
     """Give the length of the longest piece that begins with each prefix."""
-    longest: dict[str, int] = {}
-    for piece in pieces:
-        prefix = piece[:PREFIX_LENGTH]
-        if longest.get(prefix, 0) < len(piece):
-            longest[prefix] = len(piece)
-    return longest
+    return {piece[:PREFIX_LENGTH]: len(piece) for piece in sorted(pieces, key=len)}

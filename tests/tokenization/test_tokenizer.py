@@ -54,6 +54,13 @@ def test_long_words(tokenizer: WordPieceTokenizer) -> None:
     assert tokenizer.tokenize("z" * 100_000) == ["[UNK]"]
 
 
+def test_words_of_the_vocabulary_may_be_too_long() -> None:
+    vocab = VOCAB | {"y" * length: len(VOCAB) + length for length in range(90, 110)}
+    texts = [f"{'y' * length} {'y' * length}Y." for length in range(85, 115)]
+    ours = WordPieceTokenizer(vocab)
+    assert_same(ours, reference_tokenizer(vocab, True, None, True), texts)
+
+
 def test_special_tokens_in_a_text(tokenizer: WordPieceTokenizer) -> None:
     assert tokenizer.tokenize("a[MASK]b [mask]")[:4] == ["a", "[MASK]", "b", "["]
     careful = WordPieceTokenizer(VOCAB, split_special_tokens=True)
@@ -222,20 +229,25 @@ def test_repr(tokenizer: WordPieceTokenizer) -> None:
 def test_what_is_remembered_is_bounded(
     tokenizer: WordPieceTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memos = (
-        tokenizer._text_ids,
-        tokenizer._chunk_ids,
-        tokenizer._chunk_pieces,
-        tokenizer._wordpiece,
-    )
+    memos = {
+        "texts": tokenizer._text_ids,
+        "chunks": tokenizer._chunk_ids,
+        "pieces": tokenizer._chunk_pieces,
+        "words": tokenizer._wordpiece,
+    }
+
+    def are_bounded() -> bool:
+        n_known = dict.fromkeys(memos, 0) | {"words": len(tokenizer.vocab) + 1}
+        return all(0 < len(each) - n_known[name] <= 100 for name, each in memos.items())
+
     monkeypatch.setattr(memo, "MAX_CHARACTERS", 100 * (memo.CHARACTERS_BESIDE + 1))
     for number in range(1000):
         tokenizer.encode(f"{number} {'x' * 60}{number}")
         tokenizer.encode_with_offsets(f"x{number}y")
-        assert all(0 < len(each) <= 100 for each in memos)
+        assert are_bounded()
     tokenizer.encode_ragged(f"ragged{number}" for number in range(3000))
     tokenizer.encode(" ".join(f"long{number}" for number in range(3000)))
-    assert all(0 < len(each) <= 100 for each in memos)
+    assert are_bounded()
     for number in range(100):
         tokenizer.encode(f"{number} {'x' * 200}{number} {'x' * 2000}")
         assert sum(map(len, tokenizer._chunk_ids)) <= memo.MAX_CHARACTERS
