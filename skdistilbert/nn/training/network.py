@@ -91,8 +91,9 @@ def forward(network: Network, inputs: Inputs, dropout: Dropout) -> tuple[Array, 
     assert x is not None
     groups = [] if batch is None else batch.groups
     for index, layer in enumerate(network.layers, start=1):
-        is_last = index == len(network.layers)
-        columns = batch.starts if batch and network.first_tokens_only and is_last else None
+        assert batch is not None
+        first_only = network.first_tokens_only and index == len(network.layers)
+        columns = batch.starts if first_only else None
         n_heads, activation = network.n_heads, network.activation
         x, tape = layer_forward(x, layer, groups, n_heads, activation, dropout, columns)
         layer_tapes.append(tape)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -10,23 +12,32 @@ from skdistilbert.nn.training.network import Inputs, Network, backward, forward
 from skdistilbert.nn.training.parameters import Parameters
 from tests.nn.training.test_gradients import TEXTS, a_network
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from skdistilbert.nn.training.network import PartGradient
+
 WEIGHTS = np.random.default_rng(0).normal(size=(3, len(TEXTS)))
+
+
+def parts_of(network: Network, texts: list[int]) -> Iterator[tuple[str, PartGradient]]:
+    """Give the gradient of a weighted sum of the logits of some texts, part by part."""
+    (batch,) = Ragged.from_lists(TEXTS).batches(1, np.array(texts))
+    logits, tape = forward(network, Inputs(batch), Dropout.none())
+    return backward(network, WEIGHTS[:, batch.text_indices].astype(logits.dtype), tape)
 
 
 def summed(
     network: Network, order: list[list[int]], n_threads: int = 1, at_once: int = 3
 ) -> GradientSum:
-    """Sum the gradient of a weighted sum of logits over pieces, each with some of the texts."""
+    """Sum the gradients of pieces, each with some of the texts."""
     gradient = GradientSum(Parameters(network))
     pieces = sorted(order)
     gradient.start()
     for index, texts in enumerate(order):
         if index % at_once == 0:
             gradient.expect([pieces.index(of) for of in order[index : index + at_once]])
-        (batch,) = Ragged.from_lists(TEXTS).batches(1, np.array(texts))
-        logits, tape = forward(network, Inputs(batch), Dropout.none())
-        d_logits = WEIGHTS[:, batch.text_indices].astype(logits.dtype)
-        for name, part in backward(network, d_logits, tape):
+        for name, part in parts_of(network, texts):
             gradient.add(pieces.index(texts), name, part)
         if (index + 1) % at_once == 0 or index + 1 == len(order):
             gradient.sum_up(n_threads)
@@ -44,6 +55,24 @@ def test_pieces_give_the_gradient_of_the_whole(pooling: str, at_once: int) -> No
     for name, table in expected.tables.items():
         np.testing.assert_array_equal(got.tables[name].rows, table.rows)
         np.testing.assert_allclose(got.tables[name].values, table.values, atol=1e-12)
+
+
+def test_a_piece_ahead_of_others_sums_up_what_has_come_of_all() -> None:
+    network = a_network()
+    expected = summed(network, [[0, 1, 2], [3, 4, 5]])
+    gradient = GradientSum(Parameters(network))
+    gradient.start()
+    gradient.expect([0, 1])
+    for parts in zip(*(parts_of(network, texts) for texts in ([0, 1, 2], [3, 4, 5])), strict=True):
+        for piece, (name, part) in enumerate(parts):
+            gradient.add(piece, name, part)
+    # It went ahead after each part but the last, the embeddings.
+    assert "embeddings.word_embeddings" not in gradient.tables
+    n_matrices = Parameters(network).n_decaying
+    np.testing.assert_array_equal(gradient.vector[:n_matrices], expected.vector[:n_matrices])
+    gradient.sum_up(n_threads=1)
+    assert gradient.norm == expected.norm
+    np.testing.assert_array_equal(gradient.vector, expected.vector)
 
 
 def test_the_norm_is_that_of_all_numbers() -> None:
