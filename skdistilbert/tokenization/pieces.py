@@ -155,8 +155,9 @@ class ChunkPieces(Memo[PlacedPieces]):
     def __missing__(self, chunk: str) -> PlacedPieces:
         if chunk.isascii() and chunk.isprintable():
             text = self._normalizer.normalize(chunk)
-            words = [text] if text.isalnum() else ASCII_WORDS.findall(text)
-            return self.remember(chunk, self._tile(words))
+            if text.isalnum():
+                return self.remember(chunk, self._tile_word(text))
+            return self.remember(chunk, self._tile(ASCII_WORDS.findall(text)))
         if self._normalizer.makes_words_of(chunk):
             return self.remember(chunk, self._place_chinese(chunk))
         normalized = self._normalizer.normalize_aligned(chunk)
@@ -194,9 +195,8 @@ class ChunkPieces(Memo[PlacedPieces]):
         ids = self._of_word(word)
         n_bytes = len(ids)
         if n_bytes == ID_SIZE:
-            return ids, (len(word), 1), _ones_and_zero(n_bytes), _new_word(n_bytes)
-        steps = (*map(self._length_of_piece, ids_of(ids)), 1)
-        return ids, steps, _ones_and_zero(n_bytes), _new_word(n_bytes)
+            return ids, (len(word), 1), *_flags_of_word(n_bytes)
+        return ids, (*map(self._length_of_piece, ids_of(ids)), 1), *_flags_of_word(n_bytes)
 
     def _lengths(self, words: list[str], pieces: list[bytes]) -> list[int]:
         lengths: list[int] = []
@@ -249,6 +249,12 @@ class ChunkPieces(Memo[PlacedPieces]):
         ids, steps, is_token, new_words = of_chunks
         steps = tuple(chain.from_iterable(steps))
         pieces.place((b"".join(ids), steps, b"".join(is_token), b"".join(new_words)), start)
+
+
+@cache
+def _flags_of_word(n_bytes: int) -> tuple[bytes, bytes]:
+    """Tell for each step whether it is a token, and for each token whether it begins a word."""
+    return _ones_and_zero(n_bytes), _new_word(n_bytes)
 
 
 @cache
