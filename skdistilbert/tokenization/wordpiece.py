@@ -57,20 +57,29 @@ class WordPiece(Memo[bytes]):
         self._unknown = bytes_of_id(unk_id)
         self._beginnings = dict(zip(vocab, map(bytes_of_id, vocab.values()), strict=True))
         self._beginnings[" "] = NO_ID
-        self._continuations = {
-            piece.removeprefix(CONTINUATION): index
-            for piece, index in self._beginnings.items()
-            if piece.startswith(CONTINUATION)
-        }
-        self._longest_beginnings = _longest_by_prefix(self._beginnings)
-        self._longest_continuations = _longest_by_prefix(self._continuations)
-        self._too_long = [word for word in vocab if len(word) > MAX_CHARACTERS_A_WORD]
+        if max(map(len, vocab)) > MAX_CHARACTERS_A_WORD:
+            self._beginnings |= dict.fromkeys(filter(_is_too_long, vocab), self._unknown)
         self._forget(0)
 
     def _forget(self, n_characters: int) -> None:
         super()._forget(n_characters)
         self.update(self._beginnings)
-        self.update(dict.fromkeys(self._too_long, self._unknown))
+
+    @cached_property
+    def _continuations(self) -> dict[str, bytes]:
+        return {
+            piece.removeprefix(CONTINUATION): index
+            for piece, index in self._beginnings.items()
+            if piece.startswith(CONTINUATION)
+        }
+
+    @cached_property
+    def _longest_beginnings(self) -> dict[str, int]:
+        return _longest_by_prefix(self._beginnings)
+
+    @cached_property
+    def _longest_continuations(self) -> dict[str, int]:
+        return _longest_by_prefix(self._continuations)
 
     @cached_property
     def lengths(self) -> dict[int, int]:
@@ -101,6 +110,10 @@ class WordPiece(Memo[bytes]):
             start = stop
             vocab, longest = self._continuations, self._longest_continuations
         return b"".join(ids)
+
+
+def _is_too_long(word: str) -> bool:
+    return len(word) > MAX_CHARACTERS_A_WORD and not word.startswith(CONTINUATION)
 
 
 def _longest_by_prefix(pieces: Iterable[str]) -> dict[str, int]:
