@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from skdistilbert.tokenization import unicode_tables as tables
-from skdistilbert.tokenization.id_bytes import NO_ID, bytes_of_id
+from skdistilbert.tokenization.id_bytes import NO_ID, bytes_of, bytes_of_id
 from skdistilbert.tokenization.memo import Memo
 from skdistilbert.tokenization.normalization import character_class
 
@@ -41,7 +41,7 @@ def word_pattern(text: str, *, with_spaces: bool = False) -> re.Pattern[str]:
 class WordPiece(Memo[bytes]):
     """The ids of the pieces of words, by greedy longest match; remembered once asked for.
 
-    Words of the vocabulary are known from the start, and so is a space, which gives `NO_ID`.
+    A space gives `NO_ID`.
 
     Parameters
     ----------
@@ -53,20 +53,11 @@ class WordPiece(Memo[bytes]):
     """
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
-        self._vocab = vocab
+        self._beginnings = vocab
         self._unknown = bytes_of_id(unk_id)
-        self._beginnings = dict(zip(vocab, map(bytes_of_id, vocab.values()), strict=True))
-        self._beginnings[" "] = NO_ID
-        if max(map(len, vocab)) > MAX_CHARACTERS_A_WORD:
-            self._beginnings |= dict.fromkeys(filter(_is_too_long, vocab), self._unknown)
-        self._forget(0)
-
-    def _forget(self, n_characters: int) -> None:
-        super()._forget(n_characters)
-        self.update(self._beginnings)
 
     @cached_property
-    def _continuations(self) -> dict[str, bytes]:
+    def _continuations(self) -> dict[str, int]:
         return {
             piece.removeprefix(CONTINUATION): index
             for piece, index in self._beginnings.items()
@@ -84,12 +75,16 @@ class WordPiece(Memo[bytes]):
     @cached_property
     def lengths(self) -> dict[int, int]:
         """How many characters of a word each piece is, by its id."""
-        return {
-            index: len(piece.removeprefix(CONTINUATION)) for piece, index in self._vocab.items()
-        }
+        beginnings = {index: len(piece) for piece, index in self._beginnings.items()}
+        return beginnings | {index: len(piece) for piece, index in self._continuations.items()}
 
     def __missing__(self, word: str) -> bytes:
-        return self.remember(word, self._split(word))
+        if word == " ":
+            return self.remember(word, NO_ID)
+        whole = self._beginnings.get(word)
+        if whole is None or len(word) > MAX_CHARACTERS_A_WORD:
+            return self.remember(word, self._split(word))
+        return self.remember(word, bytes_of_id(whole))
 
     def _split(self, word: str) -> bytes:
         length = len(word)
@@ -109,13 +104,14 @@ class WordPiece(Memo[bytes]):
             ids.append(index)
             start = stop
             vocab, longest = self._continuations, self._longest_continuations
-        return b"".join(ids)
-
-
-def _is_too_long(word: str) -> bool:
-    return len(word) > MAX_CHARACTERS_A_WORD and not word.startswith(CONTINUATION)
+        return bytes_of(ids)
 
 
 def _longest_by_prefix(pieces: Iterable[str]) -> dict[str, int]:
     """Give the length of the longest piece that begins with each prefix."""
-    return {piece[:PREFIX_LENGTH]: len(piece) for piece in sorted(pieces, key=len)}
+    longest: dict[str, int] = {}
+    for piece in pieces:
+        prefix = piece[:PREFIX_LENGTH]
+        if longest.get(prefix, 0) < len(piece):
+            longest[prefix] = len(piece)
+    return longest
