@@ -77,13 +77,18 @@ def _exponentials(k: Array, q: Array, key_bias: Array | None) -> tuple[Array, Ar
     with np.errstate(over="ignore"):
         np.exp(scores, out=scores)
         sums = np.add.reduce(scores, axis=-2, keepdims=True)
-    lowest, highest = SAFE_SUMS
-    if not (lowest < sums.min() and sums.max() < highest):
+    if not are_safe(sums):
         scores = _scores(k, q, key_bias)
         scores -= np.maximum.reduce(scores, axis=-2, keepdims=True)
         np.exp(scores, out=scores)
         sums = np.add.reduce(scores, axis=-2, keepdims=True)
     return scores, sums
+
+
+def are_safe(sums: Array) -> bool:
+    """Tell whether no exponential in some sums was spoilt by its size."""
+    lowest, highest = SAFE_SUMS
+    return bool(lowest < sums.min() and sums.max() < highest)
 
 
 class _Workspace(threading.local):

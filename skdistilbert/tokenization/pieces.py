@@ -83,13 +83,10 @@ class ChunkIds(Memo[bytes]):
         return len(unknown)
 
     def _learn_plain(self, chunks: list[str]) -> None:
-        words = list(filter(str.isalnum, chunks))
-        normalized = self._normalizer.normalize(" ".join(words)).split()
-        self.remember_all(words, map(self._of_word, normalized))
-        if mixed := list(filterfalse(str.isalnum, chunks)):
-            text = self._normalizer.normalize(" ".join(mixed))
-            pieces = map(self._of_word, ASCII_WORDS_AND_SPACES.findall(text))
-            self.remember_all(mixed, b"".join(pieces).split(NO_ID))
+        text = self._normalizer.normalize(" ".join(chunks))
+        words = ASCII_WORDS_AND_SPACES.findall(text)
+        ids = b"".join(map(self._of_word, words)).split(NO_ID)
+        self.remember_all(chunks, ids)
 
 
 class TextIds(Memo[tuple[int, ...]]):
@@ -155,8 +152,6 @@ class ChunkPieces(Memo[PlacedPieces]):
     def __missing__(self, chunk: str) -> PlacedPieces:
         if chunk.isascii() and chunk.isprintable():
             text = self._normalizer.normalize(chunk)
-            if text.isalnum():
-                return self.remember(chunk, self._tile_word(text))
             return self.remember(chunk, self._tile(ASCII_WORDS.findall(text)))
         if self._normalizer.makes_words_of(chunk):
             return self.remember(chunk, self._place_chinese(chunk))
@@ -195,8 +190,9 @@ class ChunkPieces(Memo[PlacedPieces]):
         ids = self._of_word(word)
         n_bytes = len(ids)
         if n_bytes == ID_SIZE:
-            return ids, (len(word), 1), *_flags_of_word(n_bytes)
-        return ids, (*map(self._length_of_piece, ids_of(ids)), 1), *_flags_of_word(n_bytes)
+            return ids, (len(word), 1), _ones_and_zero(n_bytes), _new_word(n_bytes)
+        steps = (*map(self._length_of_piece, ids_of(ids)), 1)
+        return ids, steps, _ones_and_zero(n_bytes), _new_word(n_bytes)
 
     def _lengths(self, words: list[str], pieces: list[bytes]) -> list[int]:
         lengths: list[int] = []
@@ -249,12 +245,6 @@ class ChunkPieces(Memo[PlacedPieces]):
         ids, steps, is_token, new_words = of_chunks
         steps = tuple(chain.from_iterable(steps))
         pieces.place((b"".join(ids), steps, b"".join(is_token), b"".join(new_words)), start)
-
-
-@cache
-def _flags_of_word(n_bytes: int) -> tuple[bytes, bytes]:
-    """Tell for each step whether it is a token, and for each token whether it begins a word."""
-    return _ones_and_zero(n_bytes), _new_word(n_bytes)
 
 
 @cache

@@ -19,11 +19,11 @@ def gelu_and_derivative(x: Array) -> Array:
     """Replace x by x * Phi(x) in place, and give the derivative Phi(x) + x * phi(x)."""
     derivative = np.empty_like(x)
     flat, flat_derivative = x.reshape(-1), derivative.reshape(-1)
-    size = -(-flat.size // max(1, round(flat.size / BLOCK_SIZE)))
-    squares = np.empty(size, x.dtype)
-    for start in range(0, flat.size, max(1, size)):
-        block = flat[start : start + size]
-        of_block = flat_derivative[start : start + size]
+    # Of equal size: a small rest would take as many operations as a whole block.
+    n_blocks = max(1, round(flat.size / BLOCK_SIZE))
+    blocks, of_blocks = (np.array_split(x, n_blocks) for x in (flat, flat_derivative))
+    squares = np.empty_like(blocks[0])
+    for block, of_block in zip(blocks, of_blocks, strict=True):
         _gelu_and_derivative_of_block(block, of_block, squares[: block.size])
     return derivative
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skdistilbert.nn.attention import SAFE_SUMS, heads_of
+from skdistilbert.nn.attention import are_safe, heads_of
 from skdistilbert.nn.training.dropout import undrop
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def attention_forward(
         _by_group(x, groups, n_heads) for x in (queries, *_halves(keys_values), context, sums)
     )
     exponentials = _exponentials(q, k, s, groups)
-    if not _are_safe(sums):
+    if not are_safe(sums):
         exponentials = _exponentials(q, k, s, groups, largest_is_one=True)
     kept = exponentials if dropout.rng is None else exponentials.copy()
     mask = dropout.drop_attention(kept)
@@ -69,7 +69,10 @@ def _exponentials(
     *,
     largest_is_one: bool = False,
 ) -> Array:
-    """Exponentials of the scores, (n_scores,); their sums over the keys are put in `s`."""
+    """Exponentials of the scores, (n_scores,); their sums over the keys are put in `s`.
+
+    As in inference, the largest score is taken from the others only where the sums need it.
+    """
     n_scores = sum(sums.size * keys.shape[-1] for sums, keys in zip(s, k, strict=True))
     scores = np.empty(n_scores, q[0].dtype)
     by_group = _scores_by_group(scores, q, k)
@@ -84,12 +87,6 @@ def _exponentials(
         for of_group, sums in zip(by_group, s, strict=True):
             np.add.reduce(of_group, axis=-2, keepdims=True, out=sums)
     return scores
-
-
-def _are_safe(sums: Array) -> bool:
-    """Whether no exponential was spoilt by its size: few models have such scores."""
-    lowest, highest = SAFE_SUMS
-    return bool(lowest < sums.min() and sums.max() < highest)
 
 
 def attention_backward(
