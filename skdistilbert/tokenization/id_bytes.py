@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from struct import Struct
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ID_DTYPE = "<i4"
 bytes_of_id = Struct("<i").pack
@@ -19,11 +15,6 @@ ID_SIZE = len(bytes_of_id(0))
 # The last byte of an id, which is not negative, is below these: they are in no ids, nor begin in
 # one, so that what stands between them can be split.
 NO_ID = b"\xff" * ID_SIZE
-
-
-def bytes_of(ids: Sequence[int]) -> bytes:
-    """Write ids as bytes."""
-    return _layout(len(ids)).pack(*ids)
 
 
 def ids_of(packed: bytes) -> tuple[int, ...]:

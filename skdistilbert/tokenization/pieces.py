@@ -76,10 +76,10 @@ class ChunkIds(Memo[bytes]):
         Only those that are plain and not long are learnt.
         """
         unknown = list(filterfalse(self.__contains__, set(chunks)))
-        plain = [chunk for chunk in unknown if chunk.isascii() and chunk.isprintable()]
-        plain = [chunk for chunk in plain if len(chunk) <= MAX_LENGTH]
-        for start in range(0, len(plain), MANY_CHUNKS):
-            self._learn_plain(plain[start : start + MANY_CHUNKS])
+        plain = filter(str.isprintable, filter(str.isascii, unknown))
+        short = [chunk for chunk in plain if len(chunk) <= MAX_LENGTH]
+        for start in range(0, len(short), MANY_CHUNKS):
+            self._learn_plain(short[start : start + MANY_CHUNKS])
         return len(unknown)
 
     def _learn_plain(self, chunks: list[str]) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from skdistilbert.tokenization import unicode_tables as tables
-from skdistilbert.tokenization.id_bytes import NO_ID, bytes_of, bytes_of_id
+from skdistilbert.tokenization.id_bytes import NO_ID, bytes_of_id
 from skdistilbert.tokenization.memo import Memo
 from skdistilbert.tokenization.normalization import character_class
 
@@ -54,57 +54,52 @@ class WordPiece(Memo[bytes]):
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
         self._beginnings = vocab
-        self._unknown = bytes_of_id(unk_id)
-
-    @cached_property
-    def _continuations(self) -> dict[str, int]:
-        return {
-            piece.removeprefix(CONTINUATION): index
-            for piece, index in self._beginnings.items()
+        self._continuations = {
+            piece.removeprefix(CONTINUATION): bytes_of_id(index)
+            for piece, index in vocab.items()
             if piece.startswith(CONTINUATION)
         }
-
-    @cached_property
-    def _longest_beginnings(self) -> dict[str, int]:
-        return _longest_by_prefix(self._beginnings)
-
-    @cached_property
-    def _longest_continuations(self) -> dict[str, int]:
-        return _longest_by_prefix(self._continuations)
+        self._longest_beginnings = _longest_by_prefix(vocab)
+        self._longest_continuations = _longest_by_prefix(self._continuations)
+        self._unknown = bytes_of_id(unk_id)
 
     @cached_property
     def lengths(self) -> dict[int, int]:
         """How many characters of a word each piece is, by its id."""
-        beginnings = {index: len(piece) for piece, index in self._beginnings.items()}
-        return beginnings | {index: len(piece) for piece, index in self._continuations.items()}
+        return {
+            index: len(piece.removeprefix(CONTINUATION))
+            for piece, index in self._beginnings.items()
+        }
 
     def __missing__(self, word: str) -> bytes:
         if word == " ":
             return self.remember(word, NO_ID)
+        if len(word) > MAX_CHARACTERS_A_WORD:
+            return self._unknown
         whole = self._beginnings.get(word)
-        if whole is None or len(word) > MAX_CHARACTERS_A_WORD:
-            return self.remember(word, self._split(word))
-        return self.remember(word, bytes_of_id(whole))
+        return self.remember(word, self._split(word) if whole is None else bytes_of_id(whole))
 
     def _split(self, word: str) -> bytes:
         length = len(word)
-        if length > MAX_CHARACTERS_A_WORD:
-            return self._unknown
-        ids, start = [], 0
-        vocab, longest = self._beginnings, self._longest_beginnings
-        while start < length:
-            # A prefix that is not there begins no piece, but a shorter one may be a piece.
-            stop = start + longest.get(word[start : start + PREFIX_LENGTH], PREFIX_LENGTH - 1)
+        # A prefix that is not there begins no piece, but a shorter one may be a piece.
+        stop = min(self._longest_beginnings.get(word[:PREFIX_LENGTH], PREFIX_LENGTH - 1), length)
+        while (first := self._beginnings.get(word[:stop])) is None:
+            stop -= 1
+            if not stop:
+                return self._unknown
+        ids = bytes_of_id(first)
+        pieces, longest = self._continuations, self._longest_continuations
+        while stop < length:
+            start = stop
+            stop += longest.get(word[start : start + PREFIX_LENGTH], PREFIX_LENGTH - 1)
             if stop > length:
                 stop = length
-            while (index := vocab.get(word[start:stop])) is None:
+            while (piece := pieces.get(word[start:stop])) is None:
                 stop -= 1
                 if stop == start:
                     return self._unknown
-            ids.append(index)
-            start = stop
-            vocab, longest = self._continuations, self._longest_continuations
-        return bytes_of(ids)
+            ids += piece
+        return ids
 
 
 def _longest_by_prefix(pieces: Iterable[str]) -> dict[str, int]:
