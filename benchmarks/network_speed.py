@@ -33,7 +33,7 @@ from benchmarks.engines import (
 )
 from benchmarks.fine_tuning_tasks import find_minilm
 from benchmarks.measuring import alternate, engine_processes
-from benchmarks.results import RESULTS, machine, processor_maker, table, write_section
+from benchmarks.results import RESULTS, machine, processor_kind, table, write_section
 from skdistilbert import WordPieceTokenizer
 
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ def main() -> None:
                     print(" | ".join(row(case, results[case], options.threads)), flush=True)
     if not options.only:
         title = f"Speed of the network, {options.threads} thread" + "s" * (options.threads > 1)
-        chart = RESULTS.with_name(
-            f"network_speed_{options.threads}_{processor_maker()}.png".lower()
-        )
+        kind = processor_kind().replace(" ", "_").lower()
+        chart = RESULTS.with_name(f"network_speed_{options.threads}_{kind}.png")
         draw(results, chart, title)
         write_section(title, report(results, options, chart.name))
 

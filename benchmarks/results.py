@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_info
 
-from skdistilbert.nn.processor import CPU_INFO, processor_vendor
+from skdistilbert.nn.processor import CPU_INFO, processor
+from skdistilbert.nn.products import FAMILY_OF_ZEN_5
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEADER = "# Results\n\nEach section is written by the script that it names.\n"
-# Each maker's processors have sections of their own: they differ in what they are fast at.
+# Each kind of processor has sections of its own: they differ in what they are fast at.
 MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
 
 
 def write_section(title: str, body: str, path: Path = RESULTS) -> None:
     """Put a section in place of the one of that title and processor, or at the end."""
-    title = f"{title}, on {processor_maker()}"
+    title = f"{title}, on {processor_kind()}"
     text = path.read_text("utf-8") if path.exists() else HEADER
     section = f"## {title}\n\n{body.strip()}\n"
     pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
@@ -54,9 +55,11 @@ def machine(packages: Iterable[str], n_threads: int) -> str:
     )
 
 
-def processor_maker() -> str:
-    """Name the maker of this machine's processor."""
-    return MAKERS.get(processor_vendor(), platform.machine())
+def processor_kind() -> str:
+    """Name the maker of this machine's processor, and the generation if it differs from others."""
+    vendor, family = processor()
+    maker = MAKERS.get(vendor, platform.machine())
+    return f"{maker} Zen 5" if maker == "AMD" and family >= FAMILY_OF_ZEN_5 else maker
 
 
 def _processor() -> str:

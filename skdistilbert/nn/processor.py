@@ -6,16 +6,25 @@ import platform
 import re
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 CPU_INFO = Path("/proc/cpuinfo")
 
 
+class Processor(NamedTuple):
+    """Maker and generation, as the processor tells them (CPUID)."""
+
+    vendor: str  # "" where the system does not tell
+    family: int
+
+
 @cache
-def processor_vendor() -> str:
-    """Name the maker as the processor does (CPUID), or give "" where the system does not tell."""
+def processor() -> Processor:
+    """Tell what this machine's processor is."""
     try:
         description = CPU_INFO.read_text("utf-8", errors="replace")
     except OSError:  # not Linux; Windows ends its description with the maker
         description = platform.processor()
-    vendors = re.findall("AuthenticAMD|GenuineIntel", description)
-    return vendors[0] if vendors else ""
+    vendor = re.search("AuthenticAMD|GenuineIntel", description)
+    family = re.search(r"[Ff]amily\s*:?\s*(\d+)", description)
+    return Processor(vendor[0] if vendor else "", int(family[1]) if family else 0)

@@ -2,19 +2,18 @@
 
 OpenBLAS rearranges ("packs") both matrices before each product. On processors with AVX-512 it also
 has kernels that read small matrices where they stand. Cut into tiles that are small enough for
-them, a product takes 5 to 15 % less time on processors of AMD: blocks of rows by tiles of columns,
-and long rows in pieces, whose products are added up. Those of Intel multiply twice as fast what
-is packed; there the kernels are ahead beside few columns alone.
+them, a product takes 5 to 15 % less time on processors of AMD before Zen 5: blocks of rows by
+tiles of columns, and long rows in pieces, whose products are added up. Zen 5 and Intel's multiply
+twice as fast what is packed; there the kernels are ahead beside few columns alone.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.processor import processor_vendor
+from skdistilbert.nn.processor import processor
 from skdistilbert.nn.threads import blas_architectures
 
 if TYPE_CHECKING:
@@ -29,8 +28,13 @@ ARCHITECTURES_WITH_SMALL_KERNELS = frozenset({"skylakex", "cooperlake", "sapphir
 ROWS_A_BLOCK = (24, 12)
 # They work on 64 columns at a time, on fewer at the end.
 COLUMNS_A_TILE = 64
-# More than these are packed, unless the processor is AMD's.
-MAX_COLUMNS_IN_PLACE = 16
+# Where packing costs less than it brings: beside more columns than these.
+MAX_COLUMNS_INTEL = 16
+FAMILY_OF_ZEN_5 = 26
+MAX_COLUMNS_ZEN_5 = 256
+MAX_COLUMNS_ZEN_5_TRANSPOSED = 32
+# There the kernels lose what they gained, if so many columns are left for the last tile.
+MAX_COLUMNS_LEFT_ZEN_5 = 32
 
 
 def product(matrix: Array, x: Array) -> Array:
@@ -38,10 +42,10 @@ def product(matrix: Array, x: Array) -> Array:
     n_out, n_in = matrix.shape[-2:]
     n_columns = x.shape[1]
     small = n_out * n_in * n_columns <= MAX_MULTIPLICATIONS_IN_PLACE
-    if small or n_out % ROWS_A_BLOCK[-1] or n_columns > _max_columns_in_place(matrix.dtype):
+    if small or n_out % ROWS_A_BLOCK[-1] or not _is_faster_in_place(matrix, n_columns):
         return matrix @ x
-    rows = _rows_a_block(n_out, n_in, n_columns)
-    if rows is not None:
+    rows = next(rows for rows in ROWS_A_BLOCK if n_out % rows == 0)
+    if rows * n_in * n_columns <= MAX_MULTIPLICATIONS_IN_PLACE:
         blocks: Array = _in_blocks(matrix, rows) @ x
         return blocks.reshape(*matrix.shape[:-1], n_columns)
     out = np.empty((*matrix.shape[:-1], n_columns), x.dtype)
@@ -50,10 +54,19 @@ def product(matrix: Array, x: Array) -> Array:
     return out
 
 
-def _max_columns_in_place(dtype: np.dtype[np.floating]) -> float:
-    if dtype != np.float32 or not blas_architectures() & ARCHITECTURES_WITH_SMALL_KERNELS:
-        return 0
-    return math.inf if processor_vendor() == "AuthenticAMD" else MAX_COLUMNS_IN_PLACE
+def _is_faster_in_place(matrix: Array, n_columns: int) -> bool:
+    architectures = blas_architectures() & ARCHITECTURES_WITH_SMALL_KERNELS
+    if matrix.dtype != np.float32 or not architectures:
+        return False
+    vendor, family = processor()
+    if vendor != "AuthenticAMD":
+        return n_columns <= MAX_COLUMNS_INTEL
+    if family < FAMILY_OF_ZEN_5:
+        return True
+    if matrix.strides[-1] != matrix.itemsize:
+        return n_columns <= MAX_COLUMNS_ZEN_5_TRANSPOSED
+    left = n_columns % COLUMNS_A_TILE if n_columns > COLUMNS_A_TILE else 0
+    return n_columns <= MAX_COLUMNS_ZEN_5 and left <= MAX_COLUMNS_LEFT_ZEN_5
 
 
 def _rows_a_block(n_out: int, n_in: int, n_columns: int) -> int | None:

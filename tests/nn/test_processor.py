@@ -14,32 +14,38 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _asked_anew() -> Iterator[None]:
-    processor.processor_vendor.cache_clear()
+    processor.processor.cache_clear()
     yield
-    processor.processor_vendor.cache_clear()
+    processor.processor.cache_clear()
 
 
-@pytest.mark.parametrize("vendor", ["AuthenticAMD", "GenuineIntel"])
+@pytest.mark.parametrize(("vendor", "family"), [("AuthenticAMD", 26), ("GenuineIntel", 6)])
 def test_linux_tells_it_of_each_core(
-    vendor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vendor: str, family: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cpu_info = tmp_path / "cpuinfo"
-    cpu_info.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\n" * 2)
+    cpu_info.write_text(
+        f"processor\t: 0\nvendor_id\t: {vendor}\ncpu family\t: {family}\nmodel\t\t: 2\n" * 2
+    )
     monkeypatch.setattr(processor, "CPU_INFO", cpu_info)
-    assert processor.processor_vendor() == vendor
+    assert processor.processor() == (vendor, family)
 
 
 @pytest.mark.parametrize(
-    ("description", "vendor"),
+    ("description", "vendor", "family"),
     [
-        ("AMD64 Family 25 Model 97 Stepping 2, AuthenticAMD", "AuthenticAMD"),
-        ("Intel64 Family 6 Model 154 Stepping 3, GenuineIntel", "GenuineIntel"),
-        ("arm", ""),
+        ("AMD64 Family 25 Model 97 Stepping 2, AuthenticAMD", "AuthenticAMD", 25),
+        ("Intel64 Family 6 Model 154 Stepping 3, GenuineIntel", "GenuineIntel", 6),
+        ("arm", "", 0),
     ],
 )
 def test_other_systems_describe_the_processor(
-    description: str, vendor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    description: str,
+    vendor: str,
+    family: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(processor, "CPU_INFO", tmp_path / "none")
     monkeypatch.setattr(platform, "processor", lambda: description)
-    assert processor.processor_vendor() == vendor
+    assert processor.processor() == (vendor, family)

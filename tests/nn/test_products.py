@@ -4,18 +4,23 @@ import numpy as np
 import pytest
 
 from skdistilbert.nn import products
+from skdistilbert.nn.processor import Processor
 from skdistilbert.nn.products import product
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(params=["AuthenticAMD", "GenuineIntel"])
-def vendor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(products, "processor_vendor", lambda: request.param)
-    return str(request.param)
+ZEN_4, ZEN_5 = Processor("AuthenticAMD", 25), Processor("AuthenticAMD", 26)
+INTEL = Processor("GenuineIntel", 6)
 
 
-@pytest.mark.usefixtures("vendor")
+@pytest.fixture(params=[ZEN_4, ZEN_5, INTEL])
+def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Processor:
+    monkeypatch.setattr(products, "processor", lambda: request.param)
+    return Processor(*request.param)
+
+
+@pytest.mark.usefixtures("processor")
 @pytest.mark.parametrize("architecture", ["skylakex", "haswell"])
 @pytest.mark.parametrize("n_tokens", [0, 1, 16, 31, 100, 192, 300])
 @pytest.mark.parametrize(
@@ -40,22 +45,37 @@ def test_cutting_changes_nothing(
     np.testing.assert_allclose(product(weight, x), weight.astype(float) @ x, atol=2e-4)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize(
-    ("n_tokens", "cut_for"),
-    [(16, {"AuthenticAMD", "GenuineIntel"}), (17, {"AuthenticAMD"}), (300, {"AuthenticAMD"})],
+    ("n_tokens", "cut_for", "cut_transposed_for"),
+    [
+        (16, {ZEN_4, ZEN_5, INTEL}, {ZEN_4, ZEN_5, INTEL}),
+        (17, {ZEN_4, ZEN_5}, {ZEN_4, ZEN_5}),
+        (64, {ZEN_4, ZEN_5}, {ZEN_4}),
+        (96, {ZEN_4, ZEN_5}, {ZEN_4}),
+        (100, {ZEN_4}, {ZEN_4}),
+        (256, {ZEN_4, ZEN_5}, {ZEN_4}),
+        (320, {ZEN_4}, {ZEN_4}),
+    ],
 )
-def test_many_columns_are_cut_for_amd_alone(
-    n_tokens: int, cut_for: set[str], vendor: str, monkeypatch: pytest.MonkeyPatch
+def test_cut_where_the_processor_gains_by_it(
+    n_tokens: int,
+    cut_for: set[Processor],
+    cut_transposed_for: set[Processor],
+    transposed: bool,
+    processor: Processor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(products, "blas_architectures", lambda: frozenset({"skylakex"}))
     cuts: list[object] = []
     in_blocks = products._in_blocks
     monkeypatch.setattr(products, "_in_blocks", lambda *x: cuts.append(x) or in_blocks(*x))
-    product(np.ones((96, 768), np.float32), np.ones((768, n_tokens), np.float32))
-    assert bool(cuts) == (vendor in cut_for)
+    weight = np.ones((768, 96), np.float32).T if transposed else np.ones((96, 768), np.float32)
+    product(weight, np.ones((768, n_tokens), np.float32))
+    assert bool(cuts) == (processor in (cut_transposed_for if transposed else cut_for))
 
 
-@pytest.mark.usefixtures("vendor")
+@pytest.mark.usefixtures("processor")
 def test_a_transpose_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "blas_architectures", lambda: frozenset({"skylakex"}))
     weight = RNG.normal(size=(1536, 48)).astype(np.float32).T
@@ -63,7 +83,7 @@ def test_a_transpose_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(product(weight, x), weight.astype(float) @ x, atol=4e-4)
 
 
-@pytest.mark.usefixtures("vendor")
+@pytest.mark.usefixtures("processor")
 def test_views_of_columns_are_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "blas_architectures", lambda: frozenset({"skylakex"}))
     weight = RNG.normal(size=(48, 900)).astype(np.float32)[:, 100:800]
