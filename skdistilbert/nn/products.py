@@ -69,12 +69,14 @@ def _is_faster_in_place(matrix: Array, n_columns: int) -> bool:
     return n_columns <= MAX_COLUMNS_ZEN_5 and left <= MAX_COLUMNS_LEFT_ZEN_5
 
 
-def _rows_a_block(n_out: int, n_in: int, n_columns: int) -> int | None:
-    """Give the rows of blocks that need no packing beside so many columns, if there are any."""
-    for rows in ROWS_A_BLOCK:
-        if n_out % rows == 0 and rows * n_in * n_columns <= MAX_MULTIPLICATIONS_IN_PLACE:
-            return rows
-    return None
+def _rows_a_block(n_out: int, n_in: int, n_columns: int) -> int:
+    """Give the most rows of a block that needs no packing beside so many columns, or the least."""
+    fitting = (
+        rows
+        for rows in ROWS_A_BLOCK
+        if n_out % rows == 0 and rows * n_in * n_columns <= MAX_MULTIPLICATIONS_IN_PLACE
+    )
+    return next(fitting, ROWS_A_BLOCK[-1])
 
 
 def _in_blocks(matrix: Array, rows: int) -> Array:
@@ -96,7 +98,7 @@ def _tiles(n_columns: int) -> Iterator[tuple[slice, int]]:
 def _multiply_tiles(matrix: Array, x: Array, columns_a_tile: int, out: Array) -> None:
     """Fill `out`, (..., n_out, n_columns), with the product, long rows piece by piece."""
     n_out, n_in = matrix.shape[-2:]
-    rows = _rows_a_block(n_out, n_in, columns_a_tile) or ROWS_A_BLOCK[-1]
+    rows = _rows_a_block(n_out, n_in, columns_a_tile)
     n_pieces = -(-rows * n_in * columns_a_tile // MAX_MULTIPLICATIONS_IN_PLACE)
     length = -(-n_in // n_pieces)
     blocks = _in_blocks(matrix, rows)[..., None, :, :]
