@@ -54,9 +54,10 @@ class WordPiece(Memo[bytes]):
 
     def __init__(self, vocab: Mapping[str, int], unk_id: int) -> None:
         self._beginnings = vocab
+        self._longest_beginnings = _longest_by_prefix(vocab)
         self._unknown = bytes_of_id(unk_id)
 
-    # These take longer than to read the vocabulary, and are made when a word is first split.
+    # These take as long as to read the vocabulary, and are made when a word is first split.
     @cached_property
     def _continuations(self) -> dict[str, bytes]:
         return {
@@ -64,10 +65,6 @@ class WordPiece(Memo[bytes]):
             for piece, index in self._beginnings.items()
             if piece.startswith(CONTINUATION)
         }
-
-    @cached_property
-    def _longest_beginnings(self) -> dict[str, int]:
-        return _longest_by_prefix(self._beginnings)
 
     @cached_property
     def _longest_continuations(self) -> dict[str, int]:
