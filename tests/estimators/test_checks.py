@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,8 @@ from tests.estimators.numeric_text import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from functools import partial
     from pathlib import Path
 
     from sklearn.base import BaseEstimator
@@ -33,6 +34,22 @@ ESTIMATORS = [
     NumericTextRegressor(TINY),
 ]
 CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generator(estimator)]
+
+
+# They ask for equality to 1e-7, which in float32 depends on the sums of BLAS: some of its kernels,
+# such as those for AVX2, round a column otherwise in another place of the batch.
+CHECKS_MADE_FOR_FLOAT64 = (
+    estimator_checks.check_methods_sample_order_invariance,
+    estimator_checks.check_methods_subset_invariance,
+    estimator_checks.check_sample_weight_equivalence_on_dense_data,
+)
+
+
+def in_float32(assert_allclose: Callable[..., None]) -> Callable[..., None]:
+    def assert_close(actual: object, desired: object, **options: Any) -> None:  # noqa: ANN401
+        assert_allclose(actual, desired, **options | {"rtol": 1e-5, "atol": 1e-6})
+
+    return assert_close
 
 
 def name(value: Any) -> str:  # noqa: ANN401
@@ -58,13 +75,15 @@ def test_a_check_of_scikit_learn(
     without_dropout: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if check.func in CHECKS_MADE_FOR_FLOAT64:
+        for comparison in ("assert_allclose", "assert_allclose_dense_sparse"):
+            lenient = in_float32(getattr(estimator_checks, comparison))
+            monkeypatch.setattr(estimator_checks, comparison, lenient)
     if check.func is estimator_checks.check_sample_weight_equivalence_on_dense_data:
         # A repeated text is in several batches, and each time some of it is dropped. Without both
-        # it learns what a weighted one does, but for float32; the check is made for float64. To
-        # scikit-learn's MLPClassifier the check gives another solver for the same reason.
+        # it learns what a weighted one does. To scikit-learn's MLPClassifier the check gives
+        # another solver for the same reason.
         estimator = clone(estimator).set_params(model=without_dropout, batch_size=1000)
-        allclose = partial(estimator_checks.assert_allclose_dense_sparse, rtol=1e-5, atol=1e-6)
-        monkeypatch.setattr(estimator_checks, "assert_allclose_dense_sparse", allclose)
     check(estimator)
 
 
