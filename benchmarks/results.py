@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-HEADER = "# Results\n\nEach section is written by the script that it names.\n"
+HEADER = """# Results
+
+Each section is written by the script that it names. "On AMD" stands for processors before Zen 5.
+"""
 # Each kind of processor has sections of its own: they differ in what they are fast at.
 MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
 
