@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_info
 
-from skdistilbert.nn.processor import CPU_INFO, processor
-from skdistilbert.nn.products import FAMILY_OF_ZEN_5
+from skdistilbert.nn.processor import CPU_INFO, FAMILY_OF_ZEN_5, processor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

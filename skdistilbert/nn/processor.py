@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CPU_INFO = Path("/proc/cpuinfo")
+FAMILY_OF_ZEN_5 = 26  # of AMD's; those before it have lower numbers
 
 
 class Processor(NamedTuple):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.processor import processor
+from skdistilbert.nn.processor import FAMILY_OF_ZEN_5, processor
 from skdistilbert.nn.threads import blas_architectures
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ ROWS_A_BLOCK = (24, 12)
 COLUMNS_A_TILE = 64
 # Where packing costs less than it brings: beside more columns than these.
 MAX_COLUMNS_INTEL = 16
-FAMILY_OF_ZEN_5 = 26
 MAX_COLUMNS_ZEN_5 = 256
 MAX_COLUMNS_ZEN_5_TRANSPOSED = 32
 # There the kernels lose what they gained, if so many columns are left for the last tile.

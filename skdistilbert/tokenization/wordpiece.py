@@ -57,7 +57,8 @@ class WordPiece(Memo[bytes]):
         self._longest_beginnings = _longest_by_prefix(vocab)
         self._unknown = bytes_of_id(unk_id)
 
-    # These take as long as to read the vocabulary, and are made when a word is first split.
+    # All three tables at once would take longer than to read the vocabulary: these two wait until
+    # a word is first split.
     @cached_property
     def _continuations(self) -> dict[str, bytes]:
         return {

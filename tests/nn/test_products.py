@@ -42,7 +42,8 @@ def test_cutting_changes_nothing(
     monkeypatch.setattr(products, "blas_architectures", lambda: frozenset({architecture}))
     weight = RNG.normal(size=shape).astype(np.float32)
     x = RNG.normal(size=(shape[-1], n_tokens)).astype(np.float32)
-    np.testing.assert_allclose(product(weight, x), weight.astype(float) @ x, atol=4e-4)
+    rounding = 1e-5 * np.sqrt(shape[-1])  # of a sum of so many products in float32
+    np.testing.assert_allclose(product(weight, x), weight.astype(float) @ x, atol=rounding)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -88,7 +89,7 @@ def test_views_of_columns_are_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "blas_architectures", lambda: frozenset({"skylakex"}))
     weight = RNG.normal(size=(48, 900)).astype(np.float32)[:, 100:800]
     x = RNG.normal(size=(700, 20)).astype(np.float32)
-    np.testing.assert_allclose(product(weight, x), weight.astype(float) @ x, atol=4e-4)
+    np.testing.assert_allclose(product(weight, x), weight.astype(float) @ x, atol=2e-4)
 
 
 def test_float64_stays_so() -> None:
