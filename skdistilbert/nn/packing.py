@@ -129,21 +129,21 @@ class Ragged:
         return PackedBatch(texts, of.lengths, of.input_ids, of.position_ids, of.is_key)
 
     def distinct(self) -> tuple[Ragged, IntArray]:
-        """Keep one of texts that are equal, and tell which of those kept each text is."""
+        """Keep one of texts that are equal, and tell which of those kept each text is.
+
+        They are ordered by their content: whatever the order they came in, they stand in the same
+        places of the same batches, where BLAS rounds them alike.
+        """
         stops = np.cumsum(self.lengths)
-        starts = stops - self.lengths
+        bounds = zip((stops - self.lengths).tolist(), stops.tolist(), strict=True)
         columns: list[NDArray[Any]] = [self.input_ids, self.position_ids]
         columns += [] if self.is_key is None else [self.is_key]
-        rows: dict[bytes, int] = {}
-        firsts: list[int] = []
-        kept_as: list[int] = []
-        for text, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
-            content = b"".join(column[start:stop].tobytes() for column in columns)
-            row = rows.setdefault(content, len(rows))
-            kept_as.append(row)
-            if row == len(firsts):
-                firsts.append(text)
-        return self.select(np.asarray(firsts, np.intp)), np.asarray(kept_as, np.intp)
+        contents = (
+            b"".join(column[start:stop].tobytes() for column in columns) for start, stop in bounds
+        )
+        of_texts = np.fromiter(contents, object, len(stops))
+        _, kept, kept_as = np.unique(of_texts, return_index=True, return_inverse=True)
+        return self.select(kept), kept_as
 
     def select(self, texts: IntArray) -> Ragged:
         """Give some of the texts."""

@@ -39,7 +39,6 @@ CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generato
 # They ask for equality to 1e-7, which in float32 depends on the sums of BLAS: some of its kernels,
 # such as those for AVX2, round a column otherwise in another place of the batch.
 CHECKS_MADE_FOR_FLOAT64 = (
-    estimator_checks.check_methods_sample_order_invariance,
     estimator_checks.check_methods_subset_invariance,
     estimator_checks.check_sample_weight_equivalence_on_dense_data,
 )

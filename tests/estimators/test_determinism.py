@@ -53,6 +53,12 @@ def result(estimator: Estimator, texts: list[str]) -> np.ndarray:
     return estimator.decision_function(texts)
 
 
+def test_order_changes_no_digit(estimator: Estimator) -> None:
+    order = np.random.default_rng(0).permutation(len(TEXTS))
+    shuffled = result(estimator, [TEXTS[row] for row in order])
+    np.testing.assert_array_equal(shuffled, result(estimator, TEXTS)[order])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_order_and_company_do_not_matter(estimator: Estimator, seed: int) -> None:
     expected = result(estimator, TEXTS)

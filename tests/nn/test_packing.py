@@ -76,12 +76,28 @@ def test_a_hidden_first_token_stays_as_a_query() -> None:
 def test_equal_texts_are_kept_once() -> None:
     texts = Ragged.from_lists([[1, 2], [], [3], [1, 2], [2, 1], [], [3]])
     kept, kept_as = texts.distinct()
-    assert kept.input_ids.tolist() == [1, 2, 3, 2, 1]
-    assert kept.lengths.tolist() == [2, 0, 1, 2]
-    assert kept_as.tolist() == [0, 1, 2, 0, 3, 1, 2]
+    assert kept.input_ids.tolist() == [1, 2, 2, 1, 3]
+    assert kept.lengths.tolist() == [0, 2, 2, 1]
+    assert kept_as.tolist() == [1, 0, 3, 1, 2, 0, 3]
+
+
+def test_texts_are_kept_in_an_order_of_their_own() -> None:
+    texts = [[3, 1], [2], [], [70_000, 5], [3]]
+    (kept, _), (of_reversed, _) = (
+        Ragged.from_lists(given).distinct() for given in (texts, texts[::-1])
+    )
+    assert kept.input_ids.tolist() == of_reversed.input_ids.tolist()
+    assert kept.lengths.tolist() == of_reversed.lengths.tolist()
+
+
+def test_of_no_texts_none_is_kept() -> None:
+    kept, kept_as = Ragged.from_lists([]).distinct()
+    assert len(kept.lengths) == len(kept_as) == 0
 
 
 def test_texts_that_differ_in_what_is_seen_are_not_equal() -> None:
     ids = np.array([[0, 5, 6], [0, 5, 6], [0, 5, 6], [0, 5, 6]])
     mask = np.array([[1, 1, 1], [0, 1, 1], [1, 1, 0], [1, 1, 1]], bool)
-    assert Ragged.from_padded(ids, mask).distinct()[1].tolist() == [0, 1, 2, 0]
+    first, second, third, fourth = Ragged.from_padded(ids, mask).distinct()[1]
+    assert first == fourth
+    assert len({first, second, third}) == 3
