@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.engines import Ours
 from skdistilbert import load_model
-from skdistilbert.nn import encoder, functional
+from skdistilbert.nn import encoder as encoder_module
+from skdistilbert.nn import functional
 from skdistilbert.nn.activations import ACTIVATIONS
 from skdistilbert.nn.inference import n_batches
 from skdistilbert.nn.packing import Group, Ragged
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.engines import Work
-    from skdistilbert.nn.weights import Array, LayerPart
+    from skdistilbert.nn.weights import Array, Encoder, LayerPart
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,16 @@ class Corpus:
 
     @classmethod
     def from_lists(
-        cls, input_ids: Sequence[Sequence[int]], n_threads: int, only_first_tokens: bool
+        cls,
+        encoder: Encoder,
+        input_ids: Sequence[Sequence[int]],
+        n_threads: int,
+        only_first_tokens: bool,
     ) -> Corpus:
         """Pack batches as a forward pass does."""
         texts, _ = Ragged.from_lists(input_ids).distinct()
         n_tokens = int(texts.lengths.sum())
-        batches = texts.batches(n_batches(n_tokens, n_threads))
+        batches = texts.batches(n_batches(encoder, n_tokens, n_threads))
         return cls([batch.groups for batch in batches], only_first_tokens)
 
     def beginning(self) -> Corpus:
@@ -170,7 +175,7 @@ class ProductsWithin(Ours):
             return call
 
         with ExitStack() as patches:
-            for module in (encoder, functional):
+            for module in (encoder_module, functional):
                 patches.enter_context(mock.patch.object(module, "product", timed(product)))
             patches.enter_context(mock.patch.object(np, "matmul", timed(np.matmul)))  # attention
             super().run(work)

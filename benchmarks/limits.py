@@ -135,11 +135,12 @@ def limits_of_base(checkpoint: str, cases: list[Case], rounds: int) -> str:
 def limits_of_corpora(checkpoint: str, cases: list[Case], rounds: int) -> str:
     """Compare with the matrix products of the batches in which we encode uneven texts."""
     rows = []
+    encoder = load_model(checkpoint).encoder
     makers = products(checkpoint) | whole_passes(checkpoint)
     with engine_processes(makers, N_THREADS) as engines:
         for case in cases:
             only_first_tokens = case.ours.gives == "cls"
-            work = Corpus.from_lists(lists_of(case.ours), N_THREADS, only_first_tokens)
+            work = Corpus.from_lists(encoder, lists_of(case.ours), N_THREADS, only_first_tokens)
             seconds = time_all(engines, case, dict.fromkeys(PARTS, work), rounds)
             rows.append([name_of(case), *(ms(seconds[part]) for part in PARTS)])
             rows[-1] += compared(case, seconds["activations"], seconds)

@@ -199,12 +199,14 @@ def layouts(encoder: Encoder) -> Iterator[Road]:
 def batches(given: Given) -> Iterator[Road]:
     encoder, texts = given.encoder, given.texts
 
-    def pooled(max_tokens: int = inference.MAX_TOKENS) -> None:
-        with mock.patch.object(inference, "MAX_TOKENS", max_tokens):
+    max_tokens = inference.MAX_STATES // encoder.dim
+
+    def pooled(max_tokens: int = max_tokens) -> None:
+        with mock.patch.object(inference, "MAX_STATES", max_tokens * encoder.dim):
             inference.pooled_features(encoder, texts, "mean")
 
     yield Road(
-        f"batches of up to {inference.MAX_TOKENS} tokens",
+        f"batches of up to {max_tokens} tokens",
         pooled,
         {f"up to {n:,}": partial(pooled, n) for n in (128, 512, 2048, 8192)},
         n_threads=2,

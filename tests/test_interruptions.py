@@ -59,7 +59,7 @@ def model(tmp_path: Path) -> Path:
 def test_fit_and_predict(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # small batches in two threads, however little work there is
     monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
-    monkeypatch.setattr(inference, "MAX_TOKENS", 4)
+    monkeypatch.setattr(inference, "MAX_STATES", 1)
 
     def fit_and_predict() -> np.ndarray:
         classifier = DistilBertClassifier(model, max_iter=2, n_threads=2, random_state=0)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 # A row a token.
 Rows = TypeVar("Rows", "Array", "list[Any]")
 
-# Larger batches gain nothing in BLAS, and their hidden states leave the cache.
-MAX_TOKENS = 1024
+# Numbers in the hidden states of a batch: 1,024 tokens of the usual width. Those of larger batches
+# leave the cache; in smaller ones each call of NumPy has less to do.
+MAX_STATES = 1024 * 768
 # Below so many multiplications a second thread costs more than it brings: to wake it takes as long
 # as some ten million, and threads of small arrays wait for the interpreter's lock.
 MIN_WORK_A_THREAD = 80_000_000
@@ -40,12 +41,13 @@ def for_each_batch(
     work = n_tokens * encoder.multiplications_a_token + _work_of_attention(encoder, texts)
     n_threads = max(1, min(effective_n_threads(n_threads), work // MIN_WORK_A_THREAD))
     keep_freed_memory()
-    for_each(function, texts.batches(n_batches(n_tokens, n_threads)), n_threads)
+    for_each(function, texts.batches(n_batches(encoder, n_tokens, n_threads)), n_threads)
 
 
-def n_batches(n_tokens: int, n_threads: int) -> int:
-    """Count the batches to pack: as many for each thread, none of much more than MAX_TOKENS."""
-    return n_threads * -(-n_tokens // (n_threads * MAX_TOKENS))
+def n_batches(encoder: Encoder, n_tokens: int, n_threads: int = 1) -> int:
+    """Count the batches to pack: as many for each thread, none of much more than MAX_STATES."""
+    max_tokens = max(1, MAX_STATES // encoder.dim)
+    return n_threads * -(-n_tokens // (n_threads * max_tokens))
 
 
 def _work_of_attention(encoder: Encoder, texts: Ragged) -> int:

@@ -37,7 +37,7 @@ def test_batches_order_and_threads_do_not_matter(
 ) -> None:
     encoder, _ = random_encoder()
     expected = pooled_features(encoder, Ragged.from_lists(TEXTS), "mean")
-    monkeypatch.setattr(inference, "MAX_TOKENS", max_tokens)
+    monkeypatch.setattr(inference, "MAX_STATES", max_tokens * encoder.dim)
     monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
     got = pooled_features(encoder, Ragged.from_lists(TEXTS[::-1]), "mean", n_threads)
     np.testing.assert_allclose(got[::-1], expected, atol=1e-5)

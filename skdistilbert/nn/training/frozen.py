@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.nn.encoder import encode
-from skdistilbert.nn.inference import MAX_TOKENS
+from skdistilbert.nn.inference import n_batches
 from skdistilbert.nn.threads import effective_n_threads, for_each
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def frozen_states(
 
     # Batches, and BLAS with one thread, whatever the number of threads: training would make much
     # of a difference in rounding.
-    batches = list(texts.batches(MAX_TOKENS))
+    batches = texts.batches(n_batches(encoder, len(texts.input_ids)))
     for_each(fill, batches, min(effective_n_threads(n_threads), len(batches)))
     return states
 

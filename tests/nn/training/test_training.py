@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skdistilbert.nn import inference
 from skdistilbert.nn.encoder import encode
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import examples as examples_module
@@ -135,6 +136,22 @@ def test_frozen_layers_are_computed_once(limit: int, monkeypatch: pytest.MonkeyP
     expected = encode(encoder, batch).T
     np.testing.assert_allclose(states[texts.tokens_of(batch.text_indices)], expected, atol=1e-5)
     assert frozen_states(encoder, texts, 0).shape == states.shape
+
+
+def test_frozen_layers_see_full_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = a_network(dtype=np.float32)
+    encoder = Encoder(whole.embeddings, whole.layers, 2, "gelu")  # type: ignore[arg-type]
+    texts = Ragged.from_lists([[1, 2, 3], [2, 1, 3, 3]] * 20)
+    monkeypatch.setattr(inference, "MAX_STATES", 70 * encoder.dim)
+    n_tokens: list[int] = []
+
+    def count(encoder: Encoder, batch: Any) -> Any:  # noqa: ANN401
+        n_tokens.append(len(batch.input_ids))
+        return encode(encoder, batch)
+
+    monkeypatch.setattr(frozen, "encode", count)
+    frozen_states(encoder, texts, 1)
+    assert sorted(n_tokens) == [68, 72]
 
 
 def test_training_on_states_is_training_on_top_of_frozen_layers() -> None:
