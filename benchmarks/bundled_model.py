@@ -64,7 +64,7 @@ SOURCES = ("TREC", "Banking77", "WNUT17")
 TASKS = {"TREC-6": "trec", "Banking77": "banking77"}
 # TREC-6 has 500 texts to test, Banking77 3,080.
 N_SEEDS = {"TREC-6": 5, "Banking77": 1}
-TUNED = ", fine-tuned, seed "
+SEED = ", seed "
 
 
 def main() -> None:
@@ -149,7 +149,7 @@ def figures(
             for name, task in tasks.items():
                 for seed in range(N_SEEDS[name]):
                     tuned = DistilBertClassifier(model, random_state=seed, **FINE_TUNING)
-                    found[row, f"{name}{TUNED}{seed}"] = partial(score, tuned, task)
+                    found[row, f"{name}, fine-tuned{SEED}{seed}"] = partial(score, tuned, task)
     return found
 
 
@@ -237,7 +237,7 @@ def of_seeds_together(row: Mapping[str, float]) -> dict[str, str]:
     """Give the figures as text, and those of several seeds as mean and standard deviation."""
     figures: dict[str, list[float]] = {}
     for column, figure in row.items():
-        figures.setdefault(column.partition(", seed ")[0], []).append(figure)
+        figures.setdefault(column.partition(SEED)[0], []).append(figure)
     return {
         column: f"{np.mean(of):.3f}" + (f" ± {np.std(of, ddof=1):.3f}" if len(of) > 1 else "")
         for column, of in figures.items()

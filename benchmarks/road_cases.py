@@ -198,7 +198,6 @@ def layouts(encoder: Encoder) -> Iterator[Road]:
 
 def batches(given: Given) -> Iterator[Road]:
     encoder, texts = given.encoder, given.texts
-
     max_tokens = inference.MAX_STATES // encoder.dim
 
     def pooled(max_tokens: int = max_tokens) -> None:
