@@ -29,7 +29,7 @@ LABELS = [text.split()[0] for text in TEXTS]
 def several_threads(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Let the tiny model, too, run in several threads and batches; tells which ones."""
     monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
-    monkeypatch.setattr(inference, "MAX_STATES", 64 * 32)
+    monkeypatch.setattr(inference, "MAX_STATES", 64 * 32)  # 64 tokens
     threads, encode = set(), inference.encode
 
     def spied(*args: Any) -> Any:  # noqa: ANN401
