@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens, encode_mean_of_layers
-from skdistilbert.nn.memory import keep_freed_memory
+from skdistilbert.nn.memory import prepare_memory
 from skdistilbert.nn.pooling import pool_each
 from skdistilbert.nn.threads import effective_n_threads, for_each
 
@@ -39,8 +39,9 @@ def for_each_batch(
     """Call `function` on packed batches of all texts, on `n_threads` threads."""
     n_tokens = int(texts.lengths.sum())
     work = n_tokens * encoder.multiplications_a_token + _work_of_attention(encoder, texts)
-    n_threads = max(1, min(effective_n_threads(n_threads), work // MIN_WORK_A_THREAD))
-    keep_freed_memory()
+    n_threads = effective_n_threads(n_threads)
+    prepare_memory(n_threads)
+    n_threads = max(1, min(n_threads, work // MIN_WORK_A_THREAD))
     for_each(function, texts.batches(n_batches(encoder, n_tokens, n_threads)), n_threads)
 
 

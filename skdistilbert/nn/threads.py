@@ -24,6 +24,7 @@ from skdistilbert.nn.cores import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -89,6 +90,11 @@ class _BlasLimit:
 _blas_limit = _BlasLimit()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_blas_limit.reset)
+
+
+def blas_in_one_thread() -> AbstractContextManager[int]:
+    """Hold BLAS to one thread a call, in the whole process; gives what it is really held to."""
+    return _blas_limit.hold(1)
 
 
 def _blas_thread_counts() -> list[int]:
@@ -168,7 +174,7 @@ def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads:
     raised, with all limits restored. `function` must not do the same.
     """
     pending = deque(items)
-    with _blas_limit.hold(1) as n_blas_threads:
+    with blas_in_one_thread() as n_blas_threads:
         if n_threads == 1 or n_blas_threads > 1:
             _work_off(function, pending)
         elif len(pending) == 1:

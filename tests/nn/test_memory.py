@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -33,6 +34,29 @@ for _ in range(10):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 FAULTS_OF_ONE_ROUND = 10 * 256
+# Two threads that multiply at once; prints the pages that came to be used.
+MULTIPLY_IN_TWO_THREADS = """
+left, right = np.ones((64, 384), np.float32), np.ones((384, 384), np.float32)
+products = np.ones((2, 64, 384), np.float32)
+at_once = threading.Barrier(2)
+
+def work(product):
+    at_once.wait()
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(30):
+        np.matmul(left, right, out=product)
+    faults.append(resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before)
+
+faults = []
+threads = [threading.Thread(target=work, args=[product]) for product in products]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(sum(faults))
+"""
+# 64 rows of 384 terms, float32, in pages of 4 KB
+PAGES_OF_ROWS = 24
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc")
@@ -42,3 +66,14 @@ def test_arrays_get_the_memory_of_those_before(work: str) -> None:
     command = [sys.executable, "-c", code]
     n_faults = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert n_faults < FAULTS_OF_ONE_ROUND
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="counts page faults as Linux does")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="is about kernels for AVX2")
+def test_buffers_of_blas_are_written_to_in_every_thread() -> None:
+    imports = "import resource, threading\nimport numpy as np\nfrom skdistilbert.nn import memory"
+    code = f"{imports}\nmemory.write_to_blas_buffers(2)\n{MULTIPLY_IN_TWO_THREADS}"
+    environment = os.environ | {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert int(run.stdout) < PAGES_OF_ROWS

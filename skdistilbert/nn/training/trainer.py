@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.memory import keep_freed_memory
+from skdistilbert.nn.memory import prepare_memory
 from skdistilbert.nn.threads import effective_n_threads, for_each
 from skdistilbert.nn.training.dropout import Dropout, DropoutRates
 from skdistilbert.nn.training.gradient_sum import GradientSum
@@ -61,7 +61,7 @@ class Trainer:
         self._gradient = GradientSum(self.parameters)
         self._loss, self._rates, self._seed = loss, rates, seed
         self._n_threads = n_threads
-        keep_freed_memory()
+        prepare_memory(effective_n_threads(n_threads))
 
     @property
     def network(self) -> Network:
