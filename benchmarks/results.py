@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEADER = """# Results
 
-Each section is written by the script that it names. "On AMD" stands for processors before Zen 5.
+Each section is written by the script that it names. "On AMD" stands for processors before Zen 5,
+"without AVX-512" for those whose widest instructions are AVX2's: most laptops, older servers.
 """
 # Each kind of processor has sections of its own: they differ in what they are fast at.
 MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
@@ -61,16 +62,18 @@ def processor_kind() -> str:
     """Name the maker of this machine's processor, and the generation if it differs from others."""
     vendor, family = processor()
     maker = MAKERS.get(vendor, platform.machine())
+    if re.search(r"^flags\b(?!.*\bavx512f\b)", _cpu_info(), re.MULTILINE):
+        return f"{maker} without AVX-512"
     return f"{maker} Zen 5" if maker == "AMD" and family >= FAMILY_OF_ZEN_5 else maker
 
 
 def _processor() -> str:
-    try:
-        lines = CPU_INFO.read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    name = re.search(r"^model name\s*: (.*)", _cpu_info(), re.MULTILINE)
+    return name[1] if name else platform.processor() or platform.machine()
+
+
+def _cpu_info() -> str:
+    return CPU_INFO.read_text("utf-8") if CPU_INFO.exists() else ""
 
 
 def _version(package: str) -> str:
