@@ -56,7 +56,7 @@ def test_the_self_test_expects_what_a_plain_network_gives() -> None:
     "coefficients",
     [
         # the tanh form of GELU, which is off by 5e-4
-        (np.sqrt(2 / np.pi), np.sqrt(2 / np.pi) * 0.044715, 0.0),
+        (-2 * np.sqrt(2 / np.pi), -2 * np.sqrt(2 / np.pi) * 0.044715, 0.0),
         (np.nan, 0.0, 0.0),
     ],
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.activations import BLOCK_SIZE, GELU_COEFFICIENTS
+from skdistilbert.nn.activations import BLOCK_SIZE, one_by_phi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def gelu_and_derivative(x: Array) -> Array:
 
 def _gelu_and_derivative_of_block(x: Array, derivative: Array, square: Array) -> None:
     np.multiply(x, x, out=square)
-    phi_of_x = _normal_distribution(x, square, out=derivative)
+    phi_of_x = np.reciprocal(one_by_phi(x, square, out=derivative), out=derivative)
     density = square
     density *= -0.5
     np.exp(density, out=density)
@@ -38,21 +38,6 @@ def _gelu_and_derivative_of_block(x: Array, derivative: Array, square: Array) ->
     density *= x
     x *= phi_of_x
     derivative += density
-
-
-def _normal_distribution(x: Array, square: Array, out: Array) -> Array:
-    """Phi(x), by the polynomial of `skdistilbert.nn.activations.gelu`."""
-    highest, *lower = reversed(GELU_COEFFICIENTS)
-    np.multiply(square, highest, out=out)
-    for coefficient in lower[:-1]:
-        out += coefficient
-        out *= square
-    out += lower[-1]
-    out *= x
-    np.tanh(out, out=out)
-    out += 1
-    out *= 0.5
-    return out
 
 
 def relu_and_derivative(x: Array) -> Array:
