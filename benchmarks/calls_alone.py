@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.floors import Shape
 from skdistilbert import load_model
 from skdistilbert.nn import encoder
+from skdistilbert.nn.memory import prepare_memory
 from skdistilbert.nn.packing import Group
 from skdistilbert.nn.threads import for_each
 
@@ -42,6 +43,7 @@ class CallsAlone:
 
     def run(self, work: Calls) -> None:
         if work not in self.calls:
+            prepare_memory(work.n_threads)
             self.calls[work] = [self._calls_of_thread(work) for _ in range(work.n_threads)]
         for_each(self._make, self.calls[work], work.n_threads)
 

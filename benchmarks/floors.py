@@ -22,6 +22,7 @@ from skdistilbert.nn import encoder as encoder_module
 from skdistilbert.nn import functional
 from skdistilbert.nn.activations import ACTIVATIONS
 from skdistilbert.nn.inference import n_batches
+from skdistilbert.nn.memory import prepare_memory
 from skdistilbert.nn.packing import Group, Ragged
 from skdistilbert.nn.products import product
 from skdistilbert.nn.threads import for_each
@@ -86,6 +87,7 @@ class Products:
         self.n_threads = n_threads
         self.with_activations = with_activations
         self.memory: dict[tuple[int, str], Array] = {}
+        prepare_memory(n_threads)
 
     def run(self, work: Shared | Corpus) -> None:
         if isinstance(work, Corpus):

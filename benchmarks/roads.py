@@ -30,6 +30,7 @@ from benchmarks.fine_tuning_tasks import find_minilm
 from benchmarks.results import machine, table, write_section
 from benchmarks.road_cases import Given, Road, roads
 from skdistilbert import WordPieceTokenizer, load_model
+from skdistilbert.nn.memory import prepare_memory
 from skdistilbert.nn.packing import Ragged
 
 
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default="", help="an expression: the roads it finds, no report")
     options = parser.parse_args()
+    prepare_memory(2)
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         for road in roads(prepare(Path(directory), options.texts)):

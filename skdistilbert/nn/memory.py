@@ -14,10 +14,12 @@ from skdistilbert.nn.threads import blas_architectures, blas_in_one_thread
 
 # The largest arrays that glibc can be taught to keep: a little less than 32 MiB.
 LARGEST_KEPT = 2**25 - 2**13
-# Processors with AVX2, and no more, by the names that OpenBLAS has for them.
-ARCHITECTURES_READING_AHEAD = frozenset({"haswell", "zen"})
-# Rows, terms, columns. More than 320 columns, and enough rows to keep all threads at it at once.
-WIDE_PRODUCT = 256, 384, 384
+# OpenBLAS's names of processors, of those with AVX2 and AVX-512.
+ARCHITECTURES_READING_AHEAD = frozenset(
+    {"haswell", "zen", "skylakex", "cooperlake", "sapphirerapids"}
+)
+# Rows, terms, columns. With so many rows all threads are at it at once.
+WIDE_PRODUCT = 128, 640, 1024
 
 
 @cache  # once in a process is enough
@@ -40,13 +42,14 @@ def keep_freed_memory() -> None:
 
 
 def write_to_blas_buffers(n_threads: int) -> None:
-    """Let OpenBLAS write where its kernels for AVX2 read ahead, in the buffer of each thread.
+    """Let OpenBLAS write where its kernels read ahead, in the buffer of each thread.
 
-    Beside up to 320 columns it arranges a dozen rows of a matrix at a time, all in one place, and
-    the kernel prefetches what lies behind them: the next rows, if there are more columns
-    (`next_b` in OpenBLAS's kernel/x86_64/sgemm_kernel_8x4_haswell_2.c). While nothing was ever
-    written there, each prefetch looks for a page in vain. On an AMD EPYC of 2017 products then
-    take up to three times as long, until the first one with more columns.
+    Beside few columns (with AVX2 up to 320) it arranges a dozen or two of a matrix's rows at a
+    time, all in one place (`l1stride` in OpenBLAS's driver/level3/level3.c), while the kernel
+    prefetches from behind it, where the next rows are if there are more columns (`next_b` in
+    kernel/x86_64/sgemm_kernel_8x4_haswell_2.c). As long as nothing was ever written there, each
+    prefetch looks for a page in vain: on an AMD EPYC of 2017, with AVX2, products took up to three
+    times as long, until the first one with more columns.
     """
     n_rows, n_terms, n_columns = WIDE_PRODUCT
     left = np.ones((n_rows, n_terms), np.float32)
