@@ -18,7 +18,7 @@ from skdistilbert.nn.threads import for_each
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from skdistilbert.nn.weights import Array, Encoder
+    from skdistilbert.nn.weights import Array, Encoder, LayerPart
 
     Call = tuple[Callable[..., Any], list[Any], dict[str, Any]]
 
@@ -28,7 +28,7 @@ class Calls(Shape):
     """The NumPy calls of a pass as they are, or as many of the cheapest one of that size."""
 
     cheapest: bool = False
-    n_threads: int = 1  # which share the texts
+    n_threads: int = 1  # which share the texts, or the weights if there is a single text
 
 
 class CallsAlone:
@@ -44,12 +44,13 @@ class CallsAlone:
     def run(self, work: Calls) -> None:
         if work not in self.calls:
             prepare_memory(work.n_threads)
-            self.calls[work] = [self._calls_of_thread(work) for _ in range(work.n_threads)]
+            self.calls[work] = [self._calls_of(thread, work) for thread in range(work.n_threads)]
         for_each(self._make, self.calls[work], work.n_threads)
 
-    def _calls_of_thread(self, work: Calls) -> list[Call]:
-        shape = Shape(work.n_texts // work.n_threads, work.length)
-        calls = calls_of_a_layer(self.encoder, shape)
+    def _calls_of(self, thread: int, work: Calls) -> list[Call]:
+        n_parts = work.n_threads if work.n_texts == 1 else 1
+        shape = Shape(work.n_texts * n_parts // work.n_threads, work.length)
+        calls = calls_of_a_layer(self.encoder, shape, n_parts, thread if n_parts > 1 else 0)
         if work.cheapest:
             x = np.ones((self.encoder.dim, shape.n_texts * shape.length), np.float32)
             calls = [(np.add, [x, x], {"out": np.empty_like(x)})] * len(calls)
@@ -99,14 +100,32 @@ def recorded(x: Any) -> Any:  # noqa: ANN401
     return x.view(Recorder) if isinstance(x, np.ndarray) else x
 
 
-def calls_of_a_layer(weights: Encoder, shape: Shape) -> list[Call]:
-    """Give every calculation on arrays (not views, nor looking up) of one layer."""
+def calls_of_a_layer(
+    weights: Encoder, shape: Shape, n_parts: int = 1, part: int = 0
+) -> list[Call]:
+    """Give every calculation on arrays (not views, nor looking up) of one layer.
+
+    Of several parts of the weights, those of one: the first one's thread puts them together.
+    """
     x = np.random.default_rng(0).standard_normal((weights.dim, shape.n_texts * shape.length))
     groups = [Group(0, shape.n_texts, shape.length)]
     empty = np.empty
+    of_part: list[Call] = []
+
+    def in_parts(function: Callable[[LayerPart], Array], parts: list[LayerPart]) -> list[Array]:
+        start = len(Recorder.calls)
+        result = function(parts[part])
+        of_part.extend(Recorder.calls[start:])
+        return [result] * len(parts)
+
     Recorder.calls.clear()
     Recorder.memory.clear()
-    with mock.patch.object(np, "empty", lambda *args: recorded(empty(*args))):
+    with (
+        mock.patch.object(np, "empty", lambda *args: recorded(empty(*args))),
+        mock.patch.object(encoder, "threads_for_one_item", return_value=n_parts),
+        mock.patch.object(encoder, "in_parts", in_parts),
+        np.errstate(all="ignore"),
+    ):
         x = x.astype(weights.dtype).view(Recorder)
         encoder.transformer_layer(x, weights.layers[0], groups, weights)
-    return list(Recorder.calls)
+    return list(Recorder.calls) if part == 0 else of_part
