@@ -55,8 +55,7 @@ def test_the_self_test_expects_what_a_plain_network_gives() -> None:
 @pytest.mark.parametrize(
     "coefficients",
     [
-        # the tanh form of GELU, which is off by 5e-4
-        (-2 * np.sqrt(2 / np.pi), -2 * np.sqrt(2 / np.pi) * 0.044715, 0.0),
+        (1.0, 0.1995, 0.1791, 0.0688, 0.0157, 0.0036, 0.0062),  # gelu is off by 4e-4
         (np.nan, 0.0, 0.0),
     ],
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.activations import BLOCK_SIZE, one_by_phi
+from skdistilbert.nn.activations import BLOCK_SIZE, one_by_erfc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,22 +22,28 @@ def gelu_and_derivative(x: Array) -> Array:
     # Of equal size: a small rest would take as many operations as a whole block.
     n_blocks = max(1, round(flat.size / BLOCK_SIZE))
     blocks, of_blocks = (np.array_split(x, n_blocks) for x in (flat, flat_derivative))
-    squares = np.empty_like(blocks[0])
+    workspace = np.empty((2, blocks[0].size), x.dtype)
     for block, of_block in zip(blocks, of_blocks, strict=True):
-        _gelu_and_derivative_of_block(block, of_block, squares[: block.size])
+        _gelu_and_derivative_of_block(block, of_block, *workspace[:, : block.size])
     return derivative
 
 
-def _gelu_and_derivative_of_block(x: Array, derivative: Array, square: Array) -> None:
-    np.multiply(x, x, out=square)
-    phi_of_x = np.reciprocal(one_by_phi(x, square, out=derivative), out=derivative)
-    density = square
-    density *= -0.5
-    np.exp(density, out=density)
-    density *= 1 / sqrt(2 * pi)
-    density *= x
-    x *= phi_of_x
-    derivative += density
+def _gelu_and_derivative_of_block(x: Array, derivative: Array, half: Array, slope: Array) -> None:
+    """Find the derivative from that for |x|, less 1/2: erf(|x| / sqrt(2)) / 2 + |x| * phi(x)."""
+    x *= 0.5
+    np.abs(x, out=half)
+    erf = np.reciprocal(one_by_erfc(half, out=derivative), out=derivative)
+    np.subtract(1, erf, out=erf)
+    np.multiply(half, half, out=slope)
+    slope *= -2
+    np.exp(slope, out=slope)
+    slope *= sqrt(2 / pi)
+    slope *= half
+    half *= erf
+    slope += np.multiply(erf, 0.5, out=erf)
+    np.copysign(slope, x, out=derivative)
+    derivative += 0.5
+    x += half
 
 
 def relu_and_derivative(x: Array) -> Array:
