@@ -13,7 +13,8 @@ is the calls of NumPy that a pass has, with nothing between them and on arrays t
 cache, by threads that share the texts, or the weights of a single one, and never wait (by a single
 thread, too, for the tiny model; beside as many of the cheapest call, `np.add` of one array of
 hidden states). A goal above its lowest bound is excluded; one that is below and not reached is
-open.
+open, and so is one whose bound says nothing, as the part took no less time than the whole pass:
+there is nothing to gain, but as much noise.
 
 Run from the project's root, with the extra ``benchmark``; the section goes to RESULTS.md.
 """
@@ -194,7 +195,7 @@ def compared(case: Case, floor: float, seconds: Mapping[str, float]) -> list[str
 def judged(bound: float, reached: float, goal: float | None) -> str:
     if goal is None:
         return ""
-    verdict = "reached" if reached >= goal else "excluded" if bound < goal else "open"
+    verdict = "reached" if reached >= goal else "excluded" if reached < bound < goal else "open"
     return f" (goal {goal:g}: {verdict})"
 
 
