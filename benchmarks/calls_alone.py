@@ -34,7 +34,8 @@ class Calls(Shape):
 class CallsAlone:
     """The NumPy calls of all layers, with nothing between them, on arrays that stay in the cache.
 
-    They are made on arrays of the same shapes, but one array of a shape serves all calls.
+    They are made on arrays of the same shapes, but one array of a shape serves all calls, which as
+    in the pass work in place. They hold NaN: no call makes anything else of it, nor is it slower.
     """
 
     def __init__(self, directory: str) -> None:
@@ -77,19 +78,20 @@ class Recorder(np.ndarray[Any, np.dtype[Any]]):
     ) -> Any:  # noqa: ANN401
         function = getattr(ufunc, method)
         inputs = tuple(map(plain, inputs))
-        copies = [self._kept("in", x) for x in inputs]
+        factors_or_terms = [self._kept(x) for x in inputs]
         out = options.pop("out", ())
         result = function(*inputs, **options, **({"out": tuple(map(plain, out))} if out else {}))
-        self.calls.append(
-            (function, copies, options | {"out": self._kept("out", np.asarray(result))})
-        )
+        # NumPy would copy factors that stand where their product is to go.
+        kept = self._kept(np.asarray(result), "product" if ufunc is np.matmul else "")
+        self.calls.append((function, factors_or_terms, options | {"out": kept}))
         return out[0] if out else recorded(result)
 
-    def _kept(self, use: str, x: Any) -> Any:  # noqa: ANN401
+    def _kept(self, x: Any, place: str = "") -> Any:  # noqa: ANN401
         """Give the first array of that form."""
-        if not isinstance(x, np.ndarray):
+        if not isinstance(x, np.ndarray) or not x.ndim:
             return x
-        return self.memory.setdefault((use, x.shape, x.strides, x.dtype), x.copy("K"))
+        form = place, x.shape, x.strides, x.dtype
+        return self.memory.setdefault(form, np.full_like(x, np.nan))
 
 
 def plain(x: Any) -> Any:  # noqa: ANN401
