@@ -73,7 +73,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--texts", type=Path, help="a file with a text a line")
-    parser.add_argument("--n-texts", type=int, default=1000)
+    parser.add_argument("--n-texts", type=int, default=1000, help="0: only texts of fixed lengths")
     parser.add_argument("--rounds", type=int, default=5, help="of corpora half as many")
     return parser.parse_args()
 
@@ -89,7 +89,9 @@ def fixed_cases_of(size: Size) -> list[Case]:
 
 def corpora(options: argparse.Namespace) -> list[Case]:
     """Eight texts of uneven lengths; and all, sorted for the peers: mean and [CLS]."""
-    cases = [*fixed_cases(), *corpus_cases(ids_of(read_texts(options.texts, options.n_texts)))]
+    cases = fixed_cases()
+    if options.n_texts:
+        cases += corpus_cases(ids_of(read_texts(options.texts, options.n_texts)))
     names = "8 texts", f"{options.n_texts:,} texts, sorted"
     return [case for case in cases if case.name.startswith(names) and case.goals]
 
