@@ -13,8 +13,7 @@ is the calls of NumPy that a pass has, with nothing between them and on arrays t
 cache, by threads that share the texts, or the weights of a single one, and never wait (by a single
 thread, too, for the tiny model; beside as many of the cheapest call, `np.add` of one array of
 hidden states). A goal above its lowest bound is excluded; one that is below and not reached is
-open, and so is one whose bound says nothing, as the part took no less time than the whole pass:
-there is nothing to gain, but as much noise.
+open, and so is one whose part took longer than the whole pass: that is noise, not a bound.
 
 Run from the project's root, with the extra ``benchmark``; the section goes to RESULTS.md.
 """

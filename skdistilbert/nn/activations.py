@@ -43,7 +43,7 @@ def gelu(x: Array) -> Array:
     for start in range(0, flat.size, BLOCK_SIZE):
         block = flat[start : start + BLOCK_SIZE]
         half, divisor = workspace[:, : block.size]
-        block *= 0.5
+        block *= 0.5  # first, as the sum of two large halves does not overflow
         np.abs(block, out=half)
         block += half
         block -= np.divide(half, one_by_erfc(half, out=divisor), out=divisor)
@@ -51,22 +51,22 @@ def gelu(x: Array) -> Array:
 
 
 def one_by_erfc(half: Array, out: Array) -> Array:
-    """1 / erfc(x / sqrt(2)), which is 1 / (2 - 2 * Phi(x)), for `half` of some x >= 0."""
-    constant, *others, highest = constants(GELU_COEFFICIENTS, half.dtype)
+    """1 / erfc(x / sqrt(2)), which is 1 / (2 - 2 * Phi(x)), from half = x / 2 >= 0: (n,) each."""
+    constant, *others, highest = _constants(GELU_COEFFICIENTS, half.dtype)
     np.multiply(half, highest, out=out)
     for coefficient in reversed(others):
         out += coefficient
         out *= half
     out += constant
-    for _ in range(3):
+    for _ in range(3):  # to the power of 8
         out *= out
     return out
 
 
 @cache
-def constants(values: tuple[float, ...], dtype: np.dtype[np.floating]) -> list[Array]:
+def _constants(values: tuple[float, ...], dtype: np.dtype[np.floating]) -> tuple[Array, ...]:
     """Give arrays without dimensions: NumPy takes half a microsecond longer to take up numbers."""
-    return [np.array(value, dtype) for value in values]
+    return tuple(np.array(value, dtype) for value in values)
 
 
 def relu(x: Array) -> Array:

@@ -32,8 +32,8 @@ def _gelu_and_derivative_of_block(x: Array, derivative: Array, half: Array, slop
     """Find the derivative from that for |x|, less 1/2: erf(|x| / sqrt(2)) / 2 + |x| * phi(x)."""
     x *= 0.5
     np.abs(x, out=half)
-    erf = np.reciprocal(one_by_erfc(half, out=derivative), out=derivative)
-    np.subtract(1, erf, out=erf)
+    erfc = np.reciprocal(one_by_erfc(half, out=derivative), out=derivative)
+    erf = np.subtract(1, erfc, out=erfc)
     np.multiply(half, half, out=slope)
     slope *= -2
     np.exp(slope, out=slope)

@@ -137,7 +137,7 @@ def check_gradients(network: Network, loss: Loss, targets: Array, rates: Dropout
         below, _ = evaluate()
         array[...] = original
         expected = (above - below) / (2 * step)
-        # gelu's polynomial is good to 1e-7, and its derivative to 1e-6
+        # gelu's polynomial is good to 1e-8, and its derivative to 1e-7
         np.testing.assert_allclose(
             np.sum(gradients[key] * direction), expected, rtol=1e-5, atol=1e-5, err_msg=key
         )
