@@ -8,8 +8,8 @@ that would be reached if all the rest took no time. For the 66M model the part i
 products with the activations between them, `np.exp` of the scores of attention and GELU (the
 fastest way found, see "Roads taken and not"), in the shapes of the pass and by the fastest of
 three ways: texts shared between threads, weights shared, BLAS's own threads; or one pass over the
-weights, if that takes longer. For the tiny model, and for the 66M model on texts of one length, it
-is the calls of NumPy that a pass has, with nothing between them and on arrays that stay in the
+weights, if that takes longer. Or, of a model on a few texts, it is the calls of NumPy that a pass
+has, with nothing between them: with the weights of every layer, but on arrays that stay in the
 cache, by threads that share the texts, or the weights of a single one, and never wait (by a single
 thread, too, for the tiny model; beside as many of the cheapest call, `np.add` of one array of
 hidden states). A goal above its lowest bound is excluded; one that is below and not reached is
@@ -23,16 +23,17 @@ from __future__ import annotations
 import argparse
 import math
 import tempfile
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.calls_alone import Calls, CallsAlone, calls_of_a_layer
+from benchmarks.calls_alone import Calls, CallsAlone, calls_of_layers
 from benchmarks.cases import corpus_cases, fixed_cases
 from benchmarks.corpora import read_texts
 from benchmarks.engines import OnnxRuntime, Ours, Torch
-from benchmarks.floors import Corpus, Products, Shape, Shared, WeightsRead
+from benchmarks.floors import Corpus, Products, Shared, WeightsRead
 from benchmarks.measuring import alternate, engine_processes
 from benchmarks.network_speed import OURS, PACKAGES, ids_of, prepare
 from benchmarks.results import machine, table, write_section
@@ -103,18 +104,19 @@ def limits_of_tiny(checkpoint: str, cases: list[Case], rounds: int) -> str:
     with engine_processes(makers | whole_passes(checkpoint), N_THREADS) as engines:
         for case in cases:
             shape = shape_of(case)
-            works = {"calls": Calls(*shape), "cheapest": Calls(*shape, cheapest=True)}
+            calls = Calls.of_one_length(*shape)
+            works = {"calls": calls, "cheapest": replace(calls, cheapest=True)}
             if shape[0] > 1:
-                works["calls, two threads"] = Calls(*shape, n_threads=N_THREADS)
+                works["calls, two threads"] = Calls.of_one_length(*shape, N_THREADS)
             both = engines | dict.fromkeys(works, engines["calls"])
             seconds = time_all(both, case, works, rounds)
             shared = seconds.get("calls, two threads", math.inf)
-            n_calls = len(calls_of_a_layer(encoder, Shape(*shape)))
+            n_calls = len(calls_of_layers(encoder, calls.batches[0])) // len(encoder.layers)
             rows.append([name_of(case), f"{n_calls}", ms(seconds["cheapest"])])
             rows[-1] += [ms(seconds["calls"]), "" if shared == math.inf else ms(shared)]
             rows[-1] += compared(case, min(seconds["calls"], shared), seconds)
-    calls = "the calls alone, one thread", "two threads"
-    return table(("case", "calls a layer", "as many of the cheapest", *calls, *HEADER), rows)
+    columns = "calls a layer", "as many of the cheapest", "the calls alone, one thread"
+    return table(("case", *columns, "two threads", *HEADER), rows)
 
 
 def limits_of_base(checkpoint: str, cases: list[Case], rounds: int) -> str:
@@ -130,7 +132,7 @@ def limits_of_base(checkpoint: str, cases: list[Case], rounds: int) -> str:
                 ways["texts"] = Shared(*shape, "texts")
             works = {f"{part}, {way}": work for part in PARTS for way, work in ways.items()}
             processes = {name: engines[name.split(",")[0]] for name in works}
-            works |= {"weights": None, "calls": Calls(*shape, n_threads=N_THREADS)}
+            works |= {"weights": None, "calls": Calls.of_one_length(*shape, N_THREADS)}
             seconds = time_all(engines | processes, case, works, rounds)
             floors = [min(seconds[f"{part}, {way}"] for way in ways) for part in PARTS]
             floors += [seconds["weights"], seconds["calls"]]
@@ -143,15 +145,19 @@ def limits_of_corpora(checkpoint: str, cases: list[Case], rounds: int) -> str:
     """Compare with the matrix products of the batches in which we encode uneven texts."""
     rows = []
     encoder = load_model(checkpoint).encoder
-    makers = products(checkpoint) | whole_passes(checkpoint)
-    with engine_processes(makers, N_THREADS) as engines:
+    makers = products(checkpoint) | {"calls": partial(CallsAlone, checkpoint)}
+    with engine_processes(makers | whole_passes(checkpoint), N_THREADS) as engines:
         for case in cases:
             only_first_tokens = case.ours.gives == "cls"
-            work = Corpus.from_lists(encoder, lists_of(case.ours), N_THREADS, only_first_tokens)
-            seconds = time_all(engines, case, dict.fromkeys(PARTS, work), rounds)
-            rows.append([name_of(case), *(ms(seconds[part]) for part in PARTS)])
-            rows[-1] += compared(case, seconds["activations"], seconds)
-    return table(("case", *PART_NAMES, *HEADER), rows)
+            corpus = Corpus.from_lists(encoder, lists_of(case.ours), N_THREADS, only_first_tokens)
+            works: dict[str, Any] = dict.fromkeys(PARTS, corpus)
+            if not case.is_long:
+                works["calls"] = Calls(tuple(map(tuple, corpus.batches)), N_THREADS)
+            seconds = time_all(engines, case, works, rounds)
+            floors = [seconds[part] for part in works]
+            rows.append([name_of(case), *map(ms, floors), *[""] * (len(PARTS) + 1 - len(floors))])
+            rows[-1] += compared(case, max(floors), seconds)
+    return table(("case", *PART_NAMES, "the calls alone", *HEADER), rows)
 
 
 def lists_of(work: Work) -> Sequence[Sequence[int]]:
