@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from threading import Barrier, BrokenBarrierError
+from time import perf_counter
 
 import numpy as np
 
@@ -18,8 +19,11 @@ LARGEST_KEPT = 2**25 - 2**13
 ARCHITECTURES_READING_AHEAD = frozenset(
     {"haswell", "zen", "skylakex", "cooperlake", "sapphirerapids"}
 )
-# Rows, terms, columns. With so many rows all threads are at it at once.
-WIDE_PRODUCT = 128, 640, 1024
+# More rows take longer; they are for when threads were not at their products at once.
+ROWS_OF_WIDE_PRODUCTS = 128, 256, 512, 1024
+TERMS_AND_COLUMNS = 640, 1024
+# From the first start to the last end, in shortest products; one after the other they take two.
+LONGEST_AT_ONCE = 1.5
 
 
 @cache  # once in a process is enough
@@ -51,15 +55,30 @@ def write_to_blas_buffers(n_threads: int) -> None:
     prefetch looks for a page in vain: on an AMD EPYC of 2017, with AVX2, products took up to three
     times as long, until the first one with more columns.
     """
-    n_rows, n_terms, n_columns = WIDE_PRODUCT
+    with blas_in_one_thread(), ThreadPoolExecutor(n_threads) as pool:
+        for n_rows in ROWS_OF_WIDE_PRODUCTS:
+            # One after the other would all get the same buffer.
+            if _multiply_at_once(pool, n_threads, n_rows):
+                break
+
+
+def _multiply_at_once(pool: ThreadPoolExecutor, n_threads: int, n_rows: int) -> bool:
+    """Do a wide product in each thread; tell whether it was at the same time.
+
+    Not so is taken what only seems so, as when a thread was held up after its product.
+    """
+    n_terms, n_columns = TERMS_AND_COLUMNS
     left = np.ones((n_rows, n_terms), np.float32)
     right = np.ones((n_terms, n_columns), np.float32)
-    at_once = Barrier(n_threads)  # one after the other would all get the same buffer
+    at_once = Barrier(n_threads)
 
-    def multiply(_: int) -> None:
+    def multiply(_: int) -> tuple[float, float]:
         with suppress(BrokenBarrierError):
             at_once.wait(timeout=1)
+        start = perf_counter()
         left @ right
+        return start, perf_counter()
 
-    with blas_in_one_thread(), ThreadPoolExecutor(n_threads) as pool:
-        list(pool.map(multiply, range(n_threads)))
+    starts, ends = zip(*pool.map(multiply, range(n_threads)), strict=True)
+    shortest = min(end - start for start, end in zip(starts, ends, strict=True))
+    return bool(max(ends) - min(starts) < LONGEST_AT_ONCE * shortest)

@@ -6,8 +6,11 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from skdistilbert.nn import memory
 
 # A megabyte each; a pass of the bundled model on 1,024 tokens takes more than ten of them.
 ALLOCATE = """
@@ -77,3 +80,25 @@ def test_buffers_of_blas_are_written_to_in_every_thread() -> None:
     command = [sys.executable, "-c", code]
     run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     assert int(run.stdout) < PAGES_OF_ROWS
+
+
+@pytest.mark.parametrize(("n_failures", "n_products"), [(0, 1), (2, 3), (99, 4)])
+def test_threads_multiply_until_they_did_so_at_once(
+    monkeypatch: pytest.MonkeyPatch, n_failures: int, n_products: int
+) -> None:
+    rows: list[int] = []
+
+    def multiply(_: object, n_threads: int, n_rows: int) -> bool:
+        assert n_threads == 2
+        rows.append(n_rows)
+        return len(rows) > n_failures
+
+    monkeypatch.setattr(memory, "_multiply_at_once", multiply)
+    memory.write_to_blas_buffers(2)
+    assert rows == list(memory.ROWS_OF_WIDE_PRODUCTS[:n_products])
+
+
+def test_products_of_one_thread_are_not_at_once() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert memory._multiply_at_once(pool, 1, 128)
+        assert not memory._multiply_at_once(pool, 2, 128)
