@@ -51,8 +51,34 @@ STRIPPED = "".join(chr(code) for first, last in tables.STRIPPED for code in rang
 # What is remembered of single characters is bounded to so many of them: 12 MB at most.
 MAX_CODE_POINTS = 2**16
 
-# Only the order of marks that stay when accents go can show.
-_MARKS_THAT_STAY = re.compile(f"[{character_class(tables.MARKS_THAT_STAY)}]")
+
+# Patterns are compiled when first needed: they took a third of the import, and ASCII needs none.
+
+
+@cache
+def _marks_that_stay() -> re.Pattern[str]:
+    """Match marks that stay when accents go: of no others the order can show."""
+    return re.compile(f"[{character_class(tables.MARKS_THAT_STAY)}]")
+
+
+@cache
+def _chinese() -> re.Pattern[str]:
+    """Match a Chinese character."""
+    return re.compile(f"[{character_class(tables.CJK)}]")
+
+
+@cache
+def chinese_characters_and_others() -> re.Pattern[str]:
+    """Match a Chinese character, or what reaches to the next one."""
+    cjk = character_class(tables.CJK)
+    return re.compile(f"[{cjk}]|[^{cjk}]+")
+
+
+@cache
+def chinese_and_others() -> re.Pattern[str]:
+    """Match all Chinese characters that follow each other, or all others."""
+    cjk = character_class(tables.CJK)
+    return re.compile(f"[{cjk}]+|[^{cjk}]+")
 
 
 @cache
@@ -63,12 +89,6 @@ def _lowercase() -> dict[str, str]:
         for code in range(first, last + 1, step)
     }
     return lowered | {chr(code): text for code, text in tables.LONG_LOWERCASE.items()}
-
-
-_CJK = character_class(tables.CJK)
-CHINESE_CHARACTERS_AND_OTHERS = re.compile(f"[{_CJK}]|[^{_CJK}]+")
-CHINESE_AND_OTHERS = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
-_CHINESE = re.compile(f"[{_CJK}]")
 
 
 class Aligned(NamedTuple):
@@ -125,9 +145,9 @@ class Normalizer(dict[int, str]):
 
     def makes_words_of(self, text: str) -> bool:
         """Tell whether a text holds Chinese characters, which become words."""
-        return (
-            self._handle_chinese_chars and not text.isascii() and _CHINESE.search(text) is not None
-        )
+        if text.isascii() or not self._handle_chinese_chars:
+            return False
+        return _chinese().search(text) is not None
 
     def normalize(self, text: str) -> str:
         """Normalise a text.
@@ -160,7 +180,7 @@ class Normalizer(dict[int, str]):
     def _needs_reordering(self, text: str) -> bool:
         if text.isascii() or not self._strip_accents:
             return False
-        return _MARKS_THAT_STAY.search(text) is not None
+        return _marks_that_stay().search(text) is not None
 
 
 def _decompose(character: str) -> str:

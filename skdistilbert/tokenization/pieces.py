@@ -11,9 +11,9 @@ from skdistilbert.tokenization import unicode_tables as tables
 from skdistilbert.tokenization.id_bytes import ID_SIZE, NO_ID, ids_of
 from skdistilbert.tokenization.memo import MAX_LENGTH, Memo
 from skdistilbert.tokenization.normalization import (
-    CHINESE_AND_OTHERS,
-    CHINESE_CHARACTERS_AND_OTHERS,
     character_class,
+    chinese_and_others,
+    chinese_characters_and_others,
 )
 from skdistilbert.tokenization.wordpiece import (
     ASCII_WORDS,
@@ -52,7 +52,7 @@ class ChunkIds(Memo[bytes]):
 
     def __missing__(self, chunk: str) -> bytes:
         if len(chunk) > 1 and self._normalizer.makes_words_of(chunk):
-            return self.remember(chunk, self.of(CHINESE_CHARACTERS_AND_OTHERS.findall(chunk)))
+            return self.remember(chunk, self.of(chinese_characters_and_others().findall(chunk)))
         return self.remember(chunk, self.of_normalized(self._normalizer.normalize(chunk)))
 
     def of_normalized(self, text: str) -> bytes:
@@ -159,7 +159,7 @@ class ChunkPieces(Memo[PlacedPieces]):
         return self.remember(chunk, self._place(normalized, len(chunk)))
 
     def _place_chinese(self, chunk: str) -> PlacedPieces:
-        runs = CHINESE_AND_OTHERS.findall(chunk)
+        runs = chinese_and_others().findall(chunk)
         if len(runs) > 1:
             return self._join(runs)
         # Each character is a token.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from skdistilbert.tokenization import unicode_tables as tables
@@ -25,8 +25,12 @@ def _word_pattern(punctuation: str, space: str = "") -> re.Pattern[str]:
     return re.compile(f"[{space}{punctuation}]|[^ {punctuation}]+")
 
 
-_PUNCTUATION = character_class(tables.PUNCTUATION)
-_WORDS = _word_pattern(_PUNCTUATION), _word_pattern(_PUNCTUATION, " ")
+@cache  # compiled when first needed: texts of ASCII need none
+def _unicode_words() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    punctuation = character_class(tables.PUNCTUATION)
+    return _word_pattern(punctuation), _word_pattern(punctuation, " ")
+
+
 # The same for ASCII alone, at half the time.
 _ASCII_PUNCTUATION = r"!-/:-@\[-`{-~"
 _ASCII_WORDS = _word_pattern(_ASCII_PUNCTUATION), _word_pattern(_ASCII_PUNCTUATION, " ")
@@ -35,7 +39,7 @@ ASCII_WORDS, ASCII_WORDS_AND_SPACES = _ASCII_WORDS
 
 def word_pattern(text: str, *, with_spaces: bool = False) -> re.Pattern[str]:
     """Give the pattern that finds the words of a normalised text, and the spaces at request."""
-    return (_ASCII_WORDS if text.isascii() else _WORDS)[with_spaces]
+    return (_ASCII_WORDS if text.isascii() else _unicode_words())[with_spaces]
 
 
 class WordPiece(Memo[bytes]):
