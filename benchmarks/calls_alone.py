@@ -66,8 +66,7 @@ class CallsAlone:
         if work not in self.calls:
             prepare_memory(work.n_threads)
             self.calls[work] = [self._calls_of(*share, work) for share in work.shares]
-        with np.errstate(all="ignore"):
-            for_each(self._make, self.calls[work], work.n_threads)
+        for_each(self._make, self.calls[work], work.n_threads)
 
     def _calls_of(self, groups: tuple[Group, ...], part: int, work: Calls) -> list[Call]:
         calls = calls_of_layers(self.encoder, groups, work.n_parts, part)

@@ -65,7 +65,8 @@ def write_to_blas_buffers(n_threads: int) -> None:
 def _multiply_at_once(pool: ThreadPoolExecutor, n_threads: int, n_rows: int) -> bool:
     """Do a wide product in each thread; tell whether it was at the same time.
 
-    Not so is taken what only seems so, as when a thread was held up after its product.
+    All must begin and end within little more than one product's time: a thread that was held up
+    after its product, but before it could tell, would seem to be at it still.
     """
     n_terms, n_columns = TERMS_AND_COLUMNS
     left = np.ones((n_rows, n_terms), np.float32)

@@ -52,10 +52,7 @@ STRIPPED = "".join(chr(code) for first, last in tables.STRIPPED for code in rang
 MAX_CODE_POINTS = 2**16
 
 
-# Patterns are compiled when first needed: they took a third of the import, and ASCII needs none.
-
-
-@cache
+@cache  # as all patterns are: they took a third of the import, and texts of ASCII need none
 def _marks_that_stay() -> re.Pattern[str]:
     """Match marks that stay when accents go: of no others the order can show."""
     return re.compile(f"[{character_class(tables.MARKS_THAT_STAY)}]")

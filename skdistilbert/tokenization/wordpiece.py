@@ -25,7 +25,7 @@ def _word_pattern(punctuation: str, space: str = "") -> re.Pattern[str]:
     return re.compile(f"[{space}{punctuation}]|[^ {punctuation}]+")
 
 
-@cache  # compiled when first needed: texts of ASCII need none
+@cache  # not compiled for texts of ASCII, which need none
 def _unicode_words() -> tuple[re.Pattern[str], re.Pattern[str]]:
     punctuation = character_class(tables.PUNCTUATION)
     return _word_pattern(punctuation), _word_pattern(punctuation, " ")
