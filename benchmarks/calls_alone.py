@@ -111,7 +111,7 @@ class Recorder(np.ndarray[Any, np.dtype[Any]]):
         options: dict[str, Any],
     ) -> Any:  # noqa: ANN401
         result = function(*map(plain, inputs), **options)
-        if function is np.einsum:
+        if function in (np.einsum, np.copyto):
             self.calls.append((function, [self._kept(x) for x in inputs], options))
         return recorded(result)
 
@@ -129,6 +129,13 @@ def plain(x: Any) -> Any:  # noqa: ANN401
 
 def recorded(x: Any) -> Any:  # noqa: ANN401
     return x.view(Recorder) if isinstance(x, np.ndarray) else x
+
+
+def contiguous(x: Any) -> Any:  # noqa: ANN401
+    """Give `np.ascontiguousarray(x)`, but noted: NumPy itself makes plain arrays of ours."""
+    result = recorded(np.zeros(x.shape, x.dtype))
+    np.copyto(result, x)
+    return result
 
 
 def calls_of_layers(
@@ -152,6 +159,7 @@ def calls_of_layers(
     Recorder.memory.clear()
     with (
         mock.patch.object(np, "empty", lambda *args: recorded(empty(*args))),
+        mock.patch.object(np, "ascontiguousarray", contiguous),
         mock.patch.object(encoder, "threads_for_one_item", return_value=n_parts),
         mock.patch.object(encoder, "in_parts", in_parts),
         np.errstate(all="ignore"),
