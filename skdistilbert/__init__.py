@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from skdistilbert.checkpoint import DistilBertConfig
-from skdistilbert.exceptions import CheckpointError, TruncationWarning
-from skdistilbert.models import (
-    DistilBertForMaskedLM,
-    DistilBertForQuestionAnswering,
-    DistilBertForSequenceClassification,
-    DistilBertForTokenClassification,
-    DistilBertModel,
-    load_model,
-)
-from skdistilbert.tasks import answer, classify, embed, extract_entities, predict, unmask
-from skdistilbert.tokenization import WordPieceTokenizer
-
 if TYPE_CHECKING:
+    from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators import (
         DistilBertClassifier,
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
     )
+    from skdistilbert.exceptions import CheckpointError, TruncationWarning
+    from skdistilbert.models import (
+        DistilBertForMaskedLM,
+        DistilBertForQuestionAnswering,
+        DistilBertForSequenceClassification,
+        DistilBertForTokenClassification,
+        DistilBertModel,
+        load_model,
+    )
+    from skdistilbert.tasks import answer, classify, embed, extract_entities, predict, unmask
+    from skdistilbert.tokenization import WordPieceTokenizer
 
 __version__ = "0.1.0.dev0"
 
@@ -50,15 +50,18 @@ __all__ = [
     "unmask",
 ]
 
+# Each needs some of those before it, and none that come after.
+_MODULES = ("exceptions", "tokenization", "checkpoint", "models", "tasks", "estimators")
+
 
 def __getattr__(name: str) -> object:
-    # The estimators come when they are first asked for: who wants only a model and a tokenizer
-    # does not wait for scikit-learn.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from skdistilbert import estimators
-
-    return getattr(estimators, name)
+    # Public names come when they are first asked for, as SPEC 1 of Scientific Python has it: who
+    # wants a tokenizer does not wait for the network, nor who wants a model for scikit-learn.
+    if name in __all__:
+        for module in (import_module(f"{__name__}.{module}") for module in _MODULES):
+            if hasattr(module, name):
+                return globals().setdefault(name, getattr(module, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""What importing the package costs: nothing that a model and a tokenizer can do without."""
+"""What importing the package costs: what is not used is not loaded."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ import pytest
 import skdistilbert
 
 
-def test_models_and_tasks_do_without_scikit_learn_and_scipy() -> None:
-    code = (
-        "import sys, skdistilbert; skdistilbert.embed; skdistilbert.classify;"
-        "print(sorted({'sklearn', 'scipy', 'pandas', 'torch'} & sys.modules.keys()))"
-    )
+@pytest.mark.parametrize(
+    ("names", "not_loaded"),
+    [
+        ("", {"numpy", "skdistilbert.tokenization"}),
+        ("CheckpointError", {"numpy", "skdistilbert.tokenization"}),
+        ("WordPieceTokenizer", {"skdistilbert.nn", "skdistilbert.checkpoint"}),
+        ("load_model", {"skdistilbert.tasks"}),
+        ("load_model, embed, classify", {"sklearn", "scipy", "skdistilbert.estimators"}),
+        ("DistilBertClassifier", {"torch", "transformers", "huggingface_hub", "tqdm"}),
+    ],
+)
+def test_a_name_loads_what_it_needs(names: str, not_loaded: set[str]) -> None:
+    code = "import sys, skdistilbert\n"
+    code += f"from skdistilbert import {names}\n" if names else ""
+    code += f"print(sorted({not_loaded} & sys.modules.keys()))"
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
