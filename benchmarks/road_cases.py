@@ -113,7 +113,8 @@ def gelu_forms() -> Road:
 
     others: dict[str, Way] = {"erf of SciPy": by_erf, "table of values and slopes": by_table}
     others |= {"exp of a polynomial": by_logistic, "not in blocks": partial(kept, x.size)}
-    return Road("GELU: erf by powers of a polynomial, in blocks", kept, others)
+    why = "half as exact, and a third slower with AVX2"
+    return Road("GELU: erf by powers of a polynomial, in blocks", kept, others, why)
 
 
 def softmax_forms() -> Iterator[Road]:
