@@ -17,6 +17,7 @@ import pytest
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder, WordPieceTokenizer, load_model
 from skdistilbert.files import directory_swap
 from skdistilbert.nn import inference
+from skdistilbert.nn.cores import cores
 from tests.checkpoint.fuzz import write
 from tests.checkpoint.originals import small_checkpoint
 from tests.files.hub_server import files_of
@@ -88,6 +89,21 @@ def test_an_estimator_is_as_good_as_before(model: Path) -> None:
         np.testing.assert_allclose(embedder.transform(TEXTS), expected, atol=1e-6)
 
     interrupt_everywhere(lambda: embedder.transform(TEXTS), check)
+
+
+def test_a_text_in_parts(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # two threads for a single short text, on any machine
+    monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
+    monkeypatch.setattr(cores, "n_cores", 2)
+    embedder = DistilBertEmbedder(model, n_threads=2).fit(TEXTS)
+    expected = embedder.transform(TEXTS[:1])
+
+    def check() -> None:
+        np.testing.assert_allclose(embedder.transform(TEXTS[:1]), expected, atol=1e-6)
+
+    interrupted = interrupt_everywhere(lambda: embedder.transform(TEXTS[:1]), check)
+    for line in "transformer_layer.<locals>.attend_with in another thread", " in_parts":
+        assert line in interrupted
 
 
 @pytest.mark.parametrize("in_one_step", [True, False])

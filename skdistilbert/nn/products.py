@@ -28,6 +28,11 @@ ARCHITECTURES_WITH_SMALL_KERNELS = frozenset({"skylakex", "cooperlake", "sapphir
 ROWS_A_BLOCK = (24, 12)
 # They work on 64 columns at a time, on fewer at the end.
 COLUMNS_A_TILE = 64
+# The kernels add up a row term by term, and of large terms a long sum rounds much: in the second
+# layers of MiniLM's feed-forward networks, pieces of 768 terms made hidden states differ from
+# torch's by 1.2e-5, these by 9.8e-6 at most. Rows of larger matrices would take 3 % longer.
+MAX_TERMS = 256
+MAX_SIZE_IN_SHORT_PIECES = 2**20
 # Where packing costs less than it brings: beside more columns than these.
 MAX_COLUMNS_INTEL = 16
 MAX_COLUMNS_ZEN_5 = 256
@@ -68,6 +73,13 @@ def _is_faster_in_place(matrix: Array, n_columns: int) -> bool:
     return n_columns <= MAX_COLUMNS_ZEN_5 and left <= MAX_COLUMNS_LEFT_ZEN_5
 
 
+def _n_pieces(n_out: int, n_in: int, n_columns: int) -> int:
+    """Give in how many pieces long rows come beside so many columns."""
+    least = -(-ROWS_A_BLOCK[-1] * n_in * n_columns // MAX_MULTIPLICATIONS_IN_PLACE)
+    is_long = n_in > n_out and n_in * n_out <= MAX_SIZE_IN_SHORT_PIECES
+    return max(least, -(-n_in // MAX_TERMS)) if is_long else least
+
+
 def _rows_a_block(n_out: int, n_in: int, n_columns: int) -> int:
     """Give the most rows of a block that needs no packing beside so many columns, or the least."""
     fitting = (
@@ -97,9 +109,9 @@ def _tiles(n_columns: int) -> Iterator[tuple[slice, int]]:
 def _multiply_tiles(matrix: Array, x: Array, columns_a_tile: int, out: Array) -> None:
     """Fill `out`, (..., n_out, n_columns), with the product, long rows piece by piece."""
     n_out, n_in = matrix.shape[-2:]
-    rows = _rows_a_block(n_out, n_in, columns_a_tile)
-    n_pieces = -(-rows * n_in * columns_a_tile // MAX_MULTIPLICATIONS_IN_PLACE)
+    n_pieces = _n_pieces(n_out, n_in, columns_a_tile)
     length = -(-n_in // n_pieces)
+    rows = _rows_a_block(n_out, length, columns_a_tile)
     blocks = _in_blocks(matrix, rows)[..., None, :, :]
     # (..., n_blocks, n_tiles, rows, columns_a_tile)
     blocks_out = _in_blocks(out, rows)

@@ -94,3 +94,13 @@ def test_views_of_columns_are_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_float64_stays_so() -> None:
     assert product(np.ones((48, 700)), np.ones((700, 3))).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("n_out", "n_in", "n_pieces"),
+    [(384, 1536, 6), (384, 768, 3), (384, 384, 1), (1536, 384, 1), (768, 3072, 3), (768, 768, 1)],
+)
+def test_long_rows_of_small_matrices_come_in_short_pieces(
+    n_out: int, n_in: int, n_pieces: int
+) -> None:
+    assert products._n_pieces(n_out, n_in, 64) == n_pieces
