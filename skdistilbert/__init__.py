@@ -58,7 +58,8 @@ def __getattr__(name: str) -> object:
     # Public names come when they are first asked for, as SPEC 1 of Scientific Python has it: who
     # wants a tokenizer does not wait for the network, nor who wants a model for scikit-learn.
     if name in __all__:
-        for module in (import_module(f"{__name__}.{module}") for module in _MODULES):
+        for module_name in _MODULES:
+            module = import_module(f"{__name__}.{module_name}")
             if hasattr(module, name):
                 return globals().setdefault(name, getattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

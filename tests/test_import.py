@@ -17,7 +17,7 @@ import skdistilbert
         ("CheckpointError", {"numpy", "skdistilbert.tokenization"}),
         ("WordPieceTokenizer", {"skdistilbert.nn", "skdistilbert.checkpoint"}),
         ("load_model", {"skdistilbert.tasks"}),
-        ("load_model, embed, classify", {"sklearn", "scipy", "skdistilbert.estimators"}),
+        ("load_model, embed, classify", {"sklearn", "scipy", "pandas", "torch"}),
         ("DistilBertClassifier", {"torch", "transformers", "huggingface_hub", "tqdm"}),
     ],
 )

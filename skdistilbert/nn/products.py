@@ -77,8 +77,8 @@ def _is_faster_in_place(matrix: Array, n_columns: int) -> bool:
 def _n_pieces(n_out: int, n_in: int, n_columns: int) -> int:
     """Give in how many pieces long rows come beside so many columns."""
     least = -(-ROWS_A_BLOCK[-1] * n_in * n_columns // MAX_MULTIPLICATIONS_IN_PLACE)
-    is_long = n_in > n_out and n_in * n_out <= MAX_SIZE_IN_SHORT_PIECES
-    return max(least, -(-n_in // MAX_TERMS)) if is_long else least
+    in_short_ones = n_in > n_out and n_in * n_out <= MAX_SIZE_IN_SHORT_PIECES
+    return max(least, -(-n_in // MAX_TERMS)) if in_short_ones else least
 
 
 def _rows_a_block(n_out: int, n_in: int, n_columns: int) -> int:
