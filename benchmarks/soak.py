@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_info
 
 from benchmarks.resources import memory_in_use, n_open_files
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
+from skdistilbert.nn.helpers import dismiss_idle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,6 +131,7 @@ def growth(samples: list[int | None]) -> int | None:
 
 
 def _held() -> tuple[int, int | None, list[int]]:
+    dismiss_idle()
     blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
     return threading.active_count(), n_open_files(), blas
 

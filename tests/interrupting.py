@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import skdistilbert
 from skdistilbert.nn.cores import cores
+from skdistilbert.nn.helpers import dismiss_idle
 from skdistilbert.nn.threads import _blas_libraries
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def lines_of(action: Callable[[], object]) -> list[Line]:
     lines: dict[Line, None] = {}
     with _Tracing(lambda line: lines.setdefault(line)):
         action()
-    return [line for line in lines if line.source not in ("try:", "os.close(descriptor)")]
+        of_action = list(lines)  # not those by which its threads end
+    return [line for line in of_action if line.source not in ("try:", "os.close(descriptor)")]
 
 
 def interrupt(action: Callable[[], object], at: Line, error: BaseException) -> bool:
@@ -74,12 +76,16 @@ def interrupt(action: Callable[[], object], at: Line, error: BaseException) -> b
 
 
 class _Tracing:
-    """Call a function with each line of the package that is about to be run."""
+    """Call a function with each line of the package that is about to be run.
+
+    Threads are traced only from their start on, so those that are kept are started anew.
+    """
 
     def __init__(self, visit: Callable[[Line], object]) -> None:
         self.visit = visit
 
     def __enter__(self) -> None:
+        dismiss_idle()
         self.before = sys.gettrace()
         threading.settrace(self._call)
         sys.settrace(self._call)
@@ -87,6 +93,7 @@ class _Tracing:
     def __exit__(self, *_: object) -> None:
         sys.settrace(self.before)
         threading.settrace(self.before)  # type: ignore[arg-type]
+        dismiss_idle()
 
     def _call(self, frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401, ARG002
         return self._line if frame.f_code.co_filename.startswith(PACKAGE) else None
@@ -108,7 +115,8 @@ class Resources(NamedTuple):
 
 
 def resources() -> Resources:
-    """Count what this process holds now."""
+    """Count what this process holds now, but for threads that wait for work."""
+    dismiss_idle()
     descriptors = Path("/proc/self/fd")
     return Resources(
         frozenset(threading.enumerate()),
@@ -122,4 +130,6 @@ def assert_released(before: Resources) -> None:
     """Raise if this process holds other resources than before."""
     if resources() != before:
         gc.collect()  # some are held in cycles of references
+        for thread in resources().threads - before.threads:
+            thread.join(1)  # one whose helper has gone is about to end
         assert resources() == before

@@ -116,6 +116,8 @@ class Ragged:
         texts = np.arange(len(self.lengths)) if texts is None else texts
         order = texts[np.argsort(-self.lengths[texts], kind="stable")]
         order = order[self.lengths[order] > 0]
+        if min(n_batches, len(order)) == 1:
+            return [self.pack(order)]
         ends = np.cumsum(self.lengths[order])
         # Each text goes where its middle lies.
         middles = ends - self.lengths[order] / 2
@@ -134,6 +136,8 @@ class Ragged:
         They are ordered by their content: whatever the order they came in, they stand in the same
         places of the same batches, where BLAS rounds them alike.
         """
+        if len(self.lengths) == 1:
+            return self, np.zeros(1, np.intp)
         stops = np.cumsum(self.lengths)
         bounds = zip((stops - self.lengths).tolist(), stops.tolist(), strict=True)
         columns: list[NDArray[Any]] = [self.input_ids, self.position_ids]
@@ -147,6 +151,8 @@ class Ragged:
 
     def select(self, texts: IntArray) -> Ragged:
         """Give some of the texts."""
+        if len(texts) == len(self.lengths) == 1:
+            return self
         tokens = self.tokens_of(texts)
         return Ragged(
             self.input_ids[tokens],

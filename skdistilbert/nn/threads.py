@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from multiprocessing import current_process
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,10 +20,13 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from skdistilbert.nn.cores import cores
+from skdistilbert.nn.helpers import helpers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+
+    from skdistilbert.nn.helpers import Helper
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -140,30 +142,28 @@ def effective_n_threads(n_threads: int | None) -> int:
     return int(n_threads)
 
 
-class _Helpers(threading.local):
-    """The threads that the item at work in this thread has to itself."""
+class _OfThisItem(threading.local):
+    """The threads that the item at work in this thread has besides it."""
 
-    pool: ThreadPoolExecutor | None = None
-    n_threads: int = 1
-
-    def forget(self) -> None:
-        self.pool, self.n_threads = None, 1
+    helpers: Sequence[Helper] = ()
 
 
-_helpers = _Helpers()
+_of_this_item = _OfThisItem()
 
 
 def threads_for_one_item() -> int:
     """In how many parts the item at work in this thread can be shared out."""
-    return _helpers.n_threads
+    return 1 + len(_of_this_item.helpers)
 
 
 def in_parts(function: Callable[[Item], Result], parts: Sequence[Item]) -> list[Result]:
     """Call `function` on each part of an item, at the same time, in the threads it has."""
-    if _helpers.pool is None:
+    at_hand = _of_this_item.helpers[: len(parts) - 1]
+    if not at_hand:
         return [function(part) for part in parts]
-    futures = [_helpers.pool.submit(_quietly, function, part) for part in parts[1:]]
-    return [function(parts[0]), *(future.result() for future in futures)]
+    for helper, part in zip(at_hand, parts[1:], strict=True):
+        helper.start(partial(_quietly, function, part))
+    return [function(parts[0]), *(helper.result() for helper in at_hand)]
 
 
 def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads: int) -> None:
@@ -184,24 +184,25 @@ def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads:
 
 
 def _work_with_helpers(function: Callable[[Item], None], item: Item, n_threads: int) -> None:
-    with cores.up_to(n_threads) as n_cores, ThreadPoolExecutor(max(1, n_cores - 1)) as pool:
+    with cores.up_to(n_threads) as n_cores, helpers(n_cores - 1) as taken:
         try:
-            _helpers.pool, _helpers.n_threads = pool, n_cores
+            _of_this_item.helpers = taken
             _quietly(function, item)
         finally:
             try:
-                _helpers.forget()
+                _of_this_item.helpers = ()
             finally:  # Ctrl-C may have cut the first short
-                _helpers.forget()
+                _of_this_item.helpers = ()
 
 
 def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers: int) -> None:
-    # Leaving the pool waits for its threads: none works on after an error or Ctrl-C.
-    with ThreadPoolExecutor(n_workers - 1) as pool:
+    # After an error or Ctrl-C `helpers` waits for them: none works on.
+    with helpers(n_workers - 1) as taken:
         try:
-            helpers = [pool.submit(_work_off, function, pending) for _ in range(n_workers - 1)]
+            for helper in taken:
+                helper.start(partial(_work_off, function, pending))
             _work_off(function, pending)
-            for helper in helpers:
+            for helper in taken:
                 helper.result()
         finally:
             pending.clear()

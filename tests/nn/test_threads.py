@@ -11,6 +11,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skdistilbert.nn import threads
 from skdistilbert.nn.cores import Cores, cores
+from skdistilbert.nn.helpers import dismiss_idle
 from skdistilbert.nn.threads import (
     effective_n_threads,
     for_each,
@@ -83,6 +84,7 @@ def test_an_item_among_several_has_one_thread() -> None:
 
 @pytest.mark.parametrize("culprit", [0, 1])
 def test_an_error_in_a_part_is_raised(culprit: int) -> None:
+    dismiss_idle()
     n_before = threading.active_count()
 
     def part(number: int) -> None:
@@ -99,6 +101,7 @@ def test_an_error_in_a_part_is_raised(culprit: int) -> None:
 def test_an_error_ends_the_work_and_restores_the_limit(
     error: type[BaseException], n_threads: int
 ) -> None:
+    dismiss_idle()
     before, n_before, done = blas_threads(), threading.active_count(), []
 
     def work(item: int) -> None:
