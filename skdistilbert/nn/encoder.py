@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     )
 
 
+# Sums of 768 terms in the second layers of MiniLM's feed-forward networks, of 2**19 weights each,
+# made hidden states differ from torch's by 1.2e-5, short ones by 9.8e-6 at most, in 1 to 3 % more
+# time for a pass. Larger layers, in which random weights show no need for it, are spared that.
+MAX_SIZE_IN_SHORT_SUMS = 2**20
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What an encoder kept on its way: one entry a layer."""
@@ -109,9 +115,11 @@ def transformer_layer(
 def _feed_forward_and_norm(
     x: Array, layer: Layer, parts: list[LayerPart], activation: Activation
 ) -> Array:
+    in_short_sums = layer.lin2.weight.size <= MAX_SIZE_IN_SHORT_SUMS
+
     def feed_forward_with(part: LayerPart) -> Array:
         inner = ACTIVATIONS[activation](linear(x, part.lin1))  # (part_hidden_dim, n_tokens)
-        return product(part.lin2, inner)
+        return product(part.lin2, inner, in_short_sums=in_short_sums)
 
     out = _sum(in_parts(feed_forward_with, parts), layer.lin2.bias, x)
     return layer_norm(out, layer.output_layer_norm)

@@ -28,12 +28,8 @@ ARCHITECTURES_WITH_SMALL_KERNELS = frozenset({"skylakex", "cooperlake", "sapphir
 ROWS_A_BLOCK = (24, 12)
 # They work on 64 columns at a time, on fewer at the end.
 COLUMNS_A_TILE = 64
-# The kernels add up a row term by term, and of large terms a long sum rounds much: in the second
-# layers of MiniLM's feed-forward networks, pieces of 768 terms made hidden states differ from
-# torch's by 1.2e-5, these by 9.8e-6 at most, in 1 to 3 % more time for a whole pass. Larger
-# matrices, in which random weights show no need for it, are spared that.
-MAX_TERMS = 256
-MAX_SIZE_IN_SHORT_PIECES = 2**20
+# The kernels add up a row term by term, and of large terms a long sum rounds much.
+MAX_TERMS_OF_SHORT_SUMS = 256
 # Where packing costs less than it brings: beside more columns than these.
 MAX_COLUMNS_INTEL = 16
 MAX_COLUMNS_ZEN_5 = 256
@@ -42,8 +38,11 @@ MAX_COLUMNS_ZEN_5_TRANSPOSED = 32
 MAX_COLUMNS_LEFT_ZEN_5 = 32
 
 
-def product(matrix: Array, x: Array) -> Array:
-    """Multiply (..., n_out, n_in) by the columns (n_in, n_columns): (..., n_out, n_columns)."""
+def product(matrix: Array, x: Array, *, in_short_sums: bool = False) -> Array:
+    """Multiply (..., n_out, n_in) by the columns (n_in, n_columns): (..., n_out, n_columns).
+
+    Short sums round less, where the kernels would add up whole rows, and take longer.
+    """
     n_out, n_in = matrix.shape[-2:]
     n_columns = x.shape[1]
     small = n_out * n_in * n_columns <= MAX_MULTIPLICATIONS_IN_PLACE
@@ -54,8 +53,9 @@ def product(matrix: Array, x: Array) -> Array:
         blocks: Array = _in_blocks(matrix, rows) @ x
         return blocks.reshape(*matrix.shape[:-1], n_columns)
     out = np.empty((*matrix.shape[:-1], n_columns), x.dtype)
+    max_terms = MAX_TERMS_OF_SHORT_SUMS if in_short_sums else n_in
     for columns, columns_a_tile in _tiles(n_columns):
-        _multiply_tiles(matrix, x[:, columns], columns_a_tile, out[..., columns])
+        _multiply_tiles(matrix, x[:, columns], columns_a_tile, max_terms, out[..., columns])
     return out
 
 
@@ -74,11 +74,10 @@ def _is_faster_in_place(matrix: Array, n_columns: int) -> bool:
     return n_columns <= MAX_COLUMNS_ZEN_5 and left <= MAX_COLUMNS_LEFT_ZEN_5
 
 
-def _n_pieces(n_out: int, n_in: int, n_columns: int) -> int:
-    """Give in how many pieces long rows come beside so many columns."""
+def _n_pieces(n_in: int, n_columns: int, max_terms: int) -> int:
+    """Give in how many pieces rows come that need no packing beside so many columns."""
     least = -(-ROWS_A_BLOCK[-1] * n_in * n_columns // MAX_MULTIPLICATIONS_IN_PLACE)
-    in_short_ones = n_in > n_out and n_in * n_out <= MAX_SIZE_IN_SHORT_PIECES
-    return max(least, -(-n_in // MAX_TERMS)) if in_short_ones else least
+    return max(least, -(-n_in // max_terms))
 
 
 def _rows_a_block(n_out: int, n_in: int, n_columns: int) -> int:
@@ -107,11 +106,12 @@ def _tiles(n_columns: int) -> Iterator[tuple[slice, int]]:
         yield slice(0, whole), COLUMNS_A_TILE
 
 
-def _multiply_tiles(matrix: Array, x: Array, columns_a_tile: int, out: Array) -> None:
+def _multiply_tiles(
+    matrix: Array, x: Array, columns_a_tile: int, max_terms: int, out: Array
+) -> None:
     """Fill `out`, (..., n_out, n_columns), with the product, long rows piece by piece."""
     n_out, n_in = matrix.shape[-2:]
-    n_pieces = _n_pieces(n_out, n_in, columns_a_tile)
-    length = -(-n_in // n_pieces)
+    length = -(-n_in // _n_pieces(n_in, columns_a_tile, max_terms))
     rows = _rows_a_block(n_out, length, columns_a_tile)
     blocks = _in_blocks(matrix, rows)[..., None, :, :]
     # (..., n_blocks, n_tiles, rows, columns_a_tile)

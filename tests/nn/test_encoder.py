@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from skdistilbert.nn import encoder as module
 from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
@@ -80,3 +81,21 @@ def test_layers_in_parts_add_up(n_threads: int) -> None:
     states: list[np.ndarray] = []
     for_each(lambda batch: states.append(encode(encoder, batch)), [batch], n_threads)
     np.testing.assert_allclose(states[0].T, hidden_states(tensors, TEXTS[4])[-1], atol=1e-5)
+
+
+@pytest.mark.parametrize(("max_size", "in_short_sums"), [(0, False), (2**20, True)])
+def test_the_second_feed_forward_layers_of_small_models_are_added_up_in_short_sums(
+    max_size: int, in_short_sums: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_SIZE_IN_SHORT_SUMS", max_size)
+    encoder, _ = random_encoder()
+    seen: list[bool] = []
+    product = module.product
+
+    def noting(matrix: np.ndarray, x: np.ndarray, *, in_short_sums: bool = False) -> np.ndarray:
+        seen.append(in_short_sums)
+        return product(matrix, x, in_short_sums=in_short_sums)
+
+    monkeypatch.setattr(module, "product", noting)
+    pooled_features(encoder, Ragged.from_lists(TEXTS[:1]), "mean", 1)
+    assert seen == [False, in_short_sums] * len(encoder.layers)  # after attention, after GELU

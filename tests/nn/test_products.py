@@ -97,10 +97,29 @@ def test_float64_stays_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_out", "n_in", "n_pieces"),
-    [(384, 1536, 6), (384, 768, 3), (384, 384, 1), (1536, 384, 1), (768, 3072, 3), (768, 768, 1)],
+    ("n_in", "max_terms", "n_pieces"),
+    [
+        (384, 384, 1),
+        (768, 768, 1),
+        (1536, 1536, 2),
+        (3072, 3072, 3),
+        (1536, 256, 6),
+        (700, 256, 3),
+    ],
 )
-def test_long_rows_of_small_matrices_come_in_short_pieces(
-    n_out: int, n_in: int, n_pieces: int
+def test_rows_come_in_as_few_pieces_as_they_may(n_in: int, max_terms: int, n_pieces: int) -> None:
+    assert products._n_pieces(n_in, 64, max_terms) == n_pieces
+
+
+def test_short_sums_are_the_same_but_for_rounding(
+    processor: Processor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert products._n_pieces(n_out, n_in, 64) == n_pieces
+    monkeypatch.setattr(products, "blas_architectures", lambda: frozenset({"skylakex"}))
+    longest: set[int] = set()
+    multiply = products._multiply_tiles
+    monkeypatch.setattr(products, "_multiply_tiles", lambda *x: longest.add(x[3]) or multiply(*x))
+    weight = RNG.normal(size=(48, 1536)).astype(np.float32)
+    x = RNG.normal(size=(1536, 192)).astype(np.float32)
+    got = product(weight, x, in_short_sums=True)
+    np.testing.assert_allclose(got, weight.astype(float) @ x, atol=4e-4)
+    assert longest == (set() if processor == INTEL else {products.MAX_TERMS_OF_SHORT_SUMS})
