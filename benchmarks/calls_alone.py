@@ -15,7 +15,7 @@ from skdistilbert.nn.packing import Group
 from skdistilbert.nn.threads import for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from skdistilbert.nn.weights import Array, Encoder, LayerPart
 
@@ -149,11 +149,13 @@ def calls_of_layers(
     empty = np.empty
     of_part: list[Call] = []
 
-    def in_parts(function: Callable[[LayerPart], Array], parts: list[LayerPart]) -> list[Array]:
+    def in_parts(
+        function: Callable[[LayerPart], Array], parts: list[LayerPart]
+    ) -> Iterator[Array]:
         start = len(Recorder.calls)
         result = function(parts[part])
         of_part.extend(Recorder.calls[start:])
-        return [result] * len(parts)
+        return iter([result] * len(parts))
 
     Recorder.calls.clear()
     Recorder.memory.clear()

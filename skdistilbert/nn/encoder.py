@@ -18,7 +18,7 @@ from skdistilbert.nn.threads import in_parts, threads_for_one_item
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from skdistilbert.nn.packing import Group, PackedBatch
     from skdistilbert.nn.weights import (
@@ -125,13 +125,13 @@ def _feed_forward_and_norm(
     return layer_norm(out, layer.output_layer_norm)
 
 
-def _sum(of_parts: list[Array], bias: Array, residual: Array) -> Array:
+def _sum(of_parts: Iterator[Array], bias: Array, residual: Array) -> Array:
     """Add up the parts of a linear map, its bias and the input, (dim, n_tokens) each."""
-    total, *others = of_parts
-    for other in others:
-        total += other
+    total = next(of_parts)
     total += bias[:, None]
     total += residual
+    for other in of_parts:  # which may have been in work meanwhile
+        total += other
     return total
 
 

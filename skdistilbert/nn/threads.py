@@ -156,14 +156,20 @@ def threads_for_one_item() -> int:
     return 1 + len(_of_this_item.helpers)
 
 
-def in_parts(function: Callable[[Item], Result], parts: Sequence[Item]) -> list[Result]:
-    """Call `function` on each part of an item, at the same time, in the threads it has."""
+def in_parts(function: Callable[[Item], Result], parts: Sequence[Item]) -> Iterator[Result]:
+    """Call `function` on each part of an item, at the same time, in the threads it has.
+
+    Gives the first result while others may be in work.
+    """
     at_hand = _of_this_item.helpers[: len(parts) - 1]
     if not at_hand:
-        return [function(part) for part in parts]
+        yield from map(function, parts)
+        return
     for helper, part in zip(at_hand, parts[1:], strict=True):
         helper.start(partial(_quietly, function, part))
-    return [function(parts[0]), *(helper.result() for helper in at_hand)]
+    yield function(parts[0])
+    for helper in at_hand:
+        yield helper.result()
 
 
 def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads: int) -> None:

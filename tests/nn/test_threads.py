@@ -59,7 +59,7 @@ def test_one_item_is_worked_on_in_parts_in_all_threads() -> None:
     def work(n_parts: int) -> None:
         assert threads_for_one_item() == n_parts
         assert set(blas_threads()) == {1}
-        assert in_parts(part, range(n_parts)) == [0, 1, 2]
+        assert list(in_parts(part, range(n_parts))) == [0, 1, 2]
 
     for_each(work, [3], n_threads=3)
     assert len(set(workers)) == 3
@@ -79,7 +79,25 @@ def test_an_item_among_several_has_one_thread() -> None:
     parts: list[int] = []
     for_each(lambda _: parts.append(threads_for_one_item()), range(4), n_threads=2)
     assert parts == [1] * 4
-    assert in_parts(str, [1, 2]) == ["1", "2"]
+    assert list(in_parts(str, [1, 2])) == ["1", "2"]
+
+
+@pytest.mark.usefixtures("three_cores")
+def test_the_first_result_is_given_while_others_are_in_work() -> None:
+    go_on = threading.Event()
+
+    def part(number: int) -> int:
+        if number:
+            assert go_on.wait(10)
+        return number
+
+    def work(_: object) -> None:
+        results = in_parts(part, [0, 1])
+        assert next(results) == 0
+        go_on.set()
+        assert list(results) == [1]
+
+    for_each(work, [None], n_threads=2)
 
 
 @pytest.mark.parametrize("culprit", [0, 1])
@@ -92,7 +110,7 @@ def test_an_error_in_a_part_is_raised(culprit: int) -> None:
             raise ValueError(f"part {number}")
 
     with pytest.raises(ValueError, match=f"part {culprit}"):
-        for_each(lambda _: in_parts(part, [0, 1]), [None], n_threads=2)
+        for_each(lambda _: list(in_parts(part, [0, 1])), [None], n_threads=2)
     assert threading.active_count() == n_before
 
 
