@@ -13,6 +13,7 @@ from skdistilbert import load_model
 from skdistilbert.nn import activations, attention, inference
 from skdistilbert.nn.encoder import encode, encode_first_tokens
 from skdistilbert.nn.functional import linear
+from skdistilbert.nn.helpers import dismiss_idle
 from skdistilbert.nn.packing import Group, PackedBatch, Ragged
 from skdistilbert.nn.products import product
 from skdistilbert.nn.threads import for_each
@@ -292,6 +293,19 @@ def threads(given: Given) -> Iterator[Road]:
             {"threads of BLAS": partial(encode, encoder, batch), "one thread": partial(whole, 1)},
             n_threads=2,
         )
+    short = Ragged.from_lists([[101] * 32])
+
+    def one_after_another(before_each: Way) -> None:
+        for _ in range(20):
+            before_each()
+            inference.padded_hidden_states(encoder, short, 32, 2)
+
+    yield Road(
+        "threads kept for the next call: 20 of 1 x 32",
+        partial(one_after_another, lambda: None),
+        {"started anew": partial(one_after_another, dismiss_idle)},
+        n_threads=2,
+    )
 
 
 def loading(directory: Path) -> Road:
