@@ -19,7 +19,7 @@ from skdistilbert.nn.products import product
 from skdistilbert.nn.threads import for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from skdistilbert.nn.weights import Array, Encoder
@@ -33,7 +33,7 @@ class Road(NamedTuple):
     name: str
     kept: Way
     others: dict[str, Way]
-    why: str = ""  # another way is not taken where it is faster
+    why_not: Mapping[str, str] = {}  # another way is not taken, where it is faster
     n_threads: int = 1
 
 
@@ -114,8 +114,8 @@ def gelu_forms() -> Road:
 
     others: dict[str, Way] = {"erf of SciPy": by_erf, "table of values and slopes": by_table}
     others |= {"exp of a polynomial": by_logistic, "not in blocks": partial(kept, x.size)}
-    why = "half as exact, and a third slower with AVX2"
-    return Road("GELU: erf by powers of a polynomial, in blocks", kept, others, why)
+    why_not = {"exp of a polynomial": "half as exact, and a third slower with AVX2"}
+    return Road("GELU: erf by powers of a polynomial, in blocks", kept, others, why_not)
 
 
 def softmax_forms() -> Iterator[Road]:
@@ -150,7 +150,10 @@ def softmax_forms() -> Iterator[Road]:
             "divided before the values": partial(attend, "before"),
             "sums by a row of ones below the values": partial(attend, "ones"),
         },
-        "it takes a copy of the values, not counted here",
+        {
+            "sums by a row of ones below the values": "it takes a copy of the values, "
+            "not counted here"
+        },
     )
 
 
@@ -180,7 +183,7 @@ def linear_forms(encoder: Encoder) -> Iterator[Road]:
         "queries scaled",
         scaled,
         {"scale in the weights": partial(linear, x, qkv)},
-        "the weights stay those of the file",
+        {"scale in the weights": "the weights stay those of the file"},
     )
     wide = np.concatenate([lin1.weight, lin1.bias[:, None]], axis=1)
     below = np.concatenate([x, np.ones((1, 1024), np.float32)])
@@ -188,14 +191,17 @@ def linear_forms(encoder: Encoder) -> Iterator[Road]:
         "bias added",
         partial(linear, x, lin1),
         {"bias as a column of the weights": partial(product, wide, below)},
-        "a copy of all weights, and a row of ones below each input",
+        {
+            "bias as a column of the weights": "a copy of all weights, and a row of ones below "
+            "each input"
+        },
     )
     out = np.empty((3072, 1024), np.float32)
     yield Road(
         "products give fresh arrays",
         partial(product, lin1.weight, x),
         {"a workspace that is kept": partial(np.matmul, lin1.weight, x, out)},
-        "every function would carry its workspace",
+        {"a workspace that is kept": "every function would carry its workspace"},
     )
     scores = normal(1, 12, 128, 128)
     kept = np.empty_like(scores)

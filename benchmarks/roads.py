@@ -74,11 +74,11 @@ def compared(road: Road, rounds: int) -> list[list[str]]:
                 if turn > 0:
                     seconds[name].append(time.perf_counter() - start)
     kept, *others = (1000 * statistics.median(each) for each in seconds.values())
-    rows = [
-        [road.name, f"{kept:.3g} ms", name, f"{other:.3g} ms", f"{other / kept:.2f}"]
-        for name, other in zip(road.others, others, strict=True)
-    ]
-    rows = [[*row, road.why if float(row[-1]) < 0.97 else ""] for row in rows]
+    rows = []
+    for name, other in zip(road.others, others, strict=True):
+        why_not = road.why_not.get(name, "") if other < 0.97 * kept else ""
+        rows.append([road.name, f"{kept:.3g} ms", name, f"{other:.3g} ms"])
+        rows[-1] += [f"{other / kept:.2f}", why_not]
     print("\n".join(" | ".join(row) for row in rows), flush=True)
     return rows
 

@@ -1,4 +1,4 @@
-"""Threads that are kept for the next call: to start some anew would cost a short text 3 %."""
+"""Threads that are kept for the next call: to start some anew would cost a short text 3 to 5 %."""
 
 from __future__ import annotations
 
