@@ -42,8 +42,11 @@ class Helper:
     def result(self) -> Any:  # noqa: ANN401
         """Wait for what the call returns; or raise what it raises, which ends the thread."""
         result, error = self._outcomes.get()
-        if error is not None:
-            raise error
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # or it and this call would keep each other alive, and all that was in work
         return result
 
     def dismiss(self) -> None:

@@ -75,6 +75,25 @@ def test_an_error_is_raised_and_ends_the_thread(error: type[BaseException]) -> N
     assert threading.active_count() == n_before
 
 
+def test_an_error_is_not_kept_alive() -> None:
+    class WorkError(Exception):
+        pass
+
+    def fail() -> None:
+        raise WorkError
+
+    gc.disable()
+    try:
+        with helpers(1) as (helper,):
+            helper.start(fail)
+            helper.result()
+    except WorkError as error:
+        known = weakref.ref(error)
+    finally:
+        gc.enable()
+    assert known() is None
+
+
 def test_after_an_error_elsewhere_no_thread_works_on() -> None:
     started, done = threading.Event(), threading.Event()
 
