@@ -142,33 +142,34 @@ def effective_n_threads(n_threads: int | None) -> int:
     return int(n_threads)
 
 
-class _OfThisItem(threading.local):
+class _AtHand(threading.local):
     """The threads that the item at work in this thread has besides it."""
 
     helpers: Sequence[Helper] = ()
 
 
-_of_this_item = _OfThisItem()
+_at_hand = _AtHand()
 
 
 def threads_for_one_item() -> int:
     """In how many parts the item at work in this thread can be shared out."""
-    return 1 + len(_of_this_item.helpers)
+    return 1 + len(_at_hand.helpers)
 
 
 def in_parts(function: Callable[[Item], Result], parts: Sequence[Item]) -> Iterator[Result]:
     """Call `function` on each part of an item, at the same time, in the threads it has.
 
-    Gives the first result while others may be in work.
+    There are as many parts as threads, or fewer. The first result is given while others may be in
+    work; all must be taken.
     """
-    at_hand = _of_this_item.helpers[: len(parts) - 1]
-    if not at_hand:
+    others = _at_hand.helpers[: len(parts) - 1]
+    if not others:
         yield from map(function, parts)
         return
-    for helper, part in zip(at_hand, parts[1:], strict=True):
+    for helper, part in zip(others, parts[1:], strict=True):
         helper.start(partial(_quietly, function, part))
     yield function(parts[0])
-    for helper in at_hand:
+    for helper in others:
         yield helper.result()
 
 
@@ -192,13 +193,13 @@ def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads:
 def _work_with_helpers(function: Callable[[Item], None], item: Item, n_threads: int) -> None:
     with cores.up_to(n_threads) as n_cores, helpers(n_cores - 1) as taken:
         try:
-            _of_this_item.helpers = taken
+            _at_hand.helpers = taken
             _quietly(function, item)
         finally:
             try:
-                _of_this_item.helpers = ()
+                _at_hand.helpers = ()
             finally:  # Ctrl-C may have cut the first short
-                _of_this_item.helpers = ()
+                _at_hand.helpers = ()
 
 
 def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers: int) -> None:

@@ -9,15 +9,17 @@ import threading
 import time
 import warnings
 import weakref
+from collections import deque
 from typing import TYPE_CHECKING
 
 import pytest
 
 from skdistilbert.nn import helpers as module
+from skdistilbert.nn.cores import cores
 from skdistilbert.nn.helpers import Helper, dismiss_idle, helpers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(autouse=True)
@@ -37,19 +39,37 @@ def idents(n_helpers: int) -> set[int]:
         return {helper.result() for helper in taken}
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.001)
+    assert condition()
+
+
 def test_threads_are_kept_for_the_next_who_needs_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.cores, "n_cores", 3)
+    monkeypatch.setattr(module, "_idle", deque[Helper](maxlen=3))
     three = idents(3)
     assert len(three | {threading.get_ident()}) == 4
     assert idents(2) < three
     assert idents(3) == three
+    dismiss_idle()
 
 
-def test_no_more_are_kept_than_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.cores, "n_cores", 2)
+def test_no_more_are_kept_than_there_are_cores() -> None:
     n_before = threading.active_count()
-    assert len(idents(5)) == 5
-    assert threading.active_count() == n_before + 2
+    assert len(idents(cores.n_cores + 3)) == cores.n_cores + 3
+    wait_until(lambda: threading.active_count() == n_before + cores.n_cores)
+
+
+def test_another_thread_may_take_the_last_one_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    class TakenMeanwhile(deque[Helper]):
+        def __len__(self) -> int:  # as it was a moment ago
+            return 1
+
+    monkeypatch.setattr(module, "_idle", TakenMeanwhile())
+    dismiss_idle()
+    assert len(idents(1)) == 1
+    dismiss_idle()
 
 
 def test_calls_are_made_in_their_order() -> None:
@@ -121,7 +141,7 @@ def test_one_that_has_ended_while_it_waited_is_not_taken() -> None:
     helper._calls.put(sys.exit)
     helper._thread.join(10)
     assert idents(1)
-    assert module._idle != [helper]
+    assert helper not in module._idle
 
 
 def test_idle_threads_hold_nothing_of_what_they_did() -> None:
@@ -136,10 +156,7 @@ def test_idle_threads_hold_nothing_of_what_they_did() -> None:
         assert helper.result() is model
     del model
     # The thread drops what it has called just after it gave the result.
-    until = time.monotonic() + 10
-    while known() is not None and time.monotonic() < until:
-        time.sleep(0.001)
-    assert known() is None
+    wait_until(lambda: known() is None)
 
 
 def test_a_thread_whose_helper_is_lost_ends() -> None:
@@ -167,7 +184,7 @@ def test_python_ends_though_threads_wait_for_work() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_no_thread_waits_while_the_process_forks() -> None:
     def in_child() -> None:
-        assert module._idle == []
+        assert not module._idle
         assert threading.active_count() == 1
         assert len(idents(2)) == 2
 
@@ -176,7 +193,7 @@ def test_no_thread_waits_while_the_process_forks() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # newer Pythons warn of threads
         child.start()
-    assert module._idle == []
+    assert not module._idle
     child.join(30)
     exitcode = child.exitcode
     child.kill()

@@ -36,6 +36,17 @@ def test_texts_go_where_their_middle_lies() -> None:
     assert batch.text_indices.tolist() == [0, 3, 7]
 
 
+@pytest.mark.parametrize("n_batches", [1, 2])
+def test_a_single_text_is_a_batch_as_it_stands(n_batches: int) -> None:
+    text = Ragged.from_lists([[4, 5, 6]])
+    kept, kept_as = text.distinct()
+    (batch,) = kept.batches(n_batches)
+    assert batch.text_indices.tolist() == kept_as.tolist() == [0]
+    assert batch.lengths.tolist() == [3]
+    assert batch.input_ids.tolist() == [4, 5, 6]
+    assert batch.position_ids.tolist() == [0, 1, 2]
+
+
 @pytest.mark.parametrize("texts", [[], [[]], [[], []]])
 def test_nothing_gives_no_batch(texts: list[list[int]]) -> None:
     assert Ragged.from_lists(texts).batches(10) == []
