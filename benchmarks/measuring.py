@@ -9,14 +9,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import statistics
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from multiprocessing.connection import Connection
 
 # Short work is repeated within one measurement until it takes so long.
 SECONDS_A_MEASUREMENT = 0.2
@@ -59,6 +61,23 @@ class EngineProcess:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
         self._process.join()
+
+
+class EngineOfPython(EngineProcess):
+    """An engine under another interpreter, which has what it needs installed."""
+
+    def __init__(self, python: str, make_engine: Callable[[], Engine], n_threads: int) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        file = theirs.fileno()
+        command = [python, "-m", "benchmarks.measuring", str(file)]
+        with _environment({name: str(n_threads) for name in THREAD_VARIABLES}):
+            self._child = subprocess.Popen(command, pass_fds=[file])
+        theirs.close()
+        self._connection.send(make_engine)
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._child.wait()
 
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -135,11 +154,26 @@ def alternate(
 
 @contextmanager
 def engine_processes(
-    makers: Mapping[str, Callable[[], Engine]], n_threads: int
+    makers: Mapping[str, Callable[[], Engine]],
+    n_threads: int,
+    pythons: Mapping[str, str] = {},
 ) -> Iterator[dict[str, EngineProcess]]:
-    """Start every engine; all end with the block."""
+    """Start every engine, some under other interpreters; all end with the block."""
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(EngineProcess(make, n_threads))
+            name: stack.enter_context(
+                EngineOfPython(pythons[name], make, n_threads)
+                if name in pythons
+                else EngineProcess(make, n_threads)
+            )
             for name, make in makers.items()
         }
+
+
+def _serve_parent() -> None:
+    connection = Connection(int(sys.argv[1]))
+    _serve(connection.recv(), connection)
+
+
+if __name__ == "__main__":
+    _serve_parent()

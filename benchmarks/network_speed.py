@@ -1,11 +1,15 @@
 """Compare the speed of the network with torch, ONNX Runtime and sentence-transformers.
 
     python -m benchmarks.network_speed [--texts FILE] [--n-texts 1000] [--threads 2] [--only NAME]
+        [--python INTERPRETER]
 
 Every engine runs in a process of its own, on the same token ids and number of threads, and they
 take turns; medians are compared. ONNX Runtime gets the fused graph of its own optimiser. A ratio
 is the peer's time divided by ours: above 1 we are faster. Needs the extra ``benchmark``; the texts
 are lines of a file, or paragraphs of the READMEs of the installed packages.
+
+With --python ours alone runs under another interpreter, such as a free-threaded one, which has
+skdistilbert installed.
 
 The table goes to RESULTS.md and a chart beside it, unless --only is given.
 """
@@ -14,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import subprocess
 import tempfile
 from functools import partial
 from itertools import groupby
@@ -50,22 +55,31 @@ PEERS: dict[str, Callable[[str], Engine]] = {
 }
 FUSED = ("Attention", "SkipLayerNormalization", "BiasGelu", "EmbedLayerNormalization")
 PACKAGES = ("numpy", "torch", "transformers", "onnxruntime", "sentence-transformers")
+DESCRIBE_PYTHON = """
+import platform, sys, numpy
+print(f"Python {platform.python_version()}{sys.abiflags}, numpy {numpy.__version__}")
+"""
 
 
 def main() -> None:
     options = parse_arguments()
     results = {}
+    pythons = {OURS: options.python} if options.python else {}
     with tempfile.TemporaryDirectory() as directory:
         for (size, peers), group in groupby(cases(options), key=attrgetter("size", "peers")):
             checkpoint = prepare(size, Path(directory) / size)
-            with engine_processes(makers(checkpoint, peers), options.threads) as engines:
+            of_size = makers(checkpoint, peers)
+            with engine_processes(of_size, options.threads, pythons) as engines:
                 for case in group:
                     results[case] = measure(case, engines, options.rounds)
                     print(" | ".join(row(case, results[case], options.threads)), flush=True)
     if not options.only:
         title = f"Speed of the network, {options.threads} thread" + "s" * (options.threads > 1)
-        kind = processor_kind().replace(" ", "_").lower()
-        chart = RESULTS.with_name(f"network_speed_{options.threads}_{kind}.png")
+        name = f"network_speed_{options.threads}_{processor_kind()}"
+        if options.python:
+            python = described(options.python).partition(",")[0]
+            title, name = f"{title}, {python}", f"{name} {python}"
+        chart = RESULTS.with_name(f"{name.replace(' ', '_').lower()}.png")
         draw(results, chart, title)
         write_section(title, report(results, options, chart.name))
 
@@ -76,6 +90,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--n-texts", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5, help="of long cases half as many")
+    parser.add_argument("--python", help="the interpreter for ours, default: this one")
     parser.add_argument("--only", help="an expression: the cases it finds, with no report")
     return parser.parse_args()
 
@@ -141,14 +156,24 @@ def report(
         f"python -m benchmarks.network_speed --threads {options.threads} "
         f"--n-texts {options.n_texts} --rounds {options.rounds}"
     )
+    on = machine(PACKAGES, options.threads)
+    if options.python:
+        command += " --python PYTHON"
+        on += f" {OURS}: {described(options.python)}."
     return "\n\n".join(
         (
             f"`{command}`: time of the peer divided by ours, medians of alternated rounds.",
-            machine(PACKAGES, options.threads),
+            on,
             table(header, rows),
             f"![Time of the peers divided by ours]({chart})",
         )
     )
+
+
+def described(python: str) -> str:
+    """Give the version of an interpreter, `t` for one without a global lock, and of its NumPy."""
+    command = [python, "-c", DESCRIBE_PYTHON]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def draw(results: dict[Case, dict[str, Measurement]], path: Path, title: str) -> None:
