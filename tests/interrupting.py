@@ -69,7 +69,7 @@ def interrupt(action: Callable[[], object], at: Line, error: BaseException) -> b
         except type(error) as raised:
             if raised is not error:
                 raise
-            error.__traceback__ = None  # which keeps alive whatever was in work
+            error.__traceback__ = error.__context__ = None  # which keep alive what was in work
             return True
     assert not done, "the error was lost"
     return False
