@@ -26,9 +26,7 @@ DEVELOPMENT = ("test", "lint", "parity", "benchmark")
 def report() -> Iterator[tuple[str, str]]:
     """Yield names and values, in the order in which they are printed."""
     yield "skdistilbert", skdistilbert.__version__
-    bits = 64 if sys.maxsize > 2**32 else 32
-    implementation = platform.python_implementation()
-    yield "Python", f"{platform.python_version()} ({implementation}, {bits} bits)"
+    yield "Python", f"{platform.python_version()} ({_python()})"
     yield "platform", f"{platform.platform()}, {platform.machine()}"
     for package in REQUIRED:
         yield package, _version(package)
@@ -48,6 +46,14 @@ def optional_packages() -> dict[str, str]:
     pattern = re.compile(r"([\w.-]+).*extra == ['\"]([\w-]+)")
     pairs = (match.groups() for match in map(pattern.match, requirements) if match)
     return {package: extra for package, extra in pairs if not extra.startswith(DEVELOPMENT)}
+
+
+def _python() -> str:
+    """Name the implementation, its bits, and whether its threads run at the same time."""
+    bits = 64 if sys.maxsize > 2**32 else 32
+    has_global_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
+    threads = "" if has_global_lock else ", free-threaded"
+    return f"{platform.python_implementation()}, {bits} bits{threads}"
 
 
 def _version(package: str) -> str:

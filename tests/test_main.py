@@ -45,6 +45,15 @@ def test_the_report_names_versions_blas_threads_and_cache(tmp_path: Path) -> Non
         assert development not in done.stdout
 
 
+@pytest.mark.parametrize("has_lock", [True, False])
+def test_the_report_tells_free_threaded_python(
+    monkeypatch: pytest.MonkeyPatch, has_lock: bool
+) -> None:
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: has_lock, raising=False)
+    value = next(value for name, value in main.report() if name == "Python")
+    assert value.endswith("free-threaded)") == (not has_lock)
+
+
 def test_the_self_test_expects_what_a_plain_network_gives() -> None:
     weights = self_test.known_weights()
     features = [hidden_states(weights, text)[-1].mean(axis=0) for text in self_test.TEXTS]
