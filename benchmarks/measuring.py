@@ -43,7 +43,7 @@ class EngineProcess:
         self._connection, theirs = context.Pipe()
         # Not a daemon: skdistilbert keeps to one thread there, as in a pool of processes.
         self._process = context.Process(target=_serve, args=(make_engine, theirs))
-        with _environment({name: str(n_threads) for name in THREAD_VARIABLES}):
+        with _threads_of_libraries(n_threads):
             self._process.start()
         theirs.close()
 
@@ -70,7 +70,7 @@ class EngineOfPython(EngineProcess):
         self._connection, theirs = multiprocessing.Pipe()
         file = theirs.fileno()
         command = [python, "-m", "benchmarks.measuring", str(file)]
-        with _environment({name: str(n_threads) for name in THREAD_VARIABLES}):
+        with _threads_of_libraries(n_threads):
             self._child = subprocess.Popen(command, pass_fds=[file])
         theirs.close()
         self._connection.send(make_engine)
@@ -84,9 +84,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def _threads_of_libraries(n_threads: int) -> Iterator[None]:
+    """Have processes that start meanwhile use so many."""
     before = dict(os.environ)
-    os.environ.update(variables)
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(n_threads)))
     try:
         yield
     finally:

@@ -51,9 +51,13 @@ def optional_packages() -> dict[str, str]:
 def _python() -> str:
     """Name the implementation, its bits, and whether its threads run at the same time."""
     bits = 64 if sys.maxsize > 2**32 else 32
-    has_global_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
-    threads = "" if has_global_lock else ", free-threaded"
+    threads = "" if has_global_lock() else ", free-threaded"
     return f"{platform.python_implementation()}, {bits} bits{threads}"
+
+
+def has_global_lock() -> bool:
+    """Tell whether one thread at a time is in Python; else it is a free-threaded build."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 def _version(package: str) -> str:

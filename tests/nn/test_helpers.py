@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from skdistilbert.__main__ import has_global_lock
 from skdistilbert.nn import helpers as module
 from skdistilbert.nn.cores import cores
 from skdistilbert.nn.helpers import Helper, dismiss_idle, helpers
-from tests.interpreter import has_global_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from skdistilbert.__main__ import has_global_lock
 from skdistilbert.nn import memory
-from tests.interpreter import has_global_lock
 
 # A megabyte each; a pass of the bundled model on 1,024 tokens takes more than ten of them.
 ALLOCATE = """
