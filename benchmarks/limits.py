@@ -13,9 +13,9 @@ has, with nothing between them: with the weights of every layer, but on arrays t
 cache, by threads that share the texts, or the weights of a single one, and never wait (by a single
 thread, too, for the tiny model; beside as many of the cheapest call, `np.add` of one array of
 hidden states). A goal above its lowest bound is excluded; one that is below and not reached is
-open, and so is one whose part took longer than the whole pass: that is noise, not a bound. No bound
-has what threads lose as they wait for the interpreter's lock and for each other: the first is what
-`python -m benchmarks.network_speed --python` shows, given a Python that has no such lock.
+open, and so is one whose part took longer than the whole pass: that is noise, not a bound. No
+bound has what threads lose as they wait for the interpreter's lock and for each other: the first
+is what `python -m benchmarks.network_speed --python` shows, given a Python without that lock.
 
 Run from the project's root, with the extra ``benchmark``; the section goes to RESULTS.md.
 """
