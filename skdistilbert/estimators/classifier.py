@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length, compute_sample_weight
+from sklearn.utils import check_consistent_length, compute_class_weight, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 
 from skdistilbert.estimators.callbacks import with_callbacks
-from skdistilbert.estimators.export import sequence_model
-from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_sequence_head
-from skdistilbert.estimators.targets import Labels, check_labels
+from skdistilbert.estimators.export import is_regression, sequence_model
+from skdistilbert.estimators.fine_tuning import (
+    FineTunedEstimator,
+    check_weights,
+    new_sequence_head,
+    of_mean_one,
+    rows_of_weight,
+)
+from skdistilbert.estimators.targets import Labels
+from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy
 from skdistilbert.nn.weights import Linear
@@ -80,8 +87,9 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         Share of the texts held out by ``early_stopping``.
     n_iter_no_change : int, default=10
         With ``early_stopping``: stop after so many epochs without progress.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in the loss, as elsewhere in scikit-learn.
+    class_weight : dict, "balanced", list of dict or None, default=None
+        Weights of the classes in the loss, as elsewhere in scikit-learn: 1 for those that a dict
+        leaves out; of multi-label targets a list has a dict of 0 and 1 for each column.
     warm_start : bool, default=False
         Let `fit` go on from the weights of the last one.
     random_state : int, RandomState or None, default=None
@@ -105,7 +113,8 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; for multi-label targets the columns' indices.
+        The labels, sorted; for multi-label targets the columns' indices, or their names, if
+        `partial_fit` or a checkpoint gave them.
     head_ : SequenceClassificationHead
         The trained weights of the head.
     n_iter_ : int
@@ -152,7 +161,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FineTunedEstimator._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": [dict, StrOptions({"balanced"}), list, None],
     }
 
     def __init__(
@@ -171,7 +180,10 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        class_weight: Mapping[Any, float]
+        | Literal["balanced"]
+        | list[Mapping[int, float]]
+        | None = None,
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
@@ -224,7 +236,8 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         Raises
         ------
         CheckpointError
-            If the checkpoint can't be loaded or has another head or none.
+            If the checkpoint can't be loaded or has another head or none, or one that gives
+            numbers, as a `DistilBertRegressor` does.
 
         Examples
         --------
@@ -238,6 +251,10 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         classifier, checkpoint = cls._read_pretrained(
             path, "sequence_classification", pooling="cls", **params
         )
+        if is_regression(checkpoint.config):
+            raise CheckpointError(
+                f"{path}: its head gives numbers, not labels; DistilBertRegressor reads it."
+            )
         head = SequenceClassificationHead.from_tensors(checkpoint.weights)
         labels = np.array([label for _, label in sorted(checkpoint.config.id2label.items())])
         multilabel = checkpoint.config.problem_type == "multi_label_classification"
@@ -276,16 +293,23 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         UserWarning
             If Ctrl-C ended the training; the weights so far are kept.
         """
-        texts = self._check_texts(X)
+        # All before what was learnt before is forgotten.
+        texts, labels = self._check_texts(X), Labels.of(y)
+        targets = labels.encode(y)
+        check_consistent_length(texts, targets.T)
+        weights = check_weights(sample_weight, len(texts))
         self._begin_fit()
-        self._set_labels(Labels.of(y))
-        texts, targets, weights = self._check_targets(texts, y, sample_weight)
+        self._set_labels(labels)
+        weights = weights * self._class_weights(targets)
+        rows = rows_of_weight(weights)
+        targets, of_mean = targets[..., rows], of_mean_one(weights[rows])
         trainer = self._new_trainer(self._loss())
 
-        def examples_of(rows: NDArray[np.intp]) -> Examples:
-            return self._examples([texts[row] for row in rows], targets[..., rows], weights[rows])
+        def examples_of(some: NDArray[np.intp]) -> Examples:
+            of_some = [texts[row] for row in rows[some]]
+            return self._examples(of_some, targets[..., some], of_mean[some])
 
-        split = self._held_out(len(texts), None if self._labels.multilabel else targets)
+        split = self._held_out(len(rows), None if self._labels.multilabel else targets)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._run(trainer, examples_of, split, self._score, X=texts, y=y, metadata=metadata)
         return self
@@ -304,8 +328,10 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         X : iterable of str
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
         classes : array-like of shape (n_classes,), default=None
-            All labels that will come; needed in the first call.
+            All labels that will come; needed in the first call. For multi-label targets the names
+            of the columns, in their order; their indices if there are none.
         sample_weight : array-like of shape (n_texts,), default=None
+            Weight of each text in the loss, taken as it is.
 
         Returns
         -------
@@ -314,23 +340,43 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         Raises
         ------
         ValueError, TypeError, CheckpointError
-            As `fit`; or if a label is not among the classes.
+            As `fit`; or if a label is not among the classes, if these are others than in the
+            first call, or with ``early_stopping`` or ``class_weight="balanced"``, which need all
+            texts at once.
 
         Notes
         -----
         The optimiser's state lives as long as the process: it is not pickled.
         """
-        texts = self._check_texts(X)
-        if not hasattr(self, "head_"):
-            self._begin_fit()
-            if classes is None and np.ndim(y) == 1:
-                raise ValueError("classes must be given in the first call of partial_fit.")
-            self._set_labels(Labels.of(y, classes))
-        texts, targets, weights = self._check_targets(texts, y, sample_weight)
+        texts, labels = self._check_texts(X), Labels.of(y, classes)
+        self._begin_partial_fit(labels, are_given=classes is not None)
+        targets = self._labels.encode(y)
+        check_consistent_length(texts, targets.T)
+        weights = check_weights(sample_weight, len(texts)) * self._class_weights(targets)
+        rows = rows_of_weight(weights)
         if not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(self._loss())
-        self._learn_once(self._trainer, self._examples(texts, targets, weights))
+        of_rows = targets[..., rows], weights[rows].astype(np.float32)
+        self._learn_once(self._trainer, self._examples([texts[row] for row in rows], *of_rows))
         return self
+
+    def _begin_partial_fit(self, labels: Labels, *, are_given: bool) -> None:
+        if self.early_stopping or self.class_weight == "balanced":
+            raise ValueError(
+                "partial_fit sees a part of the texts: early_stopping must be False, and "
+                "class_weight weights or None, not 'balanced' (sklearn.utils.compute_class_weight "
+                "gives such weights)."
+            )
+        if not hasattr(self, "head_"):
+            if not (are_given or labels.multilabel):
+                raise ValueError("classes must be given in the first call of partial_fit.")
+            self._begin_fit()
+            self._set_labels(labels)
+        elif are_given and not np.array_equal(labels.classes, self.classes_):
+            raise ValueError(
+                f"classes must be those of the first call of partial_fit, or of fit, "
+                f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
+            )
 
     def _task_model(self) -> DistilBertForSequenceClassification:
         kind = "multi" if self._multilabel else "single"
@@ -338,29 +384,30 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         return sequence_model(self._model(), self.head_, self.pooling, self.classes_, problem_type)
 
     def _set_labels(self, labels: Labels) -> None:
-        if hasattr(self, "head_") and not np.array_equal(labels.classes, self.classes_):
+        if not hasattr(self, "head_"):
+            self.classes_, self._multilabel = labels.classes, labels.multilabel
+        elif not labels.are_like(self._labels):
+            kinds = ("one label a text", "an indicator matrix")
             raise ValueError(
-                f"warm_start needs the classes of the first fit, {self.classes_.tolist()}; got "
-                f"{labels.classes.tolist()}."
+                f"warm_start needs the classes of the first fit, {self.classes_.tolist()}, in "
+                f"{kinds[self._multilabel]}; got {labels.classes.tolist()} in "
+                f"{kinds[labels.multilabel]}."
             )
-        self.classes_, self._multilabel = labels.classes, labels.multilabel
 
     @property
     def _labels(self) -> Labels:
         return Labels(self.classes_, self._multilabel)
 
-    def _check_targets(
-        self, texts: list[str], y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[list[str], NDArray[Any], NDArray[np.float32]]:
-        """Give texts, targets and weights of those that have any weight."""
-        targets = self._labels.encode(y)
-        check_consistent_length(texts, targets.T)
-        if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, check_labels(y))
-            sample_weight = of_class if sample_weight is None else of_class * sample_weight
-        weights = self._weights(sample_weight, len(texts))
-        rows = np.flatnonzero(weights)
-        return [texts[row] for row in rows], targets[..., rows], weights[rows]
+    def _class_weights(self, targets: NDArray[Any]) -> NDArray[np.float64] | float:
+        """Give what `class_weight` makes of encoded targets, a weight a text."""
+        if self.class_weight is None:
+            return 1.0
+        if self._multilabel:
+            weights = compute_sample_weight(self.class_weight, targets.T.astype(int))
+        else:  # of all classes, as a part of the texts may not have each
+            y = self.classes_[targets]
+            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)[targets]
+        return np.asarray(weights, np.float64)
 
     def _loss(self) -> Loss:
         return binary_cross_entropy if self._labels.multilabel else cross_entropy

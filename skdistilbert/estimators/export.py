@@ -13,6 +13,7 @@ from skdistilbert.models import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.heads import SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling
@@ -45,6 +46,13 @@ def sequence_model(
         problem_type=problem_type,
     )
     return DistilBertForSequenceClassification(config, dict(encoder.weights) | head.tensors())
+
+
+def is_regression(config: DistilBertConfig) -> bool:
+    """Tell whether a head on texts learns numbers, by transformers' rule."""
+    if config.problem_type is None:
+        return config.num_labels == 1
+    return config.problem_type == "regression"
 
 
 def token_model(

@@ -120,15 +120,6 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
                 f"'all' for the embeddings, too; got {self.trainable_layers}."
             )
 
-    def _weights(self, sample_weight: ArrayLike | None, n_texts: int) -> FloatArray:
-        """Check sample weights, and scale them to a mean of 1 over those that are not 0."""
-        weights = _check_sample_weight(
-            sample_weight, np.empty((n_texts, 1)), dtype=np.float64, ensure_non_negative=True
-        )
-        if not weights.any():
-            raise ValueError("At least one sample_weight must be above 0.")
-        return np.asarray(weights / weights[weights > 0].mean(), np.float32)
-
     # -- the network
 
     def _n_trained(self) -> int:
@@ -156,17 +147,12 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
     def _new_head(self, rng: RandomState) -> Head:
         raise NotImplementedError
 
-    def _first_head(self, rng: RandomState) -> Head:
-        """Give the head to start from: that of the last fit, or a new one."""
-        head: Head = self.head_ if hasattr(self, "head_") else self._new_head(rng)
-        return head
-
     def _dropout_rates(self, config: DistilBertConfig) -> DropoutRates:
         return DropoutRates(config.dropout, config.attention_dropout, config.seq_classif_dropout)
 
     def _new_trainer(self, loss: Loss) -> Trainer:
         rng = self._rng = check_random_state(self.random_state)
-        head = self._first_head(rng)
+        head: Head = self.head_ if hasattr(self, "head_") else self._new_head(rng)
         config = self._load_encoder().model.config
         seed = int(rng.randint(np.iinfo(np.int32).max))
         rates = self._dropout_rates(config)
@@ -268,6 +254,27 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
         earlier = getattr(self, "_changes", None)
         changes = EncoderChanges.between(pretrained, trainer.network, earlier)
         return {"head_": trainer.network.head, "_changes": changes, "_tuned_model": None}
+
+
+def check_weights(sample_weight: ArrayLike | None, n_texts: int) -> NDArray[np.float64]:
+    """Give the weights of texts, (n_texts,), 1 where none are given, or raise."""
+    weights: NDArray[np.float64] = _check_sample_weight(
+        sample_weight, np.empty((n_texts, 1)), dtype=np.float64, ensure_non_negative=True
+    )
+    return weights
+
+
+def rows_of_weight(weights: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Give the rows whose weight is not 0, or raise if there are none."""
+    rows = np.flatnonzero(weights)
+    if not len(rows):
+        raise ValueError("At least one sample_weight must be above 0.")
+    return rows
+
+
+def of_mean_one(weights: NDArray[np.float64]) -> FloatArray:
+    """Scale weights to a mean of 1."""
+    return np.asarray(weights / weights.mean(), np.float32)
 
 
 def new_sequence_head(dim: int, n_outputs: int, rng: RandomState) -> SequenceClassificationHead:

@@ -11,7 +11,14 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skdistilbert.estimators.callbacks import with_callbacks
 from skdistilbert.estimators.export import sequence_model
-from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_sequence_head
+from skdistilbert.estimators.fine_tuning import (
+    FineTunedEstimator,
+    check_weights,
+    new_sequence_head,
+    of_mean_one,
+    rows_of_weight,
+)
+from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training.losses import squared_error
 from skdistilbert.nn.weights import Linear
@@ -28,7 +35,6 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training.examples import Examples
-    from skdistilbert.nn.training.trainer import Trainer
     from skdistilbert.nn.weights import Array
 
 
@@ -69,7 +75,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
     Attributes
     ----------
     head_ : SequenceClassificationHead
-        The trained weights of the head; its logits are the predictions.
+        The trained weights of the head; its logits are the predictions, standardised.
     n_iter_, loss_curve_, best_loss_, validation_scores_, best_validation_score_
         As in `DistilBertClassifier`; losses are those of standardised targets, and scores are R2.
     fingerprint_, revision_
@@ -155,20 +161,27 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         Raises
         ------
         CheckpointError
-            If the checkpoint can't be loaded or has another head or none.
+            If the checkpoint can't be loaded or has another head or none, or one that gives
+            labels, as a `DistilBertClassifier` does.
         """
         regressor, checkpoint = cls._read_pretrained(
             path, "sequence_classification", pooling="cls", **params
         )
+        problem_type = checkpoint.config.problem_type or "regression"
+        if problem_type != "regression":
+            raise CheckpointError(
+                f"{path}: its head gives labels ({problem_type}); DistilBertClassifier reads it."
+            )
         regressor.head_ = SequenceClassificationHead.from_tensors(checkpoint.weights)
         n_outputs = len(regressor.head_.classifier.bias)
-        regressor._scale = Scale(np.zeros(n_outputs, np.float32), np.ones(n_outputs, np.float32))
+        regressor._scale = Scale(np.zeros(n_outputs), np.ones(n_outputs))
         regressor._n_dims = 1 if n_outputs == 1 else 2
         return regressor
 
     def _task_model(self) -> DistilBertForSequenceClassification:
         labels = (f"LABEL_{index}" for index in range(len(self._scale.mean)))
-        return sequence_model(self._model(), self.head_, self.pooling, labels, "regression")
+        head = self._scale.head_in_units(self.head_)
+        return sequence_model(self._model(), head, self.pooling, labels, "regression")
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -197,13 +210,13 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         UserWarning
             If Ctrl-C ended the training; the weights so far are kept.
         """
-        texts = self._check_texts(X)
-        numbers = _check_numbers(y)
+        # All before what was learnt before is forgotten.
+        texts, numbers = self._check_texts(X), _check_numbers(y)
         check_consistent_length(texts, numbers)
+        all_weights = check_weights(sample_weight, len(texts))
+        rows = rows_of_weight(all_weights)
+        weights, targets = of_mean_one(all_weights[rows]), numbers[rows].reshape(len(rows), -1).T
         self._begin_fit()
-        weights = self._weights(sample_weight, len(texts))
-        rows = np.flatnonzero(weights)
-        weights, targets = weights[rows], numbers[rows].reshape(len(rows), -1).T
         self._set_scale(numbers.ndim, targets, weights)
         standardised = self._scale.standardise(targets)
         trainer = self._new_trainer(squared_error)
@@ -213,6 +226,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
             return self._examples(of_some, standardised[:, some], weights[some])
 
         split = self._held_out(len(rows), None)
+        _check_held_out(split[1])
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._run(trainer, examples_of, split, _score, X=texts, y=y, metadata=metadata)
         return self
@@ -229,15 +243,6 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
     def _new_head(self, rng: RandomState) -> SequenceClassificationHead:
         return new_sequence_head(self._dim(), len(self._scale.mean), rng)
 
-    def _first_head(self, rng: RandomState) -> SequenceClassificationHead:
-        if hasattr(self, "head_"):
-            return self._scale.standardised_head(self.head_)
-        return self._new_head(rng)
-
-    def _fitted_attributes(self, trainer: Trainer) -> dict[str, Any]:
-        attributes = super()._fitted_attributes(trainer)
-        return attributes | {"head_": self._scale.head_in_units(attributes["head_"])}
-
     def predict(self, X: Iterable[str]) -> NDArray[np.float64]:
         """Give the number, or numbers, of each text.
 
@@ -251,8 +256,10 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
             Float64, as scikit-learn's regressors, though computed in float32; in the units of the
             targets given to `fit`.
         """
-        logits = self._logits(X).astype(np.float64)
-        return logits.ravel() if self._n_dims == 1 else logits
+        # Before its scale is asked for, as an estimator that is not fitted has none.
+        logits = self._logits(X)
+        numbers = logits * self._scale.deviation + self._scale.mean
+        return numbers.ravel() if self._n_dims == 1 else numbers
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -263,8 +270,8 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
 class Scale(NamedTuple):
     """Mean and standard deviation of each output, between its units and standardised numbers."""
 
-    mean: NDArray[np.float32]  # (n_outputs,)
-    deviation: NDArray[np.float32]  # (n_outputs,), 1 for a constant
+    mean: NDArray[np.float64]  # (n_outputs,)
+    deviation: NDArray[np.float64]  # (n_outputs,), 1 for a constant
 
     @classmethod
     def of(cls, targets: NDArray[np.float64], weights: NDArray[np.float32]) -> Self:
@@ -272,8 +279,9 @@ class Scale(NamedTuple):
         mean = np.average(targets, axis=1, weights=weights)
         squares = (targets - mean[:, None]) ** 2
         deviation = np.sqrt(np.average(squares, axis=1, weights=weights))
-        deviation[deviation == 0] = 1
-        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+        # The mean of a constant is rounded; the squares of very small numbers are 0.
+        deviation[(np.ptp(targets, axis=1) == 0) | (deviation == 0)] = 1
+        return cls(mean, deviation)
 
     def standardise(self, targets: NDArray[np.float64]) -> NDArray[np.float32]:
         """Give targets (n_outputs, n_texts) of mean 0 and deviation 1."""
@@ -282,14 +290,9 @@ class Scale(NamedTuple):
 
     def head_in_units(self, head: SequenceClassificationHead) -> SequenceClassificationHead:
         """Give the head whose logits are in the units of the targets."""
-        weight, bias = head.classifier.weight, head.classifier.bias
-        output = Linear(weight * self.deviation[:, None], bias * self.deviation + self.mean)
-        return SequenceClassificationHead(head.pre_classifier, output)
-
-    def standardised_head(self, head: SequenceClassificationHead) -> SequenceClassificationHead:
-        """Undo `head_in_units`."""
-        weight, bias = head.classifier.weight, head.classifier.bias
-        output = Linear(weight / self.deviation[:, None], (bias - self.mean) / self.deviation)
+        weight = head.classifier.weight * self.deviation[:, None]
+        bias = head.classifier.bias * self.deviation + self.mean
+        output = Linear(weight.astype(np.float32), bias.astype(np.float32))
         return SequenceClassificationHead(head.pre_classifier, output)
 
 
@@ -301,6 +304,14 @@ def _check_numbers(y: ArrayLike) -> NDArray[np.float64]:
     if numbers.ndim == 2 and numbers.shape[1] == 1:
         numbers = column_or_1d(numbers, warn=True)
     return numbers.astype(np.float64)
+
+
+def _check_held_out(rows: NDArray[np.intp] | None) -> None:
+    if rows is not None and len(rows) < 2:
+        raise ValueError(
+            f"early_stopping holds out {len(rows)} text, whose R2 is not defined: give a larger "
+            "validation_fraction, or more texts."
+        )
 
 
 def _score(logits: NDArray[np.float32], examples: Examples) -> float:

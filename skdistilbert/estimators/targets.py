@@ -24,7 +24,7 @@ class Labels:
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        Sorted; the indices of the columns for multi-label targets.
+        Sorted; for multi-label targets the columns' names, or their indices.
     multilabel : bool
     """
 
@@ -38,13 +38,24 @@ class Labels:
         Raises
         ------
         ValueError
-            If `y` is no target of a classifier.
+            If `y` is no target of a classifier, or the classes are not one a column.
         """
         y = check_labels(y)
-        multilabel = y.ndim == 2
-        if classes is not None:
-            return cls(np.unique(np.asarray(classes)), multilabel)
-        return cls(np.arange(y.shape[1]) if multilabel else np.unique(y), multilabel)
+        if y.ndim == 1:
+            return cls(np.unique(y if classes is None else np.asarray(classes)), multilabel=False)
+        names = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
+        if names.shape != y.shape[1:] or len(np.unique(names)) < len(names):
+            raise ValueError(
+                f"classes must name the {y.shape[1]} columns of y in their order, each once; got "
+                f"{names.tolist()}."
+            )
+        return cls(names, multilabel=True)
+
+    def are_like(self, others: Self) -> bool:
+        """Tell whether the same network can learn both: columns may have other names."""
+        if self.multilabel or others.multilabel:
+            return self.multilabel == others.multilabel and self._n == others._n
+        return np.array_equal(self.classes, others.classes)
 
     def encode(self, y: ArrayLike) -> NDArray[Any]:
         """Give class indices (n_texts,), or 0 and 1 as float32 (n_classes, n_texts).
@@ -90,8 +101,9 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         dense: NDArray[Any] = y.toarray() if issparse(y) else np.asarray(y)  # type: ignore[union-attr]
-        return dense
-    if kind == "multiclass-multioutput":
+        if np.isin(dense, (0, 1)).all():
+            return dense
+    if kind.startswith("multi") and kind != "multiclass":
         raise ValueError("y must have one label a text, or be an indicator matrix of 0 and 1.")
     labels: NDArray[Any] = column_or_1d(y, warn=True)
     return labels

@@ -26,7 +26,7 @@ def check_texts(X: object, missing: Missing = "error") -> list[str]:
     ------
     ValueError
         If `X` is a single string (in scikit-learn's own words), is empty, has several columns, or
-        a text is missing; the rows are named.
+        a text is missing or holds a lone surrogate; the rows are named.
     TypeError
         If `X` is no ordered collection, or holds anything but strings; the rows are named.
     """
@@ -35,9 +35,22 @@ def check_texts(X: object, missing: Missing = "error") -> list[str]:
     texts = _as_list(X)
     if not texts:
         check_array(texts, ensure_2d=False)  # raises scikit-learn's usual error
-    if set(map(type, texts)) == {str}:
-        return texts
-    return _fill_missing(texts, missing)
+    if set(map(type, texts)) != {str}:
+        texts = _fill_missing(texts, missing)
+    for row, text in enumerate(texts):
+        check_characters(text, f"Row {row}")
+    return texts
+
+
+def check_characters(text: str, name: str) -> None:
+    """Raise ValueError if a text holds what is no character: a lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{name}: it holds the lone surrogate U+{ord(text[error.start]):04X}, which is no "
+            "character; decode the text anew, or text.encode('utf-8', 'replace').decode()."
+        ) from None
 
 
 def _as_list(X: object) -> list[str]:

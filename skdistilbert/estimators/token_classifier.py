@@ -12,6 +12,7 @@ from skdistilbert.estimators.callbacks import with_callbacks
 from skdistilbert.estimators.export import token_model
 from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_linear
 from skdistilbert.estimators.spans import entity_f1
+from skdistilbert.estimators.text_input import check_characters
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training.dropout import DropoutRates
 from skdistilbert.nn.training.heads import TokenClassificationHead
@@ -19,7 +20,7 @@ from skdistilbert.nn.training.losses import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
 from skdistilbert.tasks.encoding import check_max_length
-from skdistilbert.tasks.windows import cut, encode_each
+from skdistilbert.tasks.windows import cut, encode_each, longest_input
 
 if TYPE_CHECKING:
     import os
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     Words = Sequence[str]
 
+NO_WORDS = "There are no words to learn from."
+
 
 class DistilBertTokenClassifier(FineTunedEstimator):
     """Label the words of texts with DistilBERT's token-classification head.
@@ -51,7 +54,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         or the name of one on the Hugging Face hub.
     trainable_layers : int or "all", default="all"
     max_length : int, default=None
-        Tokens in a window; None: the model's ``max_position_embeddings``.
+        Tokens in a window; None: as many as tokenizer and model allow.
     learning_rate_init : float or "auto", default="auto"
     alpha : float, default=0.01
     batch_size, max_iter : int or "auto", default="auto"
@@ -204,6 +207,8 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         """
         texts, labels = _check_words(X), [list(of_text) for of_text in y]
         _check_labels(texts, labels)
+        if not any(texts):
+            raise ValueError(NO_WORDS)
         self._begin_fit()
         self._set_classes(np.unique([label for of_text in labels for label in of_text]))
         trainer = self._new_trainer(cross_entropy)
@@ -238,6 +243,8 @@ class DistilBertTokenClassifier(FineTunedEstimator):
             targets += of_tokens
         columns = np.array(targets)
         weights = (columns >= 0).astype(np.float32)
+        if not weights.any():  # the tokenizer leaves nothing of them
+            raise ValueError(NO_WORDS)
         windows = Ragged.from_lists(input_ids)
         return self._packed_examples(windows, np.maximum(columns, 0), weights, by_token=True)
 
@@ -247,7 +254,8 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         """Yield the ids of each window, and the class of each token, or -1."""
         encoder = self._load_encoder()
         tokenizer = encoder.tokenizer
-        max_length = check_max_length(self.max_length, encoder.model.config)
+        longest = longest_input(tokenizer, encoder.model.config)
+        max_length = check_max_length(self.max_length or longest, encoder.model.config)
         around = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
         for encoding, of_words in zip(encode_each(tokenizer, texts), labels, strict=True):
             classes = np.searchsorted(self.classes_, of_words)
@@ -314,8 +322,15 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         -------
         float
             Of all texts together; as conlleval and seqeval count.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a word or a label is not valid, or a text has not as many labels as words.
         """
-        return entity_f1([list(labels) for labels in y], self.predict(X))
+        texts, labels = _check_words(X), [list(of_text) for of_text in y]
+        _check_labels(texts, labels)
+        return entity_f1(labels, self.predict(texts))
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -331,6 +346,10 @@ def _check_words(X: Iterable[Words]) -> list[list[str]]:
         if isinstance(words, str):
             raise TypeError(f"Row {row}: expected a list of words; got the string {words!r:.99}.")
         texts.append(list(words))
+        for index, word in enumerate(texts[-1]):
+            if not isinstance(word, str):
+                raise TypeError(f"Row {row}: Word {index} must be a string; got {word!r:.99}.")
+            check_characters(word, f"Row {row}: Word {index}")
     if not texts:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
     return texts
@@ -344,5 +363,3 @@ def _check_labels(texts: list[list[str]], labels: list[list[str]]) -> None:
         wrong = [label for label in of_words if not isinstance(label, str)]
         if wrong:
             raise TypeError(f"Row {row}: every label must be a string; got {wrong[0]!r:.99}.")
-    if not any(texts):
-        raise ValueError("There are no words to learn from.")

@@ -15,7 +15,7 @@ from skdistilbert.tasks.encoding import stacklevel_of_caller
 from skdistilbert.tasks.windows import USUAL_STRIDE, Window, cut, encode_each, longest_input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
@@ -35,8 +35,8 @@ class _Sizes(NamedTuple):
 def answer(
     model: DistilBertModel,
     tokenizer: WordPieceTokenizer,
-    question: str | Sequence[str],
-    context: str | Sequence[str],
+    question: str | Iterable[str],
+    context: str | Iterable[str],
     *,
     top_k: int = 1,
     doc_stride: int | None = None,
@@ -53,7 +53,7 @@ def answer(
     ----------
     model : DistilBertForQuestionAnswering
     tokenizer : WordPieceTokenizer
-    question, context : str or list of str
+    question, context : str or iterable of str
         A pair, or lists of as many; or one of them a list, each of which meets the other.
     top_k : int, default=1
         How many answers to give.
@@ -114,7 +114,8 @@ def answer(
     questions, contexts = _as_list(question, "Question"), _as_list(context, "Context")
     question_ids = _question_ids(tokenizer, questions, max_question_len)
     encodings = _encoded(tokenizer, contexts, "Context")
-    pairs = _pairs(question, context)
+    is_one_question, is_one_context = isinstance(question, str), isinstance(context, str)
+    pairs = _pairs(len(questions), len(contexts), is_one_question, is_one_context)
     windows = [_windows(tokenizer, q, question_ids[q], encodings[c], sizes) for q, c in pairs]
     input_ids = [window.input_ids for of_pair in windows for window in of_pair]
     logits = iter(model.logits(input_ids, n_threads=n_threads))
@@ -125,8 +126,7 @@ def answer(
         for (_, c), of_pair in zip(pairs, windows, strict=True)
     ]
     answers = [of_pair[0] if top_k == 1 else of_pair for of_pair in found]
-    is_one = isinstance(question, str) and isinstance(context, str)
-    return answers[0] if is_one else answers
+    return answers[0] if is_one_question and is_one_context else answers
 
 
 def _window_sizes(
@@ -155,8 +155,8 @@ def _window_sizes(
     return _Sizes(max_seq_len, doc_stride)
 
 
-def _as_list(texts: str | Sequence[str], name: str) -> Sequence[str]:
-    texts = [texts] if isinstance(texts, str) else texts
+def _as_list(texts: str | Iterable[str], name: str) -> list[str]:
+    texts = [texts] if isinstance(texts, str) else list(texts)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(
@@ -192,19 +192,23 @@ def _question_ids(
     return [of_question[:max_question_len] for of_question in ids]
 
 
-def _pairs(question: str | Sequence[str], context: str | Sequence[str]) -> list[tuple[int, int]]:
-    """Give which question meets which context."""
-    if isinstance(question, str):
-        n_contexts = 1 if isinstance(context, str) else len(context)
+def _pairs(
+    n_questions: int,
+    n_contexts: int,
+    is_one_question: bool,
+    is_one_context: bool,
+) -> list[tuple[int, int]]:
+    """Give which question meets which context; what is one, and no list, meets all others."""
+    if is_one_question:
         return [(0, row) for row in range(n_contexts)]
-    if isinstance(context, str):
-        return [(row, 0) for row in range(len(question))]
-    if len(question) != len(context):
+    if is_one_context:
+        return [(row, 0) for row in range(n_questions)]
+    if n_questions != n_contexts:
         raise ValueError(
-            f"Lists of questions and contexts must be of the same length; got {len(question)} "
-            f"questions and {len(context)} contexts."
+            f"Lists of questions and contexts must be of the same length; got {n_questions} "
+            f"questions and {n_contexts} contexts."
         )
-    return [(row, row) for row in range(len(question))]
+    return [(row, row) for row in range(n_questions)]
 
 
 def _windows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +94,43 @@ def test_another_head_is_refused(tiny: Path, name: str) -> None:
         KINDS[name][0].from_pretrained(tiny)  # type: ignore[attr-defined]
 
 
+def test_labels_are_not_read_as_numbers_nor_numbers_as_labels(tiny: Path, tmp_path: Path) -> None:
+    fitted(tiny, "number").save_pretrained(tmp_path / "number")
+    with pytest.raises(CheckpointError, match="gives numbers, not labels; DistilBertRegressor"):
+        DistilBertClassifier.from_pretrained(tmp_path / "number")
+    change_config(tmp_path / "number", problem_type=None)  # one logit alone, as a cross-encoder's
+    with pytest.raises(CheckpointError, match="gives numbers, not labels; DistilBertRegressor"):
+        DistilBertClassifier.from_pretrained(tmp_path / "number")
+    assert DistilBertRegressor.from_pretrained(tmp_path / "number").predict(TEXTS).shape == (4,)
+    fitted(tiny, "labels").save_pretrained(tmp_path / "labels")
+    with pytest.raises(CheckpointError, match=r"labels \(single_label_classification\)"):
+        DistilBertRegressor.from_pretrained(tmp_path / "labels")
+
+
+def change_config(directory: Path, **values: object) -> None:
+    file = directory / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def test_columns_keep_their_names_and_order(tiny: Path, tmp_path: Path) -> None:
+    y = KINDS["multi-label"][2]
+    classifier = DistilBertClassifier(tiny, pooling="cls", random_state=0)
+    with pytest.raises(ValueError, match="classes must name the 3 columns of y .* got .'order'"):
+        classifier.partial_fit(TEXTS, y, classes=["order", "account"])
+    classifier.partial_fit(TEXTS, y, classes=["order", "account", "bill"])
+    assert classifier.classes_.tolist() == ["order", "account", "bill"]
+    classifier.save_pretrained(tmp_path / "saved")
+    assert load_model(tmp_path / "saved").config.id2label[0] == "order"
+    again = DistilBertClassifier.from_pretrained(tmp_path / "saved", warm_start=True, max_iter=1)
+    again.set_params(learning_rate_init=1e-9).fit(TEXTS, y)
+    assert again.classes_.tolist() == ["order", "account", "bill"]
+    np.testing.assert_allclose(
+        again.predict_proba(TEXTS), classifier.predict_proba(TEXTS), atol=1e-5
+    )
+    with pytest.raises(ValueError, match="in an indicator matrix; got .* in one label a text"):
+        again.fit(TEXTS, ["order", "account", "bill", "bill"])
+
+
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("name", ["labels", "multi-label", "number"])
@@ -105,4 +143,5 @@ def test_transformers_gives_the_same_logits(tiny: Path, tmp_path: Path, name: st
     tokenizer = WordPieceTokenizer.from_pretrained(tmp_path / "saved")
     with torch.inference_mode():
         logits = model.eval()(*map(torch.tensor, tokenizer.encode_batch(TEXTS))).logits.numpy()
-    np.testing.assert_allclose(estimator._logits(TEXTS), logits, rtol=1e-5, atol=1e-5)
+    ours = estimator.predict(TEXTS)[:, None] if name == "number" else estimator._logits(TEXTS)
+    np.testing.assert_allclose(ours, logits, rtol=1e-5, atol=1e-5)

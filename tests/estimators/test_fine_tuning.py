@@ -186,6 +186,64 @@ def test_partial_fit(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
         classifier.partial_fit(TEXTS[:2], ["thing", "animal"])
 
 
+def test_weights_of_classes_in_parts(tiny: Path) -> None:
+    same, classes = ["one text"], ["a", "b"]
+    heavy, light = (
+        quick(tiny, class_weight={"a": weight}, learning_rate_init=1e-3) for weight in (5, 0.2)
+    )
+    for classifier in (heavy, light):
+        for _ in range(20):
+            classifier.partial_fit(same, ["a"], classes=classes)
+            classifier.partial_fit(same, ["b"])
+    assert heavy.predict_proba(same)[0, 0] > light.predict_proba(same)[0, 0] + 0.2
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_what_partial_fit_can_not_do(tiny: Path) -> None:
+    classes = np.unique(LABELS)
+    for params in ({"class_weight": "balanced"}, {"early_stopping": True}):
+        with pytest.raises(ValueError, match="partial_fit sees a part of the texts"):
+            quick(tiny, **params).partial_fit(TEXTS, LABELS, classes)
+    with pytest.raises(ValueError, match="classes must be given in the first call"):
+        quick(tiny).partial_fit(TEXTS, np.array([[n] for n in range(9)]))
+    classifier = quick(tiny).partial_fit(TEXTS, LABELS, classes)
+    with pytest.raises(ValueError, match=r"those of the first call.*\['person', .*got \['a'"):
+        classifier.partial_fit(TEXTS, LABELS, ["a", *classes])
+
+
+def test_weights_of_columns(tiny: Path) -> None:
+    same, y = ["one text"] * 4, np.array([[1, 0], [0, 1], [0, 0], [1, 1]])
+    of_first = [{0: 0.1, 1: 1}, {0: 1, 1: 1}]
+    probabilities = quick(tiny, class_weight=of_first).fit(same, y).predict_proba(same)[0]
+    assert probabilities[0] > 0.75
+    assert quick(tiny, class_weight="balanced").fit(same, y).predict(same).shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"y": LABELS[:5]},
+        {"y": None},
+        {"y": LABELS, "sample_weight": np.ones(4)},
+        {"y": LABELS, "sample_weight": ["much"] * 9},
+    ],
+)
+def test_a_mistake_costs_nothing_learnt(tiny: Path, wrong: dict[str, Any]) -> None:
+    classifier = quick(tiny, max_iter=1, class_weight="balanced").fit(TEXTS, LABELS)
+    with pytest.raises(ValueError, match="inconsistent|is None|sample_weight|convert"):
+        classifier.fit(TEXTS, **wrong)
+    assert classifier.predict(TEXTS).shape == (9,)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_errors_name_the_row_that_was_given(tiny: Path, early_stopping: bool) -> None:
+    texts, weights = [*TEXTS[:8], "\ud800"], [0, 0, 0, 1, 1, 1, 1, 1, 1]
+    labels = ["a", "b"] * 4 + ["b"]
+    classifier = quick(tiny, early_stopping=early_stopping, validation_fraction=0.4)
+    with pytest.raises(ValueError, match=r"Row 8: it holds the lone surrogate U\+D800"):
+        classifier.fit(texts, labels, sample_weight=weights)
+
+
 def test_ctrl_c_keeps_the_weights_so_far(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupting(fine_tuning.FitObserver):
         def end_epoch(self, history: Any) -> bool:  # noqa: ANN401
@@ -215,7 +273,7 @@ def test_callbacks(tiny: Path) -> None:
 
     monitor = ScoringMonitor(scoring="accuracy")
     classifier = quick(tiny, trainable_layers="all").set_callbacks(monitor)
-    classifier.fit(TEXTS, LABELS)
+    classifier.fit(TEXTS, LABELS, sample_weight=[0, *[1] * 8])
     rows = monitor.get_logs().data
     scores = [row["accuracy"] for row in rows if row["task_name"] == "epoch"]
     assert len(scores) == 20
@@ -265,6 +323,8 @@ def test_wrong_parameters(tiny: Path, params: dict[str, Any], message: str) -> N
         (LABELS[:5], None, "inconsistent numbers of samples"),
         ([float("nan"), *range(8)], None, "NaN"),
         (np.arange(18).reshape(9, 2), None, "one label a text, or be an indicator matrix"),
+        (2 * INDICATORS - 1, None, "one label a text, or be an indicator matrix of 0 and 1"),
+        (INDICATORS + 1, None, "one label a text, or be an indicator matrix of 0 and 1"),
         (LABELS, np.ones(4), "sample_weight.shape"),
         (LABELS, -np.ones(9), "[Nn]egative"),
         (LABELS, np.zeros(9), "above 0|at least one non-zero number"),

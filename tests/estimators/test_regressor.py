@@ -51,6 +51,21 @@ def test_the_unit_does_not_matter(tiny: Path) -> None:
     np.testing.assert_allclose(first, second, rtol=1e-3)
 
 
+def test_a_constant_output_does_not_disturb_the_others(tiny: Path) -> None:
+    texts, numbers = TEXTS[:7], NUMBERS[:7]
+    both = quick(tiny).fit(texts, np.column_stack([numbers, np.full(7, 0.1)]))
+    predicted = both.predict(texts)
+    assert np.corrcoef(predicted[:, 0], numbers)[0, 1] > 0.8
+    assert max(both.loss_curve_) < 100  # the mean of seven times 0.1 is not 0.1
+
+
+def test_numbers_far_from_zero(tiny: Path) -> None:
+    seconds = 1.7e9 + NUMBERS  # float32 has no number between 1.7e9 and 1.7e9 + 128
+    expected = quick(tiny).fit(TEXTS, NUMBERS).predict(TEXTS)
+    got = quick(tiny).fit(TEXTS, seconds).predict(TEXTS) - 1.7e9
+    np.testing.assert_allclose(got, expected, atol=0.1)
+
+
 def test_weights_and_warm_start(tiny: Path) -> None:
     same, numbers = ["one text"] * 4, [0.0, 0.0, 0.0, 8.0]
     regressor = quick(tiny, warm_start=True).fit(same, numbers, sample_weight=[1, 1, 1, 3])
@@ -65,6 +80,8 @@ def test_early_stopping_and_cross_validation(tiny: Path) -> None:
     regressor = quick(tiny, early_stopping=True, validation_fraction=0.3, n_iter_no_change=3)
     regressor.fit(TEXTS * 2, np.tile(NUMBERS, 2))
     assert regressor.best_validation_score_ == max(regressor.validation_scores_ or [])
+    with pytest.raises(ValueError, match="early_stopping holds out 1 text, whose R2 is not defi"):
+        quick(tiny, early_stopping=True).fit(TEXTS, NUMBERS)
     assert cross_val_score(quick(tiny, max_iter=2), TEXTS, NUMBERS, cv=3).shape == (3,)
 
 

@@ -57,6 +57,20 @@ def test_long_texts_are_cut_into_windows(tiny: Path) -> None:
     assert np.mean(np.array(predicted) == labels) > 0.8
 
 
+def test_windows_are_those_of_predict(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = DistilBertTokenClassifier(trainable_layers=0, max_iter=1)  # of 512 positions
+    lengths: list[int] = []
+    monkeypatch.setattr(
+        DistilBertTokenClassifier,
+        "_packed_examples",
+        lambda _, windows, *__, **___: lengths.extend(windows.lengths),
+    )
+    classifier._fit_encoder()
+    classifier.classes_ = np.array(["O"])
+    classifier._word_examples([["is"] * 700], [["O"] * 700])
+    assert max(lengths) == classifier._load_encoder().tokenizer.model_max_length == 256
+
+
 def test_words_without_tokens_and_texts_without_words(tiny: Path) -> None:
     texts = [*TEXTS, ["\u200b", "is"], []]
     classifier = quick(tiny, max_iter=2).fit(texts, [*LABELS, ["O", "O"], []])
@@ -87,7 +101,9 @@ def test_warm_start(tiny: Path) -> None:
         ([["a", "b"]], [["O"]], ValueError, "Row 0: 2 words, but 1 labels"),
         ([["a"], ["b"]], [["O"]], ValueError, "inconsistent numbers"),
         ([["a"]], [[1]], TypeError, "Row 0: every label must be a string; got 1"),
-        ([["a", 3]], [["O", "O"]], TypeError, "Row 0: Word 1"),
+        ([["a", 3]], [["O", "O"]], TypeError, "Row 0: Word 1 must be a string; got 3"),
+        ([["a"], ["b", "\ud800"]], [["O"], ["O", "O"]], ValueError, "Row 1: Word 1: it holds"),
+        ([["\u200b"]], [["O"]], ValueError, "no words to learn from"),
         ([[]], [[]], ValueError, "no words to learn from"),
         ([], [], ValueError, "0 sample"),
     ],
@@ -101,6 +117,15 @@ def test_wrong_input(
 ) -> None:
     with pytest.raises(error, match=message):
         quick(tiny).fit(X, y)
+
+
+def test_scores_need_a_label_a_word(tiny: Path) -> None:
+    classifier = quick(tiny, max_iter=1).fit(TEXTS, LABELS)
+    with pytest.raises(ValueError, match="Row 0: 3 words, but 1 labels"):
+        classifier.score([["a", "b", "c"]], [["O"]])
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        classifier.score([["a"], ["b"]], [["O"]])
+    assert classifier.score([[]], [[]]) == 1
 
 
 def test_before_fit(tiny: Path) -> None:

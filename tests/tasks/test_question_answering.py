@@ -139,3 +139,12 @@ def test_what_cannot_be_answered() -> None:
         answer(MODEL, TOKENIZER, ["a"], ["a", "b"])
     with pytest.raises(ValueError, match=r"Question 0: .*lone surrogate U\+D83D"):
         answer(MODEL, TOKENIZER, "\ud83d", "a")
+
+
+def test_questions_and_contexts_in_any_order_of_their_index() -> None:
+    pandas = pytest.importorskip("pandas")
+    questions, contexts = ["who is it?", "what is old?"], ["the house is old", "a dog"]
+    expected = answer(MODEL, TOKENIZER, questions, contexts)
+    series = (pandas.Series(texts, index=[1, 0]) for texts in (questions, contexts))
+    assert answer(MODEL, TOKENIZER, *series) == expected
+    assert answer(MODEL, TOKENIZER, iter(questions), iter(contexts)) == expected
