@@ -24,6 +24,8 @@ BERT_FIELDS = {
     "hidden_dropout_prob": "dropout",
     "attention_probs_dropout_prob": "attention_dropout",
 }
+# Those of them that transformers takes in a file of `model_type: distilbert`, too; they win.
+ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
 # Options of BERT under which its encoder is no DistilBERT, and the values under which it is.
 BERT_FIXED: dict[str, Any] = {
     "position_embedding_type": "absolute",
@@ -66,6 +68,7 @@ class DistilBertConfig:
     seq_classif_dropout : float, default=0.2
         Dropout before the head, used in training only.
     pad_token_id : int, default=0
+        No network reads it; null in a file is 0 here.
     layer_norm_eps : float, default=1e-12
         Fixed in transformers' DistilBERT; BERT files may have another.
     architectures : tuple of str, default=()
@@ -187,8 +190,13 @@ class DistilBertConfig:
         ValueError
             If ``model_type`` is another, or a value is not valid.
         """
-        model_type = check_model_type(values)
-        values = dict(values) if model_type == "distilbert" else _from_bert(values)
+        if check_model_type(values) == "bert":
+            values = _from_bert(values)
+        else:
+            aliased = {BERT_FIELDS[name]: values[name] for name in ALIASES if name in values}
+            values = {**values, **aliased}
+        if values.get("pad_token_id") is None:
+            values.pop("pad_token_id", None)
         values["architectures"] = _architectures(values.get("architectures"))
         values["id2label"] = _labels(values)
         known = {each.name for each in fields(cls)}
@@ -221,7 +229,7 @@ def _architectures(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _labels(values: Mapping[str, Any]) -> dict[int, str]:
+def _labels(values: Mapping[str, Any]) -> dict[int, Any]:
     labels = values.get("id2label")
     if labels is None:
         n_labels = values.get("num_labels", 2)
@@ -231,9 +239,14 @@ def _labels(values: Mapping[str, Any]) -> dict[int, str]:
     if not isinstance(labels, dict):
         raise ValueError(f"id2label must be an object; got {labels!r:.99}.")
     try:
-        return {int(index): label for index, label in labels.items()}
+        return {int(index): _as_label(label) for index, label in labels.items()}
     except ValueError as error:
         raise ValueError(f"id2label: every key must be an integer ({error}).") from None
+
+
+def _as_label(value: object) -> object:
+    """Give a number's text, as transformers takes labels that are numbers."""
+    return str(value) if type(value) in (int, float) else value
 
 
 def _check_labels(labels: Mapping[int, str]) -> None:

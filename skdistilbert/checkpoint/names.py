@@ -24,6 +24,7 @@ HEAD_OF_ARCHITECTURE: dict[str, Head | None] = {
     "BertModel": None,
     "BertForTokenClassification": "token_classification",
     "BertForMaskedLM": "masked_lm",
+    "BertForPreTraining": "masked_lm",  # and which sentence comes next, which is left
 }
 ARCHITECTURE_OF_HEAD: dict[Head | None, str] = {
     head: architecture
@@ -34,7 +35,6 @@ ARCHITECTURE_OF_HEAD: dict[Head | None, str] = {
 UNSUPPORTED_ARCHITECTURES = {
     "BertForSequenceClassification": "its head reads BERT's pooler, a tanh layer",
     "BertForQuestionAnswering": "it needs a token type for the question and one for the context",
-    "BertForPreTraining": "its next-sentence head has no counterpart",
     "BertForNextSentencePrediction": "its next-sentence head has no counterpart",
     "BertForMultipleChoice": "its head reads BERT's pooler, a tanh layer",
     "DistilBertForMultipleChoice": "its head has no counterpart here",
@@ -56,6 +56,9 @@ BERT_TO_DISTILBERT = (
     ("cls.predictions.decoder.", "vocab_projector."),
     ("cls.predictions.bias", "vocab_projector.bias"),
 )
+# BERT's layer over [CLS], and what tells whether a sentence follows another: the original
+# checkpoints have both beside their masked-LM head.
+LEFT_OF_BERT = ("pooler.", "cls.seq_relationship.")
 # TensorFlow's names for a layer normalisation, in files converted long ago.
 OLD_LAYER_NORM = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
 
@@ -64,6 +67,7 @@ WORDS = "embeddings.word_embeddings.weight"
 POSITIONS = "embeddings.position_embeddings.weight"
 PROJECTOR = "vocab_projector.weight"
 
+ENCODER_PREFIXES = ("embeddings.", "transformer.")
 HEAD_PREFIXES = (
     "pre_classifier.",
     "classifier.",
@@ -80,7 +84,7 @@ def canonical_name(name: str, *, bert: bool) -> str | None:
     name = name.removeprefix("bert." if bert else "distilbert.")
     for old, new in OLD_LAYER_NORM:
         name = name.replace(old, new)
-    if name == "embeddings.position_ids" or (bert and name.startswith("pooler.")):
+    if name == "embeddings.position_ids" or (bert and name.startswith(LEFT_OF_BERT)):
         return None
     if bert:
         for theirs, ours in BERT_TO_DISTILBERT:

@@ -12,6 +12,7 @@ import numpy as np
 
 from skdistilbert.checkpoint.config import DistilBertConfig
 from skdistilbert.checkpoint.names import (
+    ENCODER_PREFIXES,
     HEAD_OF_ARCHITECTURE,
     HEAD_PREFIXES,
     POSITIONS,
@@ -29,6 +30,7 @@ from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_fini
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.download import FILES_BESIDE_WEIGHTS
 from skdistilbert.files.json_file import read_json_object
+from skdistilbert.files.model_type import check_model_type
 from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE, shard_names
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 # Sinusoidal positions that no file holds must not take any memory that a configuration names.
 MAX_COMPUTED_POSITIONS = 2**16
+LEAVING_HEADS = " DistilBertModel.from_pretrained reads the encoder and leaves any task head."
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -92,9 +95,9 @@ def read_checkpoint(
     path : str or path-like
         Checkpoint directory, of ``model_type`` ``distilbert`` or ``bert``. A BERT encoder is
         read as a DistilBERT: the embedding of token type 0 is added to every position's, the
-        pooler is left.
+        pooler and the next-sentence head are left.
     encoder_only : bool, default=False
-        Leave the task head, whichever it is.
+        Leave all but the encoder: the task head, whichever it is, and tensors of any other name.
     allow_non_finite : bool, default=False
         Accept weights that are NaN or infinite.
 
@@ -114,10 +117,10 @@ def read_checkpoint(
             "config.json, vocab.txt and model.safetensors."
         )
     config = DistilBertConfig.from_pretrained(directory)
-    model_type = read_json_object(directory / "config.json").get("model_type", "distilbert")
+    model_type = check_model_type(read_json_object(directory / "config.json"))
     reader = _WeightsReader(directory, config, bert=model_type == "bert")
     head = None if encoder_only else reader.head()
-    weights = reader.read(head, ignore_heads=encoder_only)
+    weights = reader.read(head, encoder_only=encoder_only)
     if not allow_non_finite:
         check_finite(weights, directory, "; allow_non_finite=True reads it all the same")
     return Checkpoint(
@@ -175,7 +178,9 @@ class _WeightsReader:
         if architecture is not None and architecture not in HEAD_OF_ARCHITECTURE:
             raise CheckpointError(
                 f"{self.directory / 'config.json'}: architectures names {architecture!r:.99}; "
-                f"expected one of {', '.join(HEAD_OF_ARCHITECTURE)}."
+                f"expected one of {', '.join(HEAD_OF_ARCHITECTURE)}. Its encoder alone can be "
+                "read, if it is BERT's or DistilBERT's: use DistilBertModel.from_pretrained, or "
+                "an estimator."
             )
         if not any(name.startswith(HEAD_PREFIXES) for name in self._sources):
             return None
@@ -190,12 +195,12 @@ class _WeightsReader:
             return "sequence_classification"
         return "token_classification"
 
-    def read(self, head: Head | None, *, ignore_heads: bool) -> dict[str, FloatArray]:
+    def read(self, head: Head | None, *, encoder_only: bool) -> dict[str, FloatArray]:
         """Read the tensors of the encoder and a head; all others are an error."""
         self._check_n_layers()
         shapes = encoder_shapes(self.config) | head_shapes(self.config, head)
         optional = {TOKEN_TYPES, PROJECTOR}
-        self._check_names(set(shapes), optional, ignore_heads=ignore_heads)
+        self._check_names(set(shapes), optional, encoder_only=encoder_only)
         weights = {
             name: self._read(name, shapes[name]) for name in shapes if name in self._sources
         }
@@ -216,7 +221,7 @@ class _WeightsReader:
                 f"weights have only {len(self._sources)} tensors."
             )
 
-    def _check_names(self, needed: set[str], optional: set[str], *, ignore_heads: bool) -> None:
+    def _check_names(self, needed: set[str], optional: set[str], *, encoder_only: bool) -> None:
         if self.config.sinusoidal_pos_embds:
             optional = optional | {POSITIONS}
         if not self.config.tie_word_embeddings:
@@ -229,14 +234,14 @@ class _WeightsReader:
             )
         allowed = needed | ({TOKEN_TYPES} if self.bert else set())
         unexpected = [name for name in self._sources if name not in allowed]
-        if ignore_heads:
-            unexpected = [name for name in unexpected if not name.startswith(HEAD_PREFIXES)]
+        if encoder_only:
+            unexpected = [name for name in unexpected if name.startswith(ENCODER_PREFIXES)]
         if unexpected:
             file, name = self._sources[min(unexpected)]
             raise CheckpointError(
                 f"{file.file}: {_listed(sorted(unexpected), 'tensor')} unexpected (in the file: "
-                f"{name!r}). Do config.json and the weights belong together? "
-                "DistilBertModel.from_pretrained reads the encoder and leaves any task head."
+                f"{name!r}). Do config.json and the weights belong together?"
+                + ("" if encoder_only else LEAVING_HEADS)
             )
 
     def _check_n_positions(self) -> None:

@@ -37,6 +37,8 @@ def write_checkpoint(
     each. Linux and macOS can exchange two directories in one step. Elsewhere two renamings are
     needed; a crash just between them leaves the old directory whole, but under
     ``.<name>-saving-*/<name>-old``. A killed process may leave such a hidden directory beside.
+    A directory that can't change places, such as a mounted volume, gets file after file instead,
+    the weights last: there a crash can leave some of each.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ FILES_BESIDE_WEIGHTS = [
     "added_tokens.json",
     INDEX_FILE,
     "modules.json",
-    "sentence_bert_config.json",
+    "sentence_*bert_config.json",
     "config_sentence_transformers.json",
     "[0-9]*_*/config.json",
     "[0-9]*_*/model.safetensors",

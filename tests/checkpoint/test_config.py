@@ -23,6 +23,32 @@ BERT: dict[str, Any] = {
 }
 
 
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+def test_names_of_bert_in_a_distilbert_as_in_transformers() -> None:
+    transformers = pytest.importorskip("transformers")
+    values: dict[str, Any] = {"model_type": "distilbert", "dim": 192, "n_heads": 12, "n_layers": 4}
+    for name, value in {
+        "hidden_size": 96,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 2,
+        "pad_token_id": None,
+        "id2label": {"0": 5, "1": 7},
+    }.items():
+        values[name] = value
+        ours = DistilBertConfig.from_dict(values)
+        theirs = transformers.DistilBertConfig.from_dict(values)
+        for size in ("dim", "n_heads", "n_layers"):
+            assert getattr(ours, size) == getattr(theirs, size)
+    assert ours.id2label == {0: "5", 1: "7"}
+
+
+def test_the_model_type_may_be_missing() -> None:
+    without = {name: value for name, value in BERT.items() if name != "model_type"}
+    assert DistilBertConfig.from_dict(without) == DistilBertConfig.from_dict(BERT)
+    assert DistilBertConfig.from_dict({"dim": 192}).dim == 192
+
+
 def test_bert_fields_are_mapped() -> None:
     config = DistilBertConfig.from_dict(BERT)
     assert (config.dim, config.n_layers, config.n_heads, config.hidden_dim) == (384, 3, 6, 1536)
@@ -52,7 +78,7 @@ def test_what_is_written_is_read_back() -> None:
         ({"sinusoidal_pos_embds": 1}, "sinusoidal_pos_embds must be one of"),
         ({"id2label": {"0": "a", "2": "b"}}, "id2label must name the outputs 0 to n - 1"),
         ({"id2label": {"x": "a"}}, "id2label: every key must be an integer"),
-        ({"id2label": {"0": 1}}, "id2label: every label must be a string; got 1"),
+        ({"id2label": {"0": None}}, "id2label: every label must be a string; got None"),
         ({"id2label": []}, "id2label must be an object"),
         ({"architectures": "DistilBertModel"}, "architectures must be a list of names"),
         ({"num_labels": 10**12}, "num_labels must be a positive integer"),

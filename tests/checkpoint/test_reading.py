@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from skdistilbert import CheckpointError, load_model
 from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.checkpoint.config import BERT_FIELDS
 from skdistilbert.checkpoint.names import BERT_TO_DISTILBERT
 from tests.conftest import DATA
 
@@ -150,6 +151,40 @@ def test_the_head_is_found(name: str, architectures: str, tmp_path: Path) -> Non
     if architectures == "not stated":
         set_config(directory, architectures=None)
     assert read_checkpoint(directory).head == name.replace("-", "_")
+
+
+@pytest.mark.parametrize("architecture", ["BertForMaskedLM", "BertForPreTraining"])
+def test_which_sentence_comes_next_is_left(tmp_path: Path, architecture: str) -> None:
+    copy = shutil.copytree(DATA / "distilbert-tiny-masked-lm", tmp_path / "model")
+    expected = read_checkpoint(copy)
+    config = json.loads((copy / "config.json").read_text())
+    sizes = {theirs: config[ours] for theirs, ours in BERT_FIELDS.items()}
+    set_config(copy, model_type="bert", architectures=[architecture], **sizes)
+    rewrite(copy, lambda tensors: {name.removeprefix("distil"): x for name, x in tensors.items()})
+    next_sentence = {"cls.seq_relationship.weight": (2, 32), "cls.seq_relationship.bias": (2,)}
+    rewrite(copy, lambda tensors: tensors | _zeros(next_sentence))
+    got = read_checkpoint(copy)
+    assert got.head == "masked_lm"
+    assert set(got.weights) == set(expected.weights)
+    assert read_checkpoint(copy, encoder_only=True).head is None
+
+
+def test_an_encoder_is_read_whatever_stands_beside_it(copy: Path) -> None:
+    rewrite(copy, lambda tensors: tensors | _zeros({"linear.weight": (8, 32)}))
+    set_config(copy, architectures=["HF_ColBERT"])
+    assert "linear.weight" not in read_checkpoint(copy, encoder_only=True).weights
+    with pytest.raises(CheckpointError, match="'HF_ColBERT'; expected .* Its encoder alone can"):
+        read_checkpoint(copy)
+    set_config(copy, architectures=["DistilBertModel"])
+    with pytest.raises(CheckpointError, match="'linear.weight' is unexpected.* leaves any task"):
+        read_checkpoint(copy)
+    rewrite(copy, lambda tensors: tensors | _zeros({"transformer.layer.9.x": (8, 32)}))
+    with pytest.raises(CheckpointError, match=r"'transformer.layer.9.x' is unexpected.*her\?$"):
+        read_checkpoint(copy, encoder_only=True)
+
+
+def _zeros(shapes: dict[str, tuple[int, ...]]) -> Tensors:
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
 
 
 def test_the_projector_is_tied(tmp_path: Path) -> None:
