@@ -20,13 +20,31 @@ if TYPE_CHECKING:
 
 VOCAB_FILE = "vocab.txt"
 MODEL_CONFIG_FILE = "config.json"
-SENTENCE_FILE = "sentence_bert_config.json"
+# The first that is there counts, as for sentence-transformers.
+SENTENCE_FILES = ("sentence_bert_config.json", "sentence_distilbert_config.json")
 
 OPTIONS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 SWITCHES = ("split_special_tokens", "clean_up_tokenization_spaces")
 SIDES = ("padding_side", "truncation_side")
 BERT_MODELS = ("bert", "distilbert")
-BERT_CLASSES = ("BertTokenizer", "DistilBertTokenizer")
+# What transformers makes a BertTokenizer of.
+BERT_CLASSES = {
+    "BertTokenizer",
+    "DistilBertTokenizer",
+    "ElectraTokenizer",
+    "LayoutLMTokenizer",
+    "LxmertTokenizer",
+    "MobileBertTokenizer",
+    "SqueezeBertTokenizer",
+}
+# And what reads vocab.txt as it does, but is of its own beside tokenizer.json.
+LIKE_BERT = {
+    *BERT_CLASSES,
+    "BertTokenizerLegacy",
+    "ConvBertTokenizer",
+    "PreTrainedTokenizer",
+    "SplinterTokenizer",
+}
 # What there is of the parts that tokenizer.json can name, and the name of each option there.
 BACKEND_PARTS = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer"}
 BACKEND_OPTIONS = {
@@ -34,6 +52,13 @@ BACKEND_OPTIONS = {
     "strip_accents": "strip_accents",
     "tokenize_chinese_chars": "handle_chinese_chars",
 }
+# What a tokenizer.json may say, part and field, that can't be otherwise here.
+BACKEND_FIXED: dict[tuple[str, str], object] = {
+    ("normalizer", "clean_text"): True,
+    ("model", "continuing_subword_prefix"): "##",
+    ("model", "max_input_chars_per_word"): 100,
+}
+TEXT = "A"
 # transformers writes int(1e30) for "no limit".
 LARGEST_MAX_LENGTH = 10**9
 
@@ -72,17 +97,21 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        If a file is malformed or there is no vocabulary; the message names the file and field.
+        If a file is malformed, there is no vocabulary, or the tokenizer is not BERT's; the message
+        names the file and field.
     """
     config = read_if_there(directory / CONFIG_FILE)
     backend = read_if_there(directory / TOKENIZER_FILE)
-    sentence = read_if_there(directory / SENTENCE_FILE)
+    sentence_files = [directory / name for name in SENTENCE_FILES]
+    sentence_file = next((file for file in sentence_files if file.is_file()), sentence_files[0])
+    sentence = read_if_there(sentence_file)
     vocab = _read_vocab_of(directory, backend)
-    if not backend or _is_bert_tokenizer(directory, config):
+    tokens = read_declared_tokens(directory, config, backend, vocab)
+    if _is_bert_tokenizer(directory, config, has_backend=bool(backend)):
         options = {name: config[name] for name in OPTIONS if name in config}
         _check_switches(options, directory / CONFIG_FILE)
     else:
-        options = _options_of(backend, directory / TOKENIZER_FILE)
+        options = _options_of(backend, tokens, directory / TOKENIZER_FILE)
     switches = {name: config[name] for name in SWITCHES if name in config}
     _check_switches(switches, directory / CONFIG_FILE)
     _check_sides(config, directory / CONFIG_FILE)
@@ -93,18 +122,25 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         "vocab_file": vocab,
         **options,
         **switches,
-        **read_declared_tokens(directory, config, backend, vocab),
-        "model_max_length": _max_length(directory, config, sentence),
+        **tokens,
+        "model_max_length": _max_length(config, directory / CONFIG_FILE, sentence, sentence_file),
     }
 
 
-def _is_bert_tokenizer(directory: Path, config: Mapping[str, Any]) -> bool:
+def _is_bert_tokenizer(directory: Path, config: Mapping[str, Any], *, has_backend: bool) -> bool:
     """Tell whether transformers makes a BertTokenizer, or all that tokenizer.json says."""
     model = read_if_there(directory / MODEL_CONFIG_FILE)
     name = config.get("tokenizer_class") or model.get("tokenizer_class")
     if name is None:
-        return model.get("model_type") in BERT_MODELS
-    return isinstance(name, str) and name.removesuffix("Fast") in BERT_CLASSES
+        return not has_backend or model.get("model_type") in BERT_MODELS
+    known = BERT_CLASSES if has_backend else LIKE_BERT
+    is_known = isinstance(name, str) and name.removesuffix("Fast") in known
+    if not (is_known or has_backend):
+        raise CheckpointError(
+            f"{directory / CONFIG_FILE}: tokenizer_class is {name!r:.99}; of {VOCAB_FILE} alone "
+            "only BERT's tokenizer can be made, which would give other ids."
+        )
+    return is_known
 
 
 def _read_vocab_of(directory: Path, backend: Mapping[str, Any]) -> dict[str, int]:
@@ -119,17 +155,51 @@ def _read_vocab_of(directory: Path, backend: Mapping[str, Any]) -> dict[str, int
     return vocab
 
 
-def _options_of(backend: Mapping[str, Any], file: Path) -> dict[str, Any]:
+def _options_of(
+    backend: Mapping[str, Any], tokens: Mapping[str, Any], file: Path
+) -> dict[str, Any]:
     for part, known in BACKEND_PARTS.items():
         stated = backend.get(part)
         if not isinstance(stated, dict) or stated.get("type") != known:
             raise CheckpointError(f"{file}: {part} must be of type {known}; got {stated!r:.99}.")
+    _check_fixed(backend, tokens, file)
     normalizer = backend["normalizer"]
     options = {
         name: normalizer[there] for name, there in BACKEND_OPTIONS.items() if there in normalizer
     }
     _check_switches(options, file)
     return options
+
+
+def _check_fixed(backend: Mapping[str, Any], tokens: Mapping[str, Any], file: Path) -> None:
+    """Refuse what a tokenizer.json says that is otherwise here."""
+    needed = BACKEND_FIXED | {("model", "unk_token"): tokens.get("unk_token")}
+    for (part, name), value in needed.items():
+        if (got := backend[part].get(name, value)) != value:
+            raise CheckpointError(f"{file}: {part}.{name} must be {value!r}; got {got!r:.99}.")
+    expected = [tokens.get("cls_token"), TEXT, tokens.get("sep_token")]
+    if (made := _made_of_a_text(backend.get("post_processor"))) != expected:
+        raise CheckpointError(
+            f"{file}: post_processor must put {expected[0]!r} before a text and {expected[2]!r} "
+            f"after it; it makes {made!r:.99}."
+        )
+
+
+def _made_of_a_text(processor: object) -> list[object]:
+    """Give what a post-processor makes of one text, which is called as in a template."""
+    match processor:
+        case {"type": "BertProcessing", "cls": [cls, _], "sep": [sep, _]}:
+            return [cls, TEXT, sep]
+        case {"type": "TemplateProcessing", "single": list(parts)}:
+            return [_name_in_template(part) for part in parts]
+    return [TEXT]
+
+
+def _name_in_template(part: object) -> object:
+    match part:
+        case {"SpecialToken": {"id": name}} | {"Sequence": {"id": name}}:
+            return name
+    return part
 
 
 def _check_switches(switches: Mapping[str, object], file: Path) -> None:
@@ -148,11 +218,13 @@ def _check_sides(config: Mapping[str, Any], file: Path) -> None:
 
 
 def _max_length(
-    directory: Path, config: Mapping[str, Any], sentence: Mapping[str, Any]
+    config: Mapping[str, Any], config_file: Path, sentence: Mapping[str, Any], sentence_file: Path
 ) -> int | None:
+    # Older files call it max_len.
+    name = "model_max_length" if "model_max_length" in config else "max_len"
     stated = {
-        f"{directory / SENTENCE_FILE}: max_seq_length": sentence.get("max_seq_length"),
-        f"{directory / CONFIG_FILE}: model_max_length": config.get("model_max_length"),
+        f"{sentence_file}: max_seq_length": sentence.get("max_seq_length"),
+        f"{config_file}: {name}": config.get(name),
     }
     for where, value in stated.items():
         if value is not None and (type(value) not in (int, float) or value < 2 or value % 1):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tokenizers.processors import BertProcessing, TemplateProcessing
 
 from skdistilbert import CheckpointError, WordPieceTokenizer
 from skdistilbert.tokenization import AddedToken, memo
@@ -326,8 +327,74 @@ def test_special_tokens_map_and_tokens_written_as_objects(directory: Path) -> No
     assert tokenizer.model_max_length is None
 
 
+AROUND = BertProcessing(("[SEP]", VOCAB["[SEP]"]), ("[CLS]", VOCAB["[CLS]"]))
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [
+        ("normalizer", "clean_text", False),
+        ("model", "continuing_subword_prefix", "@@"),
+        ("model", "max_input_chars_per_word", 10),
+        ("model", "unk_token", "[PAD]"),
+        (None, "post_processor", None),
+        (None, "post_processor", {"type": "BertProcessing", "cls": ["a", 1], "sep": ["[SEP]", 2]}),
+        (None, "post_processor", {"type": "TemplateProcessing", "single": [{"Sequence": {}}]}),
+        (None, "post_processor", {"type": "Sequence", "processors": []}),
+    ],
+)
+def test_what_a_tokenizer_json_may_not_say(
+    tmp_path: Path,
+    part: str | None,
+    field: str,
+    value: object,
+) -> None:
+    reference = reference_tokenizer(VOCAB, False, True, False)
+    reference.post_processor = AROUND
+    said = json.loads(reference.to_str())
+    (said[part] if part else said)[field] = value
+    (tmp_path / "tokenizer.json").write_text(json.dumps(said))
+    with pytest.raises(CheckpointError, match=rf"tokenizer\.json: .*{field} must"):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+
+
+def test_a_template_around_texts(tmp_path: Path) -> None:
+    reference = reference_tokenizer(VOCAB, False, True, False)
+    special = [(token, VOCAB[token]) for token in ("[CLS]", "[SEP]")]
+    reference.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=special
+    )
+    reference.save(str(tmp_path / "tokenizer.json"))
+    ours = WordPieceTokenizer.from_pretrained(tmp_path)
+    assert ours.encode("the time") == reference.encode("the time").ids
+
+
+@pytest.mark.parametrize("name", ["BertJapaneseTokenizer", "RobertaTokenizer", ["BertTokenizer"]])
+def test_a_vocabulary_of_another_tokenizer_is_refused(tmp_path: Path, name: object) -> None:
+    shutil.copy(DATA / "distilbert-tiny" / "vocab.txt", tmp_path)
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps({"tokenizer_class": name}))
+    with pytest.raises(
+        CheckpointError, match="tokenizer_class is .* only BERT's tokenizer can be"
+    ):
+        WordPieceTokenizer.from_pretrained(tmp_path)
+    config.write_text(json.dumps({"tokenizer_class": "ElectraTokenizerFast"}))
+    assert WordPieceTokenizer.from_pretrained(tmp_path).vocab == VOCAB
+
+
+def test_older_names_of_the_maximal_length(tmp_path: Path) -> None:
+    shutil.copy(DATA / "distilbert-tiny" / "vocab.txt", tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"max_len": 8}))
+    assert WordPieceTokenizer.from_pretrained(tmp_path).model_max_length == 8
+    for name, length in (("distilbert", 16), ("bert", 24)):
+        settings = json.dumps({"max_seq_length": length})
+        (tmp_path / f"sentence_{name}_config.json").write_text(settings)
+        assert WordPieceTokenizer.from_pretrained(tmp_path).model_max_length == length
+
+
 def test_tokenizer_json_alone(tmp_path: Path) -> None:
     reference = reference_tokenizer(VOCAB, False, True, False)
+    reference.post_processor = AROUND
     reference.enable_truncation(3)
     reference.enable_padding()
     reference.save(str(tmp_path / "tokenizer.json"))
