@@ -1,8 +1,9 @@
-"""Putting a finished directory in the place of another in one step."""
+"""Putting a finished directory in the place of another, in one step where that can be."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import sys
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 AT_FDCWD = -100
 EXCHANGE = 2  # RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS
+# A directory can't change places: it is a mounted volume, or what it stands in may not be written.
+FIXED = {errno.EBUSY, errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def replace_files(
@@ -24,7 +27,8 @@ def replace_files(
 ) -> None:
     """Write files into a new directory beside `directory`, then let it take its place.
 
-    Files that are not named stay as they were.
+    Files that are not named stay as they were. A directory that can't change places, such as the
+    volume of a container, gets one new file after the other, those of `write_more` last.
 
     Parameters
     ----------
@@ -46,24 +50,62 @@ def replace_files(
     if Path.cwd().is_relative_to(directory):
         raise ValueError(f"{directory} holds the working directory; save to one of its own.")
     directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _replace_directory(directory, contents, write_more)
+    except OSError as error:
+        # On Windows it may also be a model in use, of which nothing may be replaced.
+        if error.errno not in FIXED or not directory.is_dir() or sys.platform == "win32":
+            raise
+        _replace_one_by_one(directory, contents, write_more)
+
+
+def _replace_directory(
+    directory: Path,
+    contents: Mapping[str, bytes | None],
+    write_more: Callable[[Path], None] | None,
+) -> None:
     with tempfile.TemporaryDirectory(
         prefix=f".{directory.name}-saving-", dir=directory.parent
     ) as name:
         staged = Path(name, directory.name)
         staged.mkdir()
-        for file_name, content in contents.items():
-            if content is not None:
-                (staged / file_name).write_bytes(content)
-        if write_more:
-            write_more(staged)
-        for file in staged.iterdir():
-            _flush_to_disk(file)
+        _write(staged, contents, write_more)
         if directory.exists():
             _keep_others(directory, staged, contents.keys())
             _exchange(staged, directory)
         else:
             staged.rename(directory)
     _flush_to_disk(directory.parent)
+
+
+def _replace_one_by_one(
+    directory: Path,
+    contents: Mapping[str, bytes | None],
+    write_more: Callable[[Path], None] | None,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix=".saving-", dir=directory) as name:
+        staged = Path(name)
+        _write(staged, contents, write_more)
+        for file in sorted(staged.iterdir(), key=lambda file: file.name not in contents):
+            file.replace(directory / file.name)
+    for file_name, content in contents.items():
+        if content is None:
+            (directory / file_name).unlink(missing_ok=True)
+    _flush_to_disk(directory)
+
+
+def _write(
+    staged: Path,
+    contents: Mapping[str, bytes | None],
+    write_more: Callable[[Path], None] | None,
+) -> None:
+    for file_name, content in contents.items():
+        if content is not None:
+            (staged / file_name).write_bytes(content)
+    if write_more:
+        write_more(staged)
+    for file in staged.iterdir():
+        _flush_to_disk(file)
 
 
 def _keep_others(old: Path, new: Path, replaced: Collection[str]) -> None:

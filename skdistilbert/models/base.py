@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from skdistilbert.tokenization import WordPieceTokenizer
 
     FloatArray = NDArray[np.float32]
+
+# modeling_distilbert.py has it four times.
+EPS_OF_TRANSFORMERS = 1e-12
 
 
 class EncodedPadded(NamedTuple):
@@ -173,14 +177,27 @@ class DistilBertModel:
         CheckpointError
             If the file that the model was loaded from was written to meanwhile.
 
+        Warns
+        -----
+        UserWarning
+            If ``layer_norm_eps`` is not the 1e-12 that transformers' DistilBERT always takes, as
+            may be after a BERT was loaded: it computes slightly else there.
+
         Notes
         -----
         All is written to a hidden directory beside, which Linux and macOS exchange with this one
         in one step. Elsewhere two renamings are needed, and a crash just between them leaves the
         old directory whole under ``.<name>-saving-*/<name>-old``. What a killed process leaves
-        there can be removed.
+        there can be removed. A mounted volume, or a directory in one that may not be written,
+        gets file after file instead, the weights last.
         """
         check_unchanged(self.mapped)
+        if self.config.layer_norm_eps != EPS_OF_TRANSFORMERS:
+            warnings.warn(
+                f"layer_norm_eps is {self.config.layer_norm_eps}; transformers' DistilBERT takes "
+                f"{EPS_OF_TRANSFORMERS}, whatever is written, and gives slightly other numbers.",
+                stacklevel=2,
+            )
         files = tokenizer_files(tokenizer) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -114,12 +115,18 @@ def test_a_failure_leaves_the_old_files(
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("in_one_step", [True, False])
+def can_not_change_places(*_: Path) -> None:
+    raise OSError(errno.EBUSY, "a mounted volume")
+
+
+@pytest.mark.parametrize("way", ["one step", "two steps", "one by one"])
 def test_other_files_stay_and_those_that_would_be_read_instead_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    if not in_one_step:
+    if way == "two steps":
         monkeypatch.setattr(directory_swap, "_exchange_in_one_step", lambda *_: False)
+    if way == "one by one":
+        monkeypatch.setattr(directory_swap, "_exchange", can_not_change_places)
     directory = tmp_path / "model"
     (directory / "1_Pooling").mkdir(parents=True)
     for name in ("README.md", "1_Pooling/config.json"):

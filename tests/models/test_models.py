@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,6 +139,14 @@ def test_save_pretrained_writes_what_load_model_reads(name: str, tmp_path: Path)
     for got, expected in zip(again(ids), model(ids), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert WordPieceTokenizer.from_pretrained(tmp_path / "model") == tokenizer
+
+
+def test_what_transformers_would_compute_otherwise_is_said(tiny: Path, tmp_path: Path) -> None:
+    model = load_model(tiny)
+    config = replace(model.config, layer_norm_eps=1e-5)
+    with pytest.warns(UserWarning, match="layer_norm_eps is 1e-05; transformers' .* takes 1e-12"):
+        DistilBertModel(config, dict(model.weights)).save_pretrained(tmp_path / "model")
+    assert load_model(tmp_path / "model").config.layer_norm_eps == 1e-5
 
 
 def test_repr_shows_the_sizes(tiny: Path) -> None:
