@@ -14,7 +14,8 @@ import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-METADATA = {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"}
+LICENSES = {"licenses/LICENSE", "licenses/skdistilbert/mini_model/LICENSE"}
+METADATA = {"METADATA", "WHEEL", "RECORD", *LICENSES}
 SDIST_DIRECTORIES = ("skdistilbert", "tests", "examples", "benchmarks")
 SDIST_FILES = {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", ".gitignore"}
 
