@@ -254,8 +254,10 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         """Yield the ids of each window, and the class of each token, or -1."""
         encoder = self._load_encoder()
         tokenizer = encoder.tokenizer
-        longest = longest_input(tokenizer, encoder.model.config)
-        max_length = check_max_length(self.max_length or longest, encoder.model.config)
+        config, max_length = encoder.model.config, self.max_length
+        if max_length is None:
+            max_length = longest_input(tokenizer, config)
+        max_length = check_max_length(max_length, config)
         around = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
         for encoding, of_words in zip(encode_each(tokenizer, texts), labels, strict=True):
             classes = np.searchsorted(self.classes_, of_words)
