@@ -245,7 +245,7 @@ def _labels(values: Mapping[str, Any]) -> dict[int, Any]:
 
 
 def _as_label(value: object) -> object:
-    """Give a number's text, as transformers takes labels that are numbers."""
+    """Give a number's text: transformers takes labels that are numbers, here they are names."""
     return str(value) if type(value) in (int, float) else value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -302,14 +303,9 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         self._set_labels(labels)
         weights = weights * self._class_weights(targets)
         rows = rows_of_weight(weights)
-        targets, of_mean = targets[..., rows], of_mean_one(weights[rows])
         trainer = self._new_trainer(self._loss())
-
-        def examples_of(some: NDArray[np.intp]) -> Examples:
-            of_some = [texts[row] for row in rows[some]]
-            return self._examples(of_some, targets[..., some], of_mean[some])
-
-        split = self._held_out(len(rows), None if self._labels.multilabel else targets)
+        examples_of = partial(self._examples_of, texts, targets, of_mean_one(weights, rows))
+        split = self._held_out(rows, None if self._labels.multilabel else targets[rows])
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._run(trainer, examples_of, split, self._score, X=texts, y=y, metadata=metadata)
         return self
@@ -356,8 +352,8 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         rows = rows_of_weight(weights)
         if not hasattr(self, "_trainer"):
             self._trainer = self._new_trainer(self._loss())
-        of_rows = targets[..., rows], weights[rows].astype(np.float32)
-        self._learn_once(self._trainer, self._examples([texts[row] for row in rows], *of_rows))
+        examples = self._examples_of(texts, targets, weights.astype(np.float32), rows)
+        self._learn_once(self._trainer, examples)
         return self
 
     def _begin_partial_fit(self, labels: Labels, *, are_given: bool) -> None:

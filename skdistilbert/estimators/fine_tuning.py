@@ -169,6 +169,17 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
             Ragged.from_lists([ids for _, piece in pieces for ids in piece]), targets, weights
         )
 
+    def _examples_of(
+        self,
+        texts: list[str],
+        targets: NDArray[Any],
+        weights: FloatArray,
+        rows: NDArray[np.intp],
+    ) -> Examples:
+        """Give some of the texts, with their columns of the targets (..., n_texts)."""
+        of_rows = [texts[row] for row in rows]
+        return self._examples(of_rows, targets[..., rows], weights[rows])
+
     def _packed_examples(
         self, texts: Ragged, targets: NDArray[Any], weights: FloatArray, *, by_token: bool = False
     ) -> Examples:
@@ -181,9 +192,8 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
 
     # -- training
 
-    def _held_out(self, n_texts: int, stratify: NDArray[Any] | None) -> tuple[Any, Any]:
+    def _held_out(self, rows: NDArray[np.intp], stratify: NDArray[Any] | None) -> tuple[Any, Any]:
         """Split rows into those to learn from and those to validate on, if any."""
-        rows = np.arange(n_texts)
         if not self.early_stopping:
             return rows, None
         learnt, held_out = train_test_split(
@@ -272,9 +282,9 @@ def rows_of_weight(weights: NDArray[np.float64]) -> NDArray[np.intp]:
     return rows
 
 
-def of_mean_one(weights: NDArray[np.float64]) -> FloatArray:
-    """Scale weights to a mean of 1."""
-    return np.asarray(weights / weights.mean(), np.float32)
+def of_mean_one(weights: NDArray[np.float64], rows: NDArray[np.intp]) -> FloatArray:
+    """Scale weights to a mean of 1 over some rows."""
+    return np.asarray(weights / weights[rows].mean(), np.float32)
 
 
 def new_sequence_head(dim: int, n_outputs: int, rng: RandomState) -> SequenceClassificationHead:

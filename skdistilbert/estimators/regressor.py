@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -215,17 +216,14 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         check_consistent_length(texts, numbers)
         all_weights = check_weights(sample_weight, len(texts))
         rows = rows_of_weight(all_weights)
-        weights, targets = of_mean_one(all_weights[rows]), numbers[rows].reshape(len(rows), -1).T
+        weights = of_mean_one(all_weights, rows)[rows]
+        kept, targets = [texts[row] for row in rows], numbers[rows].reshape(len(rows), -1).T
         self._begin_fit()
         self._set_scale(numbers.ndim, targets, weights)
         standardised = self._scale.standardise(targets)
         trainer = self._new_trainer(squared_error)
-
-        def examples_of(some: NDArray[np.intp]) -> Examples:
-            of_some = [texts[row] for row in rows[some]]
-            return self._examples(of_some, standardised[:, some], weights[some])
-
-        split = self._held_out(len(rows), None)
+        examples_of = partial(self._examples_of, kept, standardised, weights)
+        split = self._held_out(np.arange(len(kept)), None)
         _check_held_out(split[1])
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._run(trainer, examples_of, split, _score, X=texts, y=y, metadata=metadata)

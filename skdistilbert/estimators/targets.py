@@ -103,7 +103,7 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
         dense: NDArray[Any] = y.toarray() if issparse(y) else np.asarray(y)  # type: ignore[union-attr]
         if np.isin(dense, (0, 1)).all():
             return dense
-    if kind.startswith("multi") and kind != "multiclass":
+    if kind in ("multilabel-indicator", "multiclass-multioutput"):
         raise ValueError("y must have one label a text, or be an indicator matrix of 0 and 1.")
     labels: NDArray[Any] = column_or_1d(y, warn=True)
     return labels

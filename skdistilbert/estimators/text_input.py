@@ -8,6 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 from sklearn.utils import check_array
 
+from skdistilbert.tokenization.normalization import about_lone_surrogate
+
 Missing = Literal["error", "empty"]
 
 
@@ -47,10 +49,8 @@ def check_characters(text: str, name: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{name}: it holds the lone surrogate U+{ord(text[error.start]):04X}, which is no "
-            "character; decode the text anew, or text.encode('utf-8', 'replace').decode()."
-        ) from None
+        code = ord(text[error.start])
+        raise ValueError(f"{name}: {about_lone_surrogate(code)}") from None
 
 
 def _as_list(X: object) -> list[str]:

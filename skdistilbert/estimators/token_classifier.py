@@ -216,9 +216,8 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         def examples_of(rows: NDArray[np.intp]) -> Examples:
             return self._word_examples([texts[row] for row in rows], [labels[row] for row in rows])
 
-        self._run(
-            trainer, examples_of, self._held_out(len(texts), None), self._score, X=texts, y=labels
-        )
+        split = self._held_out(np.arange(len(texts)), None)
+        self._run(trainer, examples_of, split, self._score, X=texts, y=labels)
         return self
 
     def _set_classes(self, classes: NDArray[np.str_]) -> None:

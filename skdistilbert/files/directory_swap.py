@@ -50,6 +50,9 @@ def replace_files(
     if Path.cwd().is_relative_to(directory):
         raise ValueError(f"{directory} holds the working directory; save to one of its own.")
     directory.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.ismount(directory):  # to find out later would mean to copy all that is in it
+        _replace_one_by_one(directory, contents, write_more)
+        return
     try:
         _replace_directory(directory, contents, write_more)
     except OSError as error:

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float32]
 
-# modeling_distilbert.py has it four times.
-EPS_OF_TRANSFORMERS = 1e-12
-
 
 class EncodedPadded(NamedTuple):
     """Output of the encoder on a padded batch, and which positions count."""
@@ -192,10 +189,11 @@ class DistilBertModel:
         gets file after file instead, the weights last.
         """
         check_unchanged(self.mapped)
-        if self.config.layer_norm_eps != EPS_OF_TRANSFORMERS:
+        if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
             warnings.warn(
                 f"layer_norm_eps is {self.config.layer_norm_eps}; transformers' DistilBERT takes "
-                f"{EPS_OF_TRANSFORMERS}, whatever is written, and gives slightly other numbers.",
+                f"{DistilBertConfig.layer_norm_eps} whatever is written, and gives slightly "
+                "other numbers.",
                 stacklevel=2,
             )
         files = tokenizer_files(tokenizer) if tokenizer else {}

@@ -27,6 +27,14 @@ def character_class(ranges: Ranges) -> str:
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
 
 
+def about_lone_surrogate(code: int) -> str:
+    """Say what is wrong with a text that holds it, and what to do."""
+    return (
+        f"it holds the lone surrogate U+{code:04X}, which is no character; decode the text anew, "
+        "or text.encode('utf-8', 'replace').decode()."
+    )
+
+
 class CodePoints:
     """A set of code points, kept as its ranges."""
 
@@ -120,10 +128,7 @@ class Normalizer(dict[int, str]):
 
     def _normalize_character(self, code: int) -> str:
         if 0xD800 <= code <= 0xDFFF:
-            raise ValueError(
-                f"it holds the lone surrogate U+{code:04X}, which is no character; decode the "
-                "text anew, or text.encode('utf-8', 'replace').decode()."
-            )
+            raise ValueError(about_lone_surrogate(code))
         character = text = chr(code)
         is_chinese = self._handle_chinese_chars and character in CJK
         # So are nearly all: tens of thousands, for which the look-ups below would find nothing.

@@ -37,7 +37,8 @@ BERT_CLASSES = {
     "MobileBertTokenizer",
     "SqueezeBertTokenizer",
 }
-# And what reads vocab.txt as it does, but is of its own beside tokenizer.json.
+# And what reads vocab.txt as it does, but is of its own beside tokenizer.json; the class of all
+# (PreTrainedTokenizer) says nothing of the kind.
 LIKE_BERT = {
     *BERT_CLASSES,
     "BertTokenizerLegacy",
@@ -58,7 +59,7 @@ BACKEND_FIXED: dict[tuple[str, str], object] = {
     ("model", "continuing_subword_prefix"): "##",
     ("model", "max_input_chars_per_word"): 100,
 }
-TEXT = "A"
+TEXT = "A"  # as templates of tokenizer.json call the first text
 # transformers writes int(1e30) for "no limit".
 LARGEST_MAX_LENGTH = 10**9
 
@@ -186,7 +187,7 @@ def _check_fixed(backend: Mapping[str, Any], tokens: Mapping[str, Any], file: Pa
 
 
 def _made_of_a_text(processor: object) -> list[object]:
-    """Give what a post-processor makes of one text, which is called as in a template."""
+    """Give what a post-processor makes of one text: names of special tokens, and TEXT."""
     match processor:
         case {"type": "BertProcessing", "cls": [cls, _], "sep": [sep, _]}:
             return [cls, TEXT, sep]

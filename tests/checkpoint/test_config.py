@@ -43,6 +43,13 @@ def test_names_of_bert_in_a_distilbert_as_in_transformers() -> None:
     assert ours.id2label == {0: "5", 1: "7"}
 
 
+def test_what_no_network_reads_may_be_null_or_numbers() -> None:
+    values = {"model_type": "distilbert", "pad_token_id": None, "id2label": {"0": 5, "1": 0.5}}
+    config = DistilBertConfig.from_dict(values)
+    assert (config.pad_token_id, config.id2label) == (0, {0: "5", 1: "0.5"})
+    assert DistilBertConfig.from_dict({"n_heads": 12, "num_attention_heads": 6}).n_heads == 6
+
+
 def test_the_model_type_may_be_missing() -> None:
     without = {name: value for name, value in BERT.items() if name != "model_type"}
     assert DistilBertConfig.from_dict(without) == DistilBertConfig.from_dict(BERT)

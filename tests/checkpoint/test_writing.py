@@ -119,7 +119,7 @@ def can_not_change_places(*_: Path) -> None:
     raise OSError(errno.EBUSY, "a mounted volume")
 
 
-@pytest.mark.parametrize("way", ["one step", "two steps", "one by one"])
+@pytest.mark.parametrize("way", ["one step", "two steps", "one by one", "a volume"])
 def test_other_files_stay_and_those_that_would_be_read_instead_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -127,6 +127,9 @@ def test_other_files_stay_and_those_that_would_be_read_instead_go(
         monkeypatch.setattr(directory_swap, "_exchange_in_one_step", lambda *_: False)
     if way == "one by one":
         monkeypatch.setattr(directory_swap, "_exchange", can_not_change_places)
+    if way == "a volume":
+        monkeypatch.setattr("os.path.ismount", lambda path: path.name == "model")
+        monkeypatch.setattr(directory_swap, "_keep_others", can_not_change_places)
     directory = tmp_path / "model"
     (directory / "1_Pooling").mkdir(parents=True)
     for name in ("README.md", "1_Pooling/config.json"):
