@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import skdistilbert
-from skdistilbert.nn.cores import cores
-from skdistilbert.nn.helpers import dismiss_idle
-from skdistilbert.nn.threads import _blas_libraries
+from skdistilbert.nn.runtime.cores import cores
+from skdistilbert.nn.runtime.helpers import dismiss_idle
+from skdistilbert.nn.runtime.threads import _blas_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.calls_alone import calls_of_layers
-from skdistilbert.nn import products
 from skdistilbert.nn.packing import Group
+from skdistilbert.nn.runtime import matrix_product
 from tests.nn.reference import random_encoder
 
 
@@ -18,7 +18,7 @@ from tests.nn.reference import random_encoder
 def test_every_multiplication_is_recorded(
     is_faster_in_place: bool, n_parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(products, "_is_faster_in_place", lambda *_: is_faster_in_place)
+    monkeypatch.setattr(matrix_product, "_is_faster_in_place", lambda *_: is_faster_in_place)
     encoder, _ = random_encoder(n_layers=1, dim=48, hidden_dim=3072)  # long rows come in pieces
     group = Group(0, 2, 40)
     parts = [calls_of_layers(encoder, [group], n_parts, part) for part in range(n_parts)]

@@ -17,7 +17,7 @@ import pytest
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder, WordPieceTokenizer, load_model
 from skdistilbert.files import directory_swap
 from skdistilbert.nn import inference
-from skdistilbert.nn.cores import cores
+from skdistilbert.nn.runtime.cores import cores
 from tests.checkpoint.fuzz import write
 from tests.checkpoint.originals import small_checkpoint
 from tests.files.hub_server import files_of

@@ -18,7 +18,7 @@ from skdistilbert.estimators.text_input import check_texts
 from skdistilbert.estimators.versions import check_scikit_learn
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
-from skdistilbert.nn.threads import effective_n_threads
+from skdistilbert.nn.runtime import resolve_n_threads
 from skdistilbert.tasks.embedding import pool_texts
 from skdistilbert.tasks.embedding_plan import check_pooling, plan_embedding
 from skdistilbert.tasks.encoding import check_max_length, warn_of_truncation
@@ -105,7 +105,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         self.__dict__.pop("fingerprint_", None)
         self.__dict__.pop("revision_", None)
         check_pooling(self.pooling)
-        effective_n_threads(self.n_threads)
+        resolve_n_threads(self.n_threads)
         embedding_cache_file(self.embedding_cache)
         encoder = self._load_encoder()
         check_max_length(self.max_length, encoder.model.config)

@@ -13,8 +13,7 @@ import numpy as np
 from skdistilbert.nn.activations import ACTIVATIONS
 from skdistilbert.nn.attention import attend, heads_of, self_attention
 from skdistilbert.nn.functional import layer_norm, linear
-from skdistilbert.nn.products import product
-from skdistilbert.nn.threads import in_parts, threads_for_one_item
+from skdistilbert.nn.runtime import ONE_WORKER, Workers, matmul
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
@@ -31,12 +30,6 @@ if TYPE_CHECKING:
     )
 
 
-# Sums of 768 terms in the second layers of MiniLM's feed-forward networks, of 2**19 weights each,
-# made hidden states differ from torch's by 1.2e-5, short ones by 9.8e-6 at most, in 1 to 3 % more
-# time for a pass. Larger layers, in which random weights show no need for it, are spared that.
-MAX_SIZE_IN_SHORT_SUMS = 2**20
-
-
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What an encoder kept on its way: one entry a layer."""
@@ -45,32 +38,41 @@ class Trace:
     attentions: list[list[Array]] = field(default_factory=list)  # a group: (n, heads, len, len)
 
 
-def encode(encoder: Encoder, batch: PackedBatch, trace: Trace | None = None) -> Array:
+def encode(
+    encoder: Encoder,
+    batch: PackedBatch,
+    trace: Trace | None = None,
+    workers: Workers = ONE_WORKER,
+) -> Array:
     """Last hidden states of every token: (dim, n_tokens)."""
     groups = batch.groups
     x = embed_tokens(encoder.embeddings, batch)
     for layer in encoder.layers:
         attentions = _next_layer_of(trace, x)
-        x = transformer_layer(x, layer, groups, encoder, attentions)
+        x = transformer_layer(x, layer, groups, encoder, attentions, workers)
     if trace is not None:
         trace.hidden_states.append(x)
     return x
 
 
-def encode_mean_of_layers(encoder: Encoder, batch: PackedBatch, layers: Sequence[int]) -> Array:
+def encode_mean_of_layers(
+    encoder: Encoder, batch: PackedBatch, layers: Sequence[int], workers: Workers = ONE_WORKER
+) -> Array:
     """Mean of the hidden states after some layers, 0 being the embeddings: (dim, n_tokens)."""
     groups = batch.groups
     x = embed_tokens(encoder.embeddings, batch)
     total = x * layers.count(0)
     for index, layer in enumerate(encoder.layers[: max(layers)], 1):
-        x = transformer_layer(x, layer, groups, encoder)
+        x = transformer_layer(x, layer, groups, encoder, workers=workers)
         if index in layers:
             total += x * layers.count(index)
     total /= len(layers)
     return total
 
 
-def encode_first_tokens(encoder: Encoder, batch: PackedBatch) -> Array:
+def encode_first_tokens(
+    encoder: Encoder, batch: PackedBatch, workers: Workers = ONE_WORKER
+) -> Array:
     """Last hidden states of each text's first token, [CLS]: (dim, n_texts).
 
     The last layer is computed for these tokens alone.
@@ -78,7 +80,7 @@ def encode_first_tokens(encoder: Encoder, batch: PackedBatch) -> Array:
     groups = batch.groups
     x = embed_tokens(encoder.embeddings, batch)
     for layer in encoder.layers[:-1]:
-        x = transformer_layer(x, layer, groups, encoder)
+        x = transformer_layer(x, layer, groups, encoder, workers=workers)
     if not encoder.layers:
         return x[:, batch.starts]
     return _first_tokens_of_layer(x, encoder.layers[-1], batch, encoder)
@@ -97,31 +99,30 @@ def transformer_layer(
     groups: list[Group],
     encoder: Encoder,
     attentions: list[Array] | None = None,
+    workers: Workers = ONE_WORKER,
 ) -> Array:
     """Self-attention and feed-forward, each added to its input and normalised."""
     # Parts would keep their attentions in any order.
-    n_parts = threads_for_one_item() if attentions is None else 1
+    n_parts = workers.count if attentions is None else 1
     parts = layer.parts(n_parts, encoder.n_heads)
 
     def attend_with(part: LayerPart) -> Array:
         qkv = linear(x, part.qkv_lin)  # (3, part_dim, n_tokens)
-        return product(part.out_lin, self_attention(qkv, groups, encoder.head_dim, attentions))
+        return matmul(part.out_lin, self_attention(qkv, groups, encoder.head_dim, attentions))
 
-    attended = _sum(in_parts(attend_with, parts), layer.out_lin.bias, x)
+    attended = _sum(workers.map(attend_with, parts), layer.out_lin.bias, x)
     x = layer_norm(attended, layer.sa_layer_norm)
-    return _feed_forward_and_norm(x, layer, parts, encoder.activation)
+    return _feed_forward_and_norm(x, layer, parts, encoder.activation, workers)
 
 
 def _feed_forward_and_norm(
-    x: Array, layer: Layer, parts: list[LayerPart], activation: Activation
+    x: Array, layer: Layer, parts: list[LayerPart], activation: Activation, workers: Workers
 ) -> Array:
-    in_short_sums = layer.lin2.weight.size <= MAX_SIZE_IN_SHORT_SUMS
-
     def feed_forward_with(part: LayerPart) -> Array:
         inner = ACTIVATIONS[activation](linear(x, part.lin1))  # (part_hidden_dim, n_tokens)
-        return product(part.lin2, inner, in_short_sums=in_short_sums)
+        return matmul(part.lin2, inner)
 
-    out = _sum(in_parts(feed_forward_with, parts), layer.lin2.bias, x)
+    out = _sum(workers.map(feed_forward_with, parts), layer.lin2.bias, x)
     return layer_norm(out, layer.output_layer_norm)
 
 
@@ -158,7 +159,9 @@ def _first_tokens_of_layer(x: Array, layer: Layer, batch: PackedBatch, encoder: 
     attended = linear(context, layer.out_lin)
     attended += first
     first = layer_norm(attended, layer.sa_layer_norm)
-    return _feed_forward_and_norm(first, layer, layer.parts(1, n_heads), encoder.activation)
+    return _feed_forward_and_norm(
+        first, layer, layer.parts(1, n_heads), encoder.activation, ONE_WORKER
+    )
 
 
 def _next_layer_of(trace: Trace | None, x: Array) -> list[Array] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.products import product
+from skdistilbert.nn.runtime import matmul
 
 if TYPE_CHECKING:
     from skdistilbert.nn.weights import Array, LayerNorm, Linear
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def linear(x: Array, weights: Linear) -> Array:
     """Affine map of each column: (n_in, n_tokens) -> (n_out, n_tokens)."""
-    out = product(weights.weight, x)
+    out = matmul(weights.weight, x)
     out += weights.bias[..., None]
     return out
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens, encode_mean_of_layers
-from skdistilbert.nn.memory import prepare_memory
 from skdistilbert.nn.pooling import pool_each
-from skdistilbert.nn.threads import effective_n_threads, for_each
+from skdistilbert.nn.runtime import for_each, resolve_n_threads, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from skdistilbert.nn.packing import BoolArray, PackedBatch, Ragged
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.weights import Array, Encoder
     from skdistilbert.nn.windows import Windows
 
@@ -33,14 +33,14 @@ MIN_WORK_A_THREAD = 80_000_000
 def for_each_batch(
     encoder: Encoder,
     texts: Ragged,
-    function: Callable[[PackedBatch], None],
+    function: Callable[[PackedBatch, Workers], None],
     n_threads: int | None = None,
 ) -> None:
     """Call `function` on packed batches of all texts, on `n_threads` threads."""
     n_tokens = int(texts.lengths.sum())
     work = n_tokens * encoder.multiplications_a_token + _work_of_attention(encoder, texts)
-    n_threads = effective_n_threads(n_threads)
-    prepare_memory(n_threads)
+    n_threads = resolve_n_threads(n_threads)
+    warm_up(n_threads)
     n_threads = max(1, min(n_threads, work // MIN_WORK_A_THREAD))
     for_each(function, texts.batches(n_batches(encoder, n_tokens, n_threads)), n_threads)
 
@@ -82,14 +82,14 @@ def pooled_features(
     only_first_tokens = set(poolings) == {"cls"} and len(layers) == 1 and not n_skipped
     features = np.zeros((len(texts.lengths), len(poolings), encoder.dim), encoder.dtype)
 
-    def fill(batch: PackedBatch) -> None:
+    def fill(batch: PackedBatch, workers: Workers) -> None:
         if only_first_tokens:
-            features[batch.text_indices] = encode_first_tokens(encoder, batch).T[:, None]
+            features[batch.text_indices] = encode_first_tokens(encoder, batch, workers).T[:, None]
             return
         if len(layers) == 1:
-            hidden = encode(encoder, batch)
+            hidden = encode(encoder, batch, workers=workers)
         else:
-            hidden = encode_mean_of_layers(encoder, batch, layers)
+            hidden = encode_mean_of_layers(encoder, batch, layers, workers)
         for index, vectors in enumerate(pool_each(hidden, batch, poolings, n_skipped, windows)):
             features[batch.text_indices, index] = vectors
 
@@ -124,9 +124,9 @@ def token_outputs(
     starts = np.cumsum(texts.lengths) - texts.lengths
     outputs: dict[int, Rows] = {}
 
-    def fill(batch: PackedBatch) -> None:
+    def fill(batch: PackedBatch, workers: Workers) -> None:
         keep = wanted[starts[batch.token_texts] + batch.position_ids]
-        rows = head(np.ascontiguousarray(encode(encoder, batch)[:, keep]))
+        rows = head(np.ascontiguousarray(encode(encoder, batch, workers=workers)[:, keep]))
         start = 0
         n_wanted = np.add.reduceat(keep, batch.starts, dtype=np.intp)
         for text, n_rows in zip(batch.text_indices.tolist(), n_wanted.tolist(), strict=True):
@@ -143,8 +143,10 @@ def padded_hidden_states(
     """Last hidden states at their positions, zeros elsewhere: (n_texts, seq_len, dim)."""
     hidden_states = np.zeros((len(texts.lengths), seq_len, encoder.dim), encoder.dtype)
 
-    def fill(batch: PackedBatch) -> None:
-        hidden_states[batch.token_texts, batch.position_ids] = encode(encoder, batch).T
+    def fill(batch: PackedBatch, workers: Workers) -> None:
+        hidden_states[batch.token_texts, batch.position_ids] = encode(
+            encoder, batch, workers=workers
+        ).T
 
     for_each_batch(encoder, texts, fill, n_threads)
     return hidden_states
@@ -165,9 +167,9 @@ def padded_states(
     square = (n_layers, n_texts, encoder.n_heads, seq_len, seq_len)
     attentions = list(np.zeros(square, encoder.dtype))
 
-    def fill(batch: PackedBatch) -> None:
+    def fill(batch: PackedBatch, workers: Workers) -> None:
         trace = Trace()
-        encode(encoder, batch, trace)
+        encode(encoder, batch, trace, workers)
         for padded, packed in zip(hidden_states, trace.hidden_states, strict=True):
             padded[batch.token_texts, batch.position_ids] = packed.T
         for padded, groups in zip(attentions, trace.attentions, strict=True):

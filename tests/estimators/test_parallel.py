@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
 from skdistilbert.estimators import pretrained
 from skdistilbert.nn import inference
-from skdistilbert.nn.threads import effective_n_threads
+from skdistilbert.nn.runtime import resolve_n_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_processes_share_out_the_cores(backend: str, monkeypatch: pytest.MonkeyP
         monkeypatch.delenv(variable, raising=False)  # they have the last word
     n_jobs = 2
     n_threads = Parallel(n_jobs, backend=backend)(
-        delayed(effective_n_threads)(None) for _ in range(n_jobs)
+        delayed(resolve_n_threads)(None) for _ in range(n_jobs)
     )
     assert sum(n_threads) <= max(n_jobs, cpu_count())
 
@@ -71,7 +71,7 @@ def test_the_backend_of_dask(tiny: Path) -> None:
         n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
     )
     with cluster, distributed.Client(cluster) as client, parallel_config("dask"):
-        assert client.submit(effective_n_threads, None).result(TIMEOUT) == 1
+        assert client.submit(resolve_n_threads, None).result(TIMEOUT) == 1
         np.testing.assert_allclose(cross_validated(estimator), expected, atol=1e-4)
 
 

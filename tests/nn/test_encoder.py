@@ -7,7 +7,7 @@ from skdistilbert.nn import encoder as module
 from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
-from skdistilbert.nn.threads import for_each
+from skdistilbert.nn.runtime import for_each
 from skdistilbert.nn.weights import Encoder
 from tests.nn.reference import hidden_states, random_encoder, random_tensors
 
@@ -79,7 +79,11 @@ def test_layers_in_parts_add_up(n_threads: int) -> None:
     encoder, tensors = random_encoder()
     (batch,) = Ragged.from_lists([TEXTS[4]]).batches(1)
     states: list[np.ndarray] = []
-    for_each(lambda batch: states.append(encode(encoder, batch)), [batch], n_threads)
+    for_each(
+        lambda batch, workers: states.append(encode(encoder, batch, workers=workers)),
+        [batch],
+        n_threads,
+    )
     np.testing.assert_allclose(states[0].T, hidden_states(tensors, TEXTS[4])[-1], atol=1e-5)
 
 

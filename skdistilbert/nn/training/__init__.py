@@ -3,3 +3,37 @@
 Each `..._forward` keeps in a tape what its `..._backward` needs. The gradient of a record of
 weights is a record of the same type; `d_x` is the derivative of the loss with respect to `x`.
 """
+
+from skdistilbert.nn.training.dropout import DropoutRates
+from skdistilbert.nn.training.examples import Examples
+from skdistilbert.nn.training.frozen import frozen_states
+from skdistilbert.nn.training.loop import (
+    History,
+    Observer,
+    Plan,
+    constant,
+    train,
+    warm_up_and_decay,
+)
+from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
+from skdistilbert.nn.training.network import Network
+from skdistilbert.nn.training.pooling import POOLING_BACKWARD
+from skdistilbert.nn.training.trainer import Trainer
+
+__all__ = [
+    "POOLING_BACKWARD",
+    "DropoutRates",
+    "Examples",
+    "History",
+    "Network",
+    "Observer",
+    "Plan",
+    "Trainer",
+    "binary_cross_entropy",
+    "constant",
+    "cross_entropy",
+    "frozen_states",
+    "squared_error",
+    "train",
+    "warm_up_and_decay",
+]

@@ -10,10 +10,11 @@ import numpy as np
 
 from skdistilbert.nn.encoder import encode
 from skdistilbert.nn.inference import n_batches
-from skdistilbert.nn.threads import effective_n_threads, for_each
+from skdistilbert.nn.runtime import for_each, resolve_n_threads
 
 if TYPE_CHECKING:
     from skdistilbert.nn.packing import PackedBatch, Ragged
+    from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.weights import Array, Encoder
 
 # More than so many bytes go to a temporary file that is mapped into memory.
@@ -27,13 +28,13 @@ def frozen_states(
     lowest = replace(encoder, layers=encoder.layers[:n_layers])
     states = empty_array((len(texts.input_ids), encoder.dim), encoder.dtype)
 
-    def fill(batch: PackedBatch) -> None:
+    def fill(batch: PackedBatch, _: Workers) -> None:
         states[texts.tokens_of(batch.text_indices)] = encode(lowest, batch).T
 
     # Batches, and BLAS with one thread, whatever the number of threads: training would make much
     # of a difference in rounding.
     batches = texts.batches(n_batches(encoder, len(texts.input_ids)))
-    for_each(fill, batches, min(effective_n_threads(n_threads), len(batches)))
+    for_each(fill, batches, min(resolve_n_threads(n_threads), len(batches)))
     return states
 
 

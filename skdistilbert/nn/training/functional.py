@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skdistilbert.nn.products import product
+from skdistilbert.nn.runtime import matmul
 from skdistilbert.nn.weights import LayerNorm, Linear
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def linear_backward(d_out: Array, x: Array, weights: Linear) -> tuple[Array, Lin
 
     The gradient refers to `d_out` and `x`, which must stay as they are.
     """
-    d_x = product(weights.weight.T, d_out)
+    d_x = matmul(weights.weight.T, d_out)
     return d_x, LinearGradient(OuterProduct(d_out, x), np.add.reduce(d_out, axis=1))
 
 

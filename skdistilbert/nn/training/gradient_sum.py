@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdistilbert.nn.threads import for_each
+from skdistilbert.nn.runtime import for_each
 from skdistilbert.nn.training.encoder import RowGradient
 from skdistilbert.nn.training.functional import OuterProduct
 from skdistilbert.nn.training.parameters import gradients_of
@@ -81,7 +81,7 @@ class GradientSum:
 
     def sum_up(self, n_threads: int) -> None:
         """Add up what has come of all pieces, and what is there from earlier ones of the batch."""
-        for_each(lambda _: self._sum_up_next(), range(len(self._complete)), n_threads)
+        for_each(lambda *_: self._sum_up_next(), range(len(self._complete)), n_threads)
         self.norm = math.sqrt(math.fsum(self._squares.values()))
         self._is_empty = False
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skdistilbert.nn.threads import for_each
+from skdistilbert.nn.runtime import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,7 @@ class AdamW:
         update = self._next_update(learning_rate, min(1.0, self.max_norm / (gradient.norm + 1e-6)))
         blocks = self._blocks()
         for_each(
-            lambda block: self._update_block(block, gradient.vector, update), blocks, n_threads
+            lambda block, _: self._update_block(block, gradient.vector, update), blocks, n_threads
         )
         for name, table in self._tables.items():
             table.step(gradient.tables.get(name), update, self.weight_decay)

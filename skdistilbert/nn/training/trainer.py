@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.memory import prepare_memory
-from skdistilbert.nn.threads import effective_n_threads, for_each
+from skdistilbert.nn.runtime import for_each, resolve_n_threads, warm_up
 from skdistilbert.nn.training.dropout import Dropout, DropoutRates
 from skdistilbert.nn.training.gradient_sum import GradientSum
 from skdistilbert.nn.training.heads import FeatureHead
@@ -19,6 +18,7 @@ from skdistilbert.nn.training.parameters import Parameters
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.training.examples import Examples, Piece
     from skdistilbert.nn.training.losses import Loss
     from skdistilbert.nn.training.network import Network
@@ -61,7 +61,7 @@ class Trainer:
         self._gradient = GradientSum(self.parameters)
         self._loss, self._rates, self._seed = loss, rates, seed
         self._n_threads = n_threads
-        prepare_memory(effective_n_threads(n_threads))
+        warm_up(resolve_n_threads(n_threads))
 
     @property
     def network(self) -> Network:
@@ -80,10 +80,10 @@ class Trainer:
         losses = np.zeros(len(pieces))
         n_columns = sum(int(np.count_nonzero(piece.weights)) for piece in pieces)
 
-        def differentiate(index: int) -> None:
+        def differentiate(index: int, _: Workers) -> None:
             losses[index] = self._differentiate(pieces[index], index, n_columns)
 
-        n_threads = effective_n_threads(self._n_threads)
+        n_threads = resolve_n_threads(self._n_threads)
         self._gradient.start()
         for start in range(0, len(pieces), PIECES_AT_ONCE):
             at_once = range(len(pieces))[start : start + PIECES_AT_ONCE]
@@ -130,12 +130,12 @@ class Trainer:
             self._for_each(partial(_fill, logits, self.network, pieces), range(len(pieces)))
         return logits
 
-    def _for_each(self, function: Callable[[int], None], pieces: range) -> None:
+    def _for_each(self, function: Callable[[int, Workers], None], pieces: range) -> None:
         # A single piece is not given to the threads of BLAS, whose sums depend on their number.
-        n_threads = effective_n_threads(self._n_threads) if len(pieces) > 1 else 1
+        n_threads = resolve_n_threads(self._n_threads) if len(pieces) > 1 else 1
         for_each(function, pieces, n_threads)
 
 
-def _fill(logits: Array, network: Network, pieces: list[Piece], index: int) -> None:
+def _fill(logits: Array, network: Network, pieces: list[Piece], index: int, _: Workers) -> None:
     piece = pieces[index]
-    logits[:, piece.columns], _ = forward(network, piece.inputs, Dropout.none())
+    logits[:, piece.columns] = forward(network, piece.inputs, Dropout.none())[0]

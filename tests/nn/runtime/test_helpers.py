@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from skdistilbert.__main__ import has_global_lock
-from skdistilbert.nn import helpers as module
-from skdistilbert.nn.cores import cores
-from skdistilbert.nn.helpers import Helper, dismiss_idle, helpers
+from skdistilbert.nn.runtime import helpers as module
+from skdistilbert.nn.runtime.cores import cores
+from skdistilbert.nn.runtime.helpers import Helper, dismiss_idle, helpers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,7 +176,7 @@ def test_a_thread_whose_helper_is_lost_ends() -> None:
 
 def test_python_ends_though_threads_wait_for_work() -> None:
     script = (
-        "from skdistilbert.nn.helpers import helpers\n"
+        "from skdistilbert.nn.runtime.helpers import helpers\n"
         "with helpers(1) as (helper,):\n"
         "    helper.start(int)\n"
         "    helper.result()\n"

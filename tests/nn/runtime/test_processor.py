@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from skdistilbert.nn import processor
+from skdistilbert.nn.runtime import processor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

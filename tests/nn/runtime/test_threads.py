@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from skdistilbert.nn import threads
-from skdistilbert.nn.cores import Cores, cores
-from skdistilbert.nn.helpers import dismiss_idle
-from skdistilbert.nn.threads import (
-    effective_n_threads,
+from skdistilbert.nn.runtime import threads
+from skdistilbert.nn.runtime.cores import Cores, cores
+from skdistilbert.nn.runtime.helpers import dismiss_idle
+from skdistilbert.nn.runtime.threads import (
     for_each,
     in_parts,
+    resolve_n_threads,
     threads_for_one_item,
 )
 
@@ -152,7 +152,7 @@ def test_overlapping_calls_restore_what_was_before_both(first_to_leave: str) -> 
 
     def main(_: object) -> None:
         entered.wait(10)
-        assert effective_n_threads(None) == min(before)  # what the user allows, not what we hold
+        assert resolve_n_threads(None) == min(before)  # what the user allows, not what we hold
         if first_to_leave == "other":
             left.wait(10)
             assert set(blas_threads()) == {1}
@@ -259,8 +259,8 @@ def test_a_fork_forgets_the_threads_that_it_has_not() -> None:
 
 def test_processes_of_a_pool_have_one_thread_each() -> None:
     with multiprocessing.Pool(1) as pool:
-        assert pool.apply(effective_n_threads, (None,)) == 1
-        assert pool.apply(effective_n_threads, (3,)) == 3
+        assert pool.apply(resolve_n_threads, (None,)) == 1
+        assert pool.apply(resolve_n_threads, (3,)) == 3
 
 
 def test_where_the_limit_cannot_be_set_blas_keeps_its_threads_to_itself(
@@ -275,8 +275,8 @@ def test_where_the_limit_cannot_be_set_blas_keeps_its_threads_to_itself(
 
 def test_an_outer_limit_is_obeyed() -> None:
     with threadpool_limits(1, user_api="blas"):
-        assert effective_n_threads(None) == 1
-    assert effective_n_threads(5) == 5
+        assert resolve_n_threads(None) == 1
+    assert resolve_n_threads(5) == 5
 
 
 def test_overflow_does_not_warn() -> None:

@@ -10,8 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from skdistilbert.nn.cores import cores
-from skdistilbert.nn.threads import blas_architectures, blas_in_one_thread
+from skdistilbert.nn.runtime.cores import cores
+from skdistilbert.nn.runtime.threads import blas_architectures, blas_in_one_thread
 
 # The largest arrays that glibc can be taught to keep: a little less than 32 MiB.
 LARGEST_KEPT = 2**25 - 2**13
@@ -29,7 +29,7 @@ LONGEST_AT_ONCE = 1.5
 
 
 @cache  # once in a process is enough
-def prepare_memory(n_threads: int) -> None:
+def warm_up(n_threads: int) -> None:
     """Do once what makes each later pass of the network, or step of training, faster."""
     keep_freed_memory()
     if blas_architectures() & ARCHITECTURES_READING_AHEAD:

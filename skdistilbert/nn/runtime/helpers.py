@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from skdistilbert.nn.cores import cores
+from skdistilbert.nn.runtime.cores import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from skdistilbert.__main__ import has_global_lock
-from skdistilbert.nn import memory
+from skdistilbert.nn.runtime import memory
 
 # A megabyte each; a pass of the bundled model on 1,024 tokens takes more than ten of them.
 ALLOCATE = """
-from skdistilbert.nn.memory import keep_freed_memory
+from skdistilbert.nn.runtime.memory import keep_freed_memory
 
 keep_freed_memory()
 
@@ -77,7 +77,7 @@ def test_arrays_get_the_memory_of_those_before(work: str) -> None:
 @pytest.mark.skipif(not has_global_lock(), reason="threads take pages of other memory, too")
 @pytest.mark.parametrize("n_terms", PAGES_OF_ROWS)
 def test_buffers_of_blas_are_written_to_in_every_thread(n_terms: int) -> None:
-    imports = "import resource, threading\nimport numpy as np\nfrom skdistilbert.nn import memory"
+    imports = "import resource, threading\nimport numpy as np\nfrom skdistilbert.nn.runtime import memory"
     write = f"memory.write_to_blas_buffers(2)\nn_terms = {n_terms}"
     code = f"{imports}\n{write}\n{MULTIPLY_IN_TWO_THREADS}"
     environment = os.environ | {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "1"}

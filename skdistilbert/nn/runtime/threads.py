@@ -19,14 +19,14 @@ import joblib
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from skdistilbert.nn.cores import cores
-from skdistilbert.nn.helpers import helpers
+from skdistilbert.nn.runtime.cores import cores
+from skdistilbert.nn.runtime.helpers import helpers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from skdistilbert.nn.helpers import Helper
+    from skdistilbert.nn.runtime.helpers import Helper
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -132,7 +132,7 @@ def blas_architectures() -> frozenset[str]:
     return frozenset(str(getattr(library, "architecture", "")).lower() for library in libraries)
 
 
-def effective_n_threads(n_threads: int | None) -> int:
+def resolve_n_threads(n_threads: int | None) -> int:
     """Give the number of threads to use: the one asked for, or what BLAS may use right now."""
     if n_threads is None:
         # A pool of processes has one a core already; joblib starts no threads there, either.
@@ -142,42 +142,44 @@ def effective_n_threads(n_threads: int | None) -> int:
     return int(n_threads)
 
 
-class _AtHand(threading.local):
-    """The threads that the item at work in this thread has besides it."""
+class Workers:
+    """The threads that may work on one item: the calling one, and helpers."""
 
-    helpers: Sequence[Helper] = ()
+    def __init__(self, helpers: Sequence[Helper] = ()) -> None:
+        self._helpers = helpers
 
+    @property
+    def count(self) -> int:
+        """Number of threads."""
+        return 1 + len(self._helpers)
 
-_at_hand = _AtHand()
+    def map(self, function: Callable[[Item], Result], parts: Sequence[Item]) -> Iterator[Result]:
+        """Call `function` on each part of an item, at the same time.
 
-
-def threads_for_one_item() -> int:
-    """In how many parts the item at work in this thread can be shared out."""
-    return 1 + len(_at_hand.helpers)
-
-
-def in_parts(function: Callable[[Item], Result], parts: Sequence[Item]) -> Iterator[Result]:
-    """Call `function` on each part of an item, at the same time, in the threads it has.
-
-    There are as many parts as threads, or fewer. The first result is given while others may be in
-    work; all must be taken.
-    """
-    others = _at_hand.helpers[: len(parts) - 1]
-    if not others:
-        yield from map(function, parts)
-        return
-    for helper, part in zip(others, parts[1:], strict=True):
-        helper.start(partial(_quietly, function, part))
-    yield function(parts[0])
-    for helper in others:
-        yield helper.result()
+        There are as many parts as threads, or fewer. The first result is returned while others
+        may be computed; all must be taken.
+        """
+        others = self._helpers[: len(parts) - 1]
+        if not others:
+            yield from map(function, parts)
+            return
+        for helper, part in zip(others, parts[1:], strict=True):
+            helper.start(partial(_quietly, function, part))
+        yield function(parts[0])
+        for helper in others:
+            yield helper.result()
 
 
-def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads: int) -> None:
-    """Call `function` on every item, in as many threads as there are items and threads.
+ONE_WORKER = Workers()
+
+
+def for_each(
+    function: Callable[[Item, Workers], None], items: Iterable[Item], n_threads: int
+) -> None:
+    """Call `function(item, workers)` on every item, in up to `n_threads` threads.
 
     Of all threads that do so at the same time, one a core is at work. A single item has the cores
-    that are free to itself, for `in_parts`. The first error ends the work in every thread and is
+    that are free as its `workers`. The first error ends the work in every thread and is
     raised, with all limits restored. `function` must not do the same.
     """
     pending = deque(items)
@@ -190,19 +192,16 @@ def for_each(function: Callable[[Item], None], items: Iterable[Item], n_threads:
             _share_out(function, pending, min(n_threads, len(pending)))
 
 
-def _work_with_helpers(function: Callable[[Item], None], item: Item, n_threads: int) -> None:
+def _work_with_helpers(
+    function: Callable[[Item, Workers], None], item: Item, n_threads: int
+) -> None:
     with cores.up_to(n_threads) as n_cores, helpers(n_cores - 1) as taken:
-        try:
-            _at_hand.helpers = taken
-            _quietly(function, item)
-        finally:
-            try:
-                _at_hand.helpers = ()
-            finally:  # Ctrl-C may have cut the first short
-                _at_hand.helpers = ()
+        _quietly(function, item, Workers(taken))
 
 
-def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers: int) -> None:
+def _share_out(
+    function: Callable[[Item, Workers], None], pending: deque[Item], n_workers: int
+) -> None:
     # After an error or Ctrl-C `helpers` waits for them: none works on.
     with helpers(n_workers - 1) as taken:
         try:
@@ -215,7 +214,7 @@ def _share_out(function: Callable[[Item], None], pending: deque[Item], n_workers
             pending.clear()
 
 
-def _work_off(function: Callable[[Item], None], pending: deque[Item]) -> None:
+def _work_off(function: Callable[[Item, Workers], None], pending: deque[Item]) -> None:
     try:
         while pending:
             with cores.up_to(1):  # before an item is taken, so that items are begun in order
@@ -223,13 +222,13 @@ def _work_off(function: Callable[[Item], None], pending: deque[Item]) -> None:
                     item = pending.popleft()
                 except IndexError:  # another thread was faster
                     break
-                _quietly(function, item)
+                _quietly(function, item, ONE_WORKER)
     finally:
         pending.clear()
 
 
-def _quietly(function: Callable[[Item], Result], item: Item) -> Result:
+def _quietly(function: Callable[..., Result], *args: Any) -> Result:  # noqa: ANN401
     # Overflow in the squares of the activation ends in its correct limit; where weights are too
     # large for float32 the result is NaN, as torch's is.
     with np.errstate(all="ignore"):
-        return function(item)
+        return function(*args)
