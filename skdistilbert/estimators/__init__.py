@@ -9,8 +9,7 @@ from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_changes import ChangedRows, EncoderChanges
 from skdistilbert.estimators.regressor import DistilBertRegressor, Scale
 from skdistilbert.estimators.token_classifier import DistilBertTokenClassifier
-from skdistilbert.nn.heads import SequenceClassificationHead
-from skdistilbert.nn.training.heads import TokenClassificationHead
+from skdistilbert.nn.heads import SequenceClassificationHead, TokenClassificationHead
 from skdistilbert.nn.weights import Layer, LayerNorm, Linear
 
 __all__ = [

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
-    from skdistilbert.nn.heads import SequenceClassificationHead
+    from skdistilbert.nn.heads import SequenceClassificationHead, TokenClassificationHead
     from skdistilbert.nn.pooling import Pooling
-    from skdistilbert.nn.training.heads import TokenClassificationHead
 
 
 def sequence_model(

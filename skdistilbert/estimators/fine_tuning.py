@@ -19,12 +19,12 @@ from skdistilbert.estimators.tuned import TunedEstimator
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.pooling import POOLINGS
-from skdistilbert.nn.training.dropout import DropoutRates
+from skdistilbert.nn.tape import DropoutRates
+from skdistilbert.nn.training import POOLING_BACKWARD
 from skdistilbert.nn.training.examples import Examples
 from skdistilbert.nn.training.frozen import frozen_states
 from skdistilbert.nn.training.loop import History, Plan, constant, train, warm_up_and_decay
 from skdistilbert.nn.training.network import Network
-from skdistilbert.nn.training.pooling import POOLING_BACKWARD
 from skdistilbert.nn.training.trainer import Trainer
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.nn.training.heads import Head
+    from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.training.losses import Loss
 
     FloatArray = NDArray[np.float32]
@@ -126,7 +126,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
         n_layers = self._load_encoder().model.config.n_layers
         return n_layers if self.trainable_layers == "all" else int(self.trainable_layers)
 
-    def _network(self, head: Head) -> Network:
+    def _network(self, head: TrainableHead) -> Network:
         encoder = self._model().encoder
         first = len(encoder.layers) - self._n_trained()
         pooling = self.pooling if self._n_trained() else None
@@ -144,7 +144,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
             pooling,
         )
 
-    def _new_head(self, rng: RandomState) -> Head:
+    def _new_head(self, rng: RandomState) -> TrainableHead:
         raise NotImplementedError
 
     def _dropout_rates(self, config: DistilBertConfig) -> DropoutRates:
@@ -152,7 +152,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
 
     def _new_trainer(self, loss: Loss) -> Trainer:
         rng = self._rng = check_random_state(self.random_state)
-        head: Head = self.head_ if hasattr(self, "head_") else self._new_head(rng)
+        head: TrainableHead = self.head_ if hasattr(self, "head_") else self._new_head(rng)
         config = self._load_encoder().model.config
         seed = int(rng.randint(np.iinfo(np.int32).max))
         rates = self._dropout_rates(config)

@@ -13,9 +13,9 @@ from skdistilbert.estimators.export import token_model
 from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_linear
 from skdistilbert.estimators.spans import entity_f1
 from skdistilbert.estimators.text_input import check_characters
+from skdistilbert.nn.heads import TokenClassificationHead
 from skdistilbert.nn.packing import Ragged
-from skdistilbert.nn.training.dropout import DropoutRates
-from skdistilbert.nn.training.heads import TokenClassificationHead
+from skdistilbert.nn.tape import DropoutRates
 from skdistilbert.nn.training.losses import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities

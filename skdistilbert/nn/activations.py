@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,14 +11,15 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from skdistilbert.nn.tape import Tape
     from skdistilbert.nn.weights import Activation, Array
 
-# gelu(x) = x * Phi(x) = x / 2 + |x| / 2 * (1 - 1 / P(|x| / 2)^8) for a polynomial P, the form of
-# Abramowitz & Stegun 7.1.27 and 28 for erf. These are the coefficients of P, constant term first,
-# fitted minimax in the error of gelu: 9e-9 in exact arithmetic; in float32 it is 2.5e-7, of which
-# to round the exact result is 2.4e-7. It needs neither exp nor tanh, which NumPy is not equally
-# fast at everywhere. The usual tanh form is wrong by 5e-4; scipy.special.erf is exact and many
-# times slower. tests/nn/test_activations.py refits.
+# gelu(x) = x * Phi(x) = x / 2 + |x| / 2 * (1 - 1 / P(|x| / 2)^8) for a polynomial P, in the form
+# of Abramowitz & Stegun 7.1.27 and 28 for erf. These are the coefficients of P, constant term
+# first, fitted to the smallest maximal error of gelu: 9e-9 in exact arithmetic. In float32 the
+# error is 2.5e-7, of which rounding the exact result is 2.4e-7. The polynomial needs neither exp
+# nor tanh, whose speed in NumPy depends on the platform. The usual tanh form is wrong by 5e-4;
+# scipy.special.erf is exact and many times slower. tests/nn/test_activations.py repeats the fit.
 GELU_COEFFICIENTS = (
     1.0,
     0.19947272848899,
@@ -31,27 +33,42 @@ GELU_COEFFICIENTS = (
     0.00018708955097902,
 )
 
-# Two such blocks of float32 stay in the cache from one operation to the next. In smaller ones two
-# threads would wait for each other: each operation takes the interpreter's lock.
+# Two blocks of this many float32 stay in the cache between operations. Smaller blocks make
+# threads wait for each other, because each operation takes the interpreter's lock.
 BLOCK_SIZE = 131072
 
 
-def gelu(x: Array) -> Array:
+def gelu(x: Array, tape: Tape | None = None) -> Array:
     """Gaussian error linear unit `x * Phi(x)` (Hendrycks & Gimpel, 2016), in place."""
-    flat = x.reshape(-1)
-    workspace = np.empty((2, min(BLOCK_SIZE, flat.size)), x.dtype)
-    for start in range(0, flat.size, BLOCK_SIZE):
-        block = flat[start : start + BLOCK_SIZE]
-        half, divisor = workspace[:, : block.size]
-        block *= 0.5  # first, as the sum of two large halves does not overflow
-        np.abs(block, out=half)
-        block += half
-        block -= np.divide(half, one_by_erfc(half, out=divisor), out=divisor)
+    derivative = None
+    if tape is not None:
+        derivative = np.empty_like(x)
+        tape.push(derivative)
+    # Blocks of equal size: a small remainder would cost as many operations as a whole block.
+    n_blocks = max(1, round(x.size / BLOCK_SIZE))
+    size = -(-x.size // n_blocks)
+    workspace = np.empty((3, size), x.dtype)
+    for start in range(0, x.size, max(1, size)):
+        block = slice(start, start + size)
+        d_block = None if derivative is None else derivative.reshape(-1)[block]
+        _gelu_block(x.reshape(-1)[block], d_block, workspace)
     return x
 
 
-def one_by_erfc(half: Array, out: Array) -> Array:
-    """1 / erfc(x / sqrt(2)), which is 1 / (2 - 2 * Phi(x)), from half = x / 2 >= 0: (n,) each."""
+def _gelu_block(x: Array, derivative: Array | None, workspace: Array) -> None:
+    """Replace x (n,) by gelu(x), and fill in its derivative if given."""
+    half, power, slope = workspace[:, : x.size]
+    x *= 0.5  # before the sum, because the sum of two large halves does not overflow
+    np.abs(x, out=half)
+    _one_by_erfc(half, out=power)
+    if derivative is not None:
+        _gelu_derivative(x, half, power, slope, derivative)
+    x += half
+    x -= np.divide(half, power, out=power)
+
+
+def _one_by_erfc(half: Array, out: Array) -> Array:
+    """Return P(half)^8 = 1 / erfc(|x| / sqrt(2)) for half = |x| / 2: (n,)."""
     constant, *others, highest = _constants(GELU_COEFFICIENTS, half.dtype)
     np.multiply(half, highest, out=out)
     for coefficient in reversed(others):
@@ -63,15 +80,31 @@ def one_by_erfc(half: Array, out: Array) -> Array:
     return out
 
 
+def _gelu_derivative(x: Array, half: Array, power: Array, slope: Array, derivative: Array) -> None:
+    """Fill in Phi(x) + x * phi(x) = 1/2 + sign(x) * (1/2 - 1 / (2 * power) + |x| * phi(|x|))."""
+    np.multiply(half, half, out=slope)
+    slope *= -2
+    np.exp(slope, out=slope)
+    slope *= sqrt(2 / pi)
+    slope *= half
+    slope -= np.divide(0.5, power, out=derivative)
+    slope += 0.5
+    np.copysign(slope, x, out=derivative)
+    derivative += 0.5
+
+
 @cache
 def _constants(values: tuple[float, ...], dtype: np.dtype[np.floating]) -> tuple[Array, ...]:
-    """Give arrays without dimensions: NumPy takes half a microsecond longer to take up numbers."""
+    """Return 0-d arrays: NumPy converts a Python float in half a microsecond per operation."""
     return tuple(np.array(value, dtype) for value in values)
 
 
-def relu(x: Array) -> Array:
+def relu(x: Array, tape: Tape | None = None) -> Array:
     """Rectified linear unit `max(x, 0)`, in place."""
+    if tape is not None:
+        tape.push((x > 0).astype(x.dtype))
     return np.maximum(x, 0, out=x)
 
 
-ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {"gelu": gelu, "relu": relu}
+# Each works in place; with a tape it records its derivative.
+ACTIVATIONS: dict[Activation, Callable[[Array, Tape | None], Array]] = {"gelu": gelu, "relu": relu}

@@ -4,134 +4,211 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-
-from skdistilbert.nn.functional import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from skdistilbert.nn.packing import Group
+    from skdistilbert.nn.tape import Mask, Tape
     from skdistilbert.nn.weights import Array
 
-# Scores of this many float32 (1 MB) are in work at a time, whatever the batch and its lengths.
+# Without a tape, at most this many scores (1 MB of float32) are computed at a time, so that they
+# stay in the cache and memory does not grow with the batch.
 MAX_SCORES = 2**18
-# Sums of exponentials within these bounds, of scores up to 23, were not spoilt by their size.
+# If all sums of exponentials are within these bounds, no exponential overflowed or vanished.
 SAFE_SUMS = (1e-10, 1e10)
 
 
+class Block(NamedTuple):
+    """Views of some heads of texts of equal length, which are attended to in one product.
+
+    The last axis of `queries`, `context` and `sums` has one entry per token, or a single entry
+    if only the first token of each text attends.
+    """
+
+    queries: Array  # (n_texts, n_heads, head_dim, n_queries)
+    context: Array  # (n_texts, n_heads, head_dim, n_queries)
+    sums: Array  # (n_texts, n_heads, 1, n_queries): of the exponentials over the keys
+    keys: Array  # (n_texts, n_heads, head_dim, n_keys)
+    values: Array  # (n_texts, n_heads, head_dim, n_keys)
+    key_bias: Array | None  # (n_texts, 1, n_keys, 1)
+    scores_shape: tuple[int, int, int, int]  # n_texts, n_heads, n_keys, n_queries
+
+    def split(self, max_scores: int) -> Iterator[Block]:
+        """Cut by texts, and a single text by heads, to at most `max_scores` scores each."""
+        n_texts, n_heads, n_keys, n_queries = self.scores_shape
+        n_pairs = max(1, max_scores // (n_queries * n_keys))  # of a text and a head
+        texts_per_block, heads_per_block = max(1, n_pairs // n_heads), min(n_heads, n_pairs)
+        for text in range(0, n_texts, texts_per_block):
+            texts = slice(text, text + texts_per_block)
+            bias = None if self.key_bias is None else self.key_bias[texts]
+            for head in range(0, n_heads, heads_per_block):
+                part = texts, slice(head, head + heads_per_block)
+                q, c, s, k, v = (array[part] for array in self[:5])
+                yield Block(q, c, s, k, v, bias, (*q.shape[:2], n_keys, n_queries))
+
+
 def self_attention(
-    qkv: Array,
+    queries: Array,
+    keys: Array,
+    values: Array,
     groups: Sequence[Group],
     head_dim: int,
-    attentions: list[Array] | None = None,
+    tape: Tape | None = None,
+    probabilities: list[Array] | None = None,
 ) -> Array:
-    """Attend: queries, keys, values (3 * dim, n_tokens) -> context (dim, n_tokens).
+    """Return the context of each query: (dim, n_queries).
 
-    With a list for `attentions`, the probabilities of each group are appended to it as
-    (n_texts, n_heads, length, length), a row a query. The queries are scaled in place.
+    Parameters
+    ----------
+    queries : ndarray of shape (dim, n_queries)
+        One column per token, or one per text if only first tokens attend. Scaled in place.
+    keys, values : ndarray of shape (dim, n_tokens)
+    groups : sequence of Group
+    head_dim : int
+    tape : Tape, default=None
+        Records what `attention_backward` reads; applies dropout to the probabilities.
+    probabilities : list, default=None
+        Receives one array (n_texts, n_heads, n_queries, n_keys) per group.
     """
-    queries, keys, values = qkv.reshape(3, -1, qkv.shape[-1])
     queries *= head_dim**-0.5
-    context = np.empty(queries.shape, queries.dtype)
-    n_heads = len(queries) // head_dim
-    for group in groups:
-        q, k, v, c = (
-            heads_of(x[:, group.columns], group, n_heads) for x in (queries, keys, values, context)
-        )
-        if attentions is None:
-            attend(q, k, v, c, group.key_bias)
-        else:
-            attentions.append(_attend_keeping_probabilities(q, k, v, c, group.key_bias))
+    context = np.empty_like(queries)
+    sums = np.empty((len(queries) // head_dim, queries.shape[1]), queries.dtype)
+    blocks = blocks_of(queries, context, sums, keys, values, groups, len(sums))
+    keep = tape is not None or probabilities is not None
+    with np.errstate(over="ignore", invalid="ignore"):
+        exponentials, mask = _attend(blocks, tape, keep=keep)
+    if not _are_safe(sums):
+        exponentials, mask = _attend(blocks, tape, keep=keep, subtract_largest=True)
+    # The softmax is normalised after its product with the values, where there is less to divide:
+    # sum_j exp(s_j) v_j / sum_j exp(s_j).
+    by_head = context.reshape(len(sums), head_dim, -1)
+    by_head /= sums[:, None]
+    if tape is not None:
+        tape.push(blocks, context, sums, exponentials, mask)
+    if probabilities is not None:
+        for block, scores in zip(blocks, scores_by_block(exponentials, blocks), strict=True):
+            probabilities.append((scores / block.sums).swapaxes(-1, -2))
     return context
 
 
-def heads_of(x: Array, group: Group, n_heads: int) -> Array:
-    """View (dim, n_texts * length) as (n_texts, n_heads, head_dim, length)."""
+def blocks_of(
+    queries: Array,
+    context: Array,
+    sums: Array,
+    keys: Array,
+    values: Array,
+    groups: Sequence[Group],
+    n_heads: int,
+) -> list[Block]:
+    """View the columns of each group as one block."""
+    first_tokens_only = queries.shape[1] < keys.shape[1]
+    blocks = []
+    for group in groups:
+        columns = group.columns
+        own = group.texts if first_tokens_only else columns
+        q = _heads(queries[:, own], group, n_heads)
+        c = _heads(context[:, own], group, n_heads)
+        s = _heads(sums[:, own], group, n_heads)
+        k = _heads(keys[:, columns], group, n_heads)
+        v = _heads(values[:, columns], group, n_heads)
+        shape = group.n_texts, n_heads, group.length, q.shape[-1]
+        blocks.append(Block(q, c, s, k, v, group.key_bias, shape))
+    return blocks
+
+
+def _heads(x: Array, group: Group, n_heads: int) -> Array:
+    """View (n_heads * n, n_texts * length) as (n_texts, n_heads, n, length)."""
     split = x.reshape(n_heads, -1, group.n_texts, x.shape[1] // group.n_texts)
     return split.transpose(2, 0, 1, 3)
 
 
-def attend(q: Array, k: Array, v: Array, context: Array, key_bias: Array | None = None) -> None:
-    """Fill `context` for q, k, v of shape (n_texts, n_heads, head_dim, length).
+def _attend(
+    blocks: list[Block], tape: Tape | None, *, keep: bool, subtract_largest: bool = False
+) -> tuple[Array, Mask | None]:
+    """Fill in the sums, and the context before its division by them.
 
-    The softmax is normalised after its product with the values, where there is less to divide:
-    sum_j exp(s_j) v_j / sum_j exp(s_j).
+    Returns the exponentials (n_scores,) and the dropout mask; with `keep=False` those of the last
+    chunk only, which the next call overwrites.
     """
-    for part in _parts(q.shape, k.shape[-1]):
-        bias = None if key_bias is None else key_bias[part[0]]
-        exponentials, sums = _exponentials(k[part], q[part], bias)
-        np.matmul(v[part], exponentials, out=context[part])
-        context[part] /= sums
+    for chunk, n_scores in _chunks(blocks, math.inf if keep else MAX_SCORES):
+        dtype = chunk[0].queries.dtype
+        scores = np.empty(n_scores, dtype) if keep else _workspace.get(n_scores, dtype)
+        by_block = scores_by_block(scores, chunk)
+        _exponentiate(scores, by_block, chunk, subtract_largest=subtract_largest)
+        mask = None if tape is None else tape.draw_mask(scores.shape, tape.rates.attention)
+        if mask is not None:
+            by_block = scores_by_block(mask.apply(scores.copy()), chunk)
+        for block, exponentials in zip(chunk, by_block, strict=True):
+            np.matmul(block.values, exponentials, out=block.context)
+    return scores, mask
 
 
-def _exponentials(k: Array, q: Array, key_bias: Array | None) -> tuple[Array, Array]:
-    """Exponentials of the scores (n_texts, n_heads, n_keys, n_queries), and their sums over keys.
+def _exponentiate(
+    scores: Array, by_block: list[Array], blocks: list[Block], *, subtract_largest: bool
+) -> None:
+    """Fill in the exponentials of the scores, and their sums over the keys.
 
-    To take the largest score from all costs as much time as the exponentials, and few models
-    need it: it is done where the sums show that it was missing.
+    Subtracting the largest score of each query costs as much as the exponentials, and few models
+    need it.
     """
-    scores = _scores(k, q, key_bias)
-    with np.errstate(over="ignore"):
-        np.exp(scores, out=scores)
-        sums = np.add.reduce(scores, axis=-2, keepdims=True)
-    if not are_safe(sums):
-        scores = _scores(k, q, key_bias)
-        scores -= np.maximum.reduce(scores, axis=-2, keepdims=True)
-        np.exp(scores, out=scores)
-        sums = np.add.reduce(scores, axis=-2, keepdims=True)
-    return scores, sums
+    for block, block_scores in zip(blocks, by_block, strict=True):
+        np.matmul(block.keys.swapaxes(-1, -2), block.queries, out=block_scores)
+        if block.key_bias is not None:
+            block_scores += block.key_bias
+        if subtract_largest:
+            block_scores -= np.maximum.reduce(block_scores, axis=-2, keepdims=True)
+    np.exp(scores, out=scores)
+    for block, block_scores in zip(blocks, by_block, strict=True):
+        np.add.reduce(block_scores, axis=-2, keepdims=True, out=block.sums)
 
 
-def are_safe(sums: Array) -> bool:
-    """Tell whether no exponential in some sums was spoilt by its size."""
+def _chunks(blocks: list[Block], max_scores: float) -> Iterator[tuple[list[Block], int]]:
+    """Yield blocks, large ones in parts, with at most `max_scores` scores, and their number."""
+    total = sum([math.prod(block.scores_shape) for block in blocks])
+    if total <= max_scores:
+        yield blocks, total
+        return
+    chunk: list[Block] = []
+    total = 0
+    for block in chain.from_iterable(block.split(int(max_scores)) for block in blocks):
+        n_scores = math.prod(block.scores_shape)
+        if chunk and total + n_scores > max_scores:
+            yield chunk, total
+            chunk, total = [], 0
+        chunk.append(block)
+        total += n_scores
+    yield chunk, total
+
+
+def scores_by_block(scores: Array, blocks: Sequence[Block]) -> list[Array]:
+    """View (n_scores,) as one array (n_texts, n_heads, n_keys, n_queries) per block."""
+    by_block, start = [], 0
+    for block in blocks:
+        stop = start + math.prod(block.scores_shape)
+        by_block.append(scores[start:stop].reshape(block.scores_shape))
+        start = stop
+    return by_block
+
+
+def _are_safe(sums: Array) -> bool:
     lowest, highest = SAFE_SUMS
     return bool(lowest < sums.min() and sums.max() < highest)
 
 
 class _Workspace(threading.local):
-    """Memory that each thread keeps: fresh pages would cost as much as the arithmetic."""
+    """Scores of each thread: allocating fresh pages would cost as much as the arithmetic."""
 
     scores: Array = np.empty(0, np.float32)
 
-    def for_scores(self, shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
-        size = math.prod(shape)
+    def get(self, size: int, dtype: np.dtype[np.floating]) -> Array:
         if self.scores.size < size or self.scores.dtype != dtype:
             self.scores = np.empty(max(size, MAX_SCORES), dtype)
-        return self.scores[:size].reshape(shape)
+        return self.scores[:size]
 
 
 _workspace = _Workspace()
-
-
-def _scores(k: Array, q: Array, key_bias: Array | None) -> Array:
-    """Scaled scores in this thread's workspace: (n_texts, n_heads, n_keys, n_queries)."""
-    shape = (*k.shape[:2], k.shape[-1], q.shape[-1])
-    scores = np.matmul(k.swapaxes(-1, -2), q, out=_workspace.for_scores(shape, q.dtype))
-    if key_bias is not None:
-        scores += key_bias
-    return scores
-
-
-def _parts(shape: tuple[int, ...], n_keys: int) -> Iterator[tuple[slice, slice]]:
-    """Cut (n_texts, n_heads, head_dim, n_queries) by texts, then by heads, to MAX_SCORES."""
-    n_texts, n_heads, _, n_queries = shape
-    heads_at_a_time = max(1, MAX_SCORES // (n_queries * n_keys))
-    texts_a_part = max(1, heads_at_a_time // n_heads)
-    heads_a_part = min(n_heads, heads_at_a_time)
-    for text in range(0, n_texts, texts_a_part):
-        for head in range(0, n_heads, heads_a_part):
-            yield slice(text, text + texts_a_part), slice(head, head + heads_a_part)
-
-
-def _attend_keeping_probabilities(
-    q: Array, k: Array, v: Array, context: Array, key_bias: Array | None
-) -> Array:
-    scores = q.swapaxes(-1, -2) @ k  # (n_texts, n_heads, n_queries, n_keys)
-    if key_bias is not None:
-        scores += key_bias.swapaxes(-1, -2)
-    probabilities = softmax(scores)
-    np.matmul(v, probabilities.swapaxes(-1, -2), out=context)
-    return probabilities

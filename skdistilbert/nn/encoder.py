@@ -1,172 +1,191 @@
 """The forward pass of DistilBERT (Sanh et al., 2019) on a packed batch.
 
-Shapes: hidden states are (dim, n_tokens), one column a token of any text of the batch.
+Hidden states are (dim, n_tokens); see `skdistilbert.nn` for the layout. Inference and training
+run the same functions: training passes a tape, which records what the backward pass reads and
+applies dropout.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from skdistilbert.nn.activations import ACTIVATIONS
-from skdistilbert.nn.attention import attend, heads_of, self_attention
-from skdistilbert.nn.functional import layer_norm, linear
-from skdistilbert.nn.runtime import ONE_WORKER, Workers, matmul
-from skdistilbert.nn.weights import Linear
+from skdistilbert.nn.attention import self_attention
+from skdistilbert.nn.functional import layer_norm, linear, project
+from skdistilbert.nn.runtime import ONE_WORKER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from skdistilbert.nn.packing import Group, PackedBatch
-    from skdistilbert.nn.weights import (
-        Activation,
-        Array,
-        Embeddings,
-        Encoder,
-        Layer,
-        LayerPart,
-    )
+    from skdistilbert.nn.packing import Group, IntArray, PackedBatch
+    from skdistilbert.nn.runtime import Workers
+    from skdistilbert.nn.tape import Tape
+    from skdistilbert.nn.weights import Activation, Array, Embeddings, Encoder, Layer, LayerPart
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What an encoder kept on its way: one entry a layer."""
+class LayerStack(Protocol):
+    """Transformer layers with their hyper-parameters: an `Encoder` or its trainable part."""
 
-    hidden_states: list[Array] = field(default_factory=list)  # (dim, n_tokens), embeddings first
-    attentions: list[list[Array]] = field(default_factory=list)  # a group: (n, heads, len, len)
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Weights, from the lowest layer to the highest."""
+
+    @property
+    def n_heads(self) -> int:
+        """Number of attention heads per layer."""
+
+    @property
+    def activation(self) -> Activation:
+        """Name of the activation function."""
 
 
 def encode(
     encoder: Encoder,
     batch: PackedBatch,
-    trace: Trace | None = None,
+    *,
+    first_tokens_only: bool = False,
     workers: Workers = ONE_WORKER,
 ) -> Array:
-    """Last hidden states of every token: (dim, n_tokens)."""
-    groups = batch.groups
+    """Return the last hidden states: (dim, n_tokens), or (dim, n_texts) of first tokens only."""
     x = embed_tokens(encoder.embeddings, batch)
-    for layer in encoder.layers:
-        attentions = _next_layer_of(trace, x)
-        x = transformer_layer(x, layer, groups, encoder, attentions, workers)
-    if trace is not None:
-        trace.hidden_states.append(x)
+    if first_tokens_only and not encoder.layers:
+        return x[:, batch.starts]
+    return run_layers(encoder, x, batch, first_tokens_only=first_tokens_only, workers=workers)
+
+
+def embed_tokens(weights: Embeddings, batch: PackedBatch, tape: Tape | None = None) -> Array:
+    """Return the normalised sum of word and position embeddings: (dim, n_tokens)."""
+    x = weights.word_embeddings.take(batch.input_ids, axis=0)  # (n_tokens, dim)
+    x += weights.position_embeddings.take(batch.position_ids, axis=0)
+    x = layer_norm(np.ascontiguousarray(x.T), weights.layer_norm, tape)
+    if tape is not None:
+        tape.drop(x, tape.rates.hidden)
     return x
 
 
-def encode_mean_of_layers(
-    encoder: Encoder, batch: PackedBatch, layers: Sequence[int], workers: Workers = ONE_WORKER
-) -> Array:
-    """Mean of the hidden states after some layers, 0 being the embeddings: (dim, n_tokens)."""
-    groups = batch.groups
-    x = embed_tokens(encoder.embeddings, batch)
-    total = x * layers.count(0)
-    for index, layer in enumerate(encoder.layers[: max(layers)], 1):
-        x = transformer_layer(x, layer, groups, encoder, workers=workers)
-        if index in layers:
-            total += x * layers.count(index)
-    total /= len(layers)
-    return total
-
-
-def encode_first_tokens(
-    encoder: Encoder, batch: PackedBatch, workers: Workers = ONE_WORKER
-) -> Array:
-    """Last hidden states of each text's first token, [CLS]: (dim, n_texts).
-
-    The last layer is computed for these tokens alone.
-    """
-    groups = batch.groups
-    x = embed_tokens(encoder.embeddings, batch)
-    for layer in encoder.layers[:-1]:
-        x = transformer_layer(x, layer, groups, encoder, workers=workers)
-    if not encoder.layers:
-        return x[:, batch.starts]
-    return _first_tokens_of_layer(x, encoder.layers[-1], batch, encoder)
-
-
-def embed_tokens(weights: Embeddings, batch: PackedBatch) -> Array:
-    """Normalised sum of word and position embeddings: (dim, n_tokens)."""
-    x = weights.word_embeddings.take(batch.input_ids, axis=0)  # (n_tokens, dim)
-    x += weights.position_embeddings.take(batch.position_ids, axis=0)
-    return layer_norm(np.ascontiguousarray(x.T), weights.layer_norm)
-
-
-def transformer_layer(
+def run_layers(
+    stack: LayerStack,
     x: Array,
-    layer: Layer,
-    groups: list[Group],
-    encoder: Encoder,
-    attentions: list[Array] | None = None,
+    batch: PackedBatch,
+    *,
+    first_tokens_only: bool = False,
+    tape: Tape | None = None,
     workers: Workers = ONE_WORKER,
 ) -> Array:
-    """Self-attention and feed-forward, each added to its input and normalised."""
-    # Parts would keep their attentions in any order.
-    n_parts = workers.count if attentions is None else 1
-    parts = layer.parts(n_parts, encoder.n_heads)
-
-    def attend_with(part: LayerPart) -> Array:
-        qkv = linear(x, part.qkv_lin)  # (3, part_dim, n_tokens)
-        return matmul(part.out_lin, self_attention(qkv, groups, encoder.head_dim, attentions))
-
-    attended = _sum(workers.map(attend_with, parts), layer.out_lin.bias, x)
-    x = layer_norm(attended, layer.sa_layer_norm)
-    return _feed_forward_and_norm(x, layer, parts, encoder.activation, workers)
-
-
-def _feed_forward_and_norm(
-    x: Array, layer: Layer, parts: list[LayerPart], activation: Activation, workers: Workers
-) -> Array:
-    def feed_forward_with(part: LayerPart) -> Array:
-        inner = ACTIVATIONS[activation](linear(x, part.lin1))  # (part_hidden_dim, n_tokens)
-        return matmul(part.lin2, inner)
-
-    out = _sum(workers.map(feed_forward_with, parts), layer.lin2.bias, x)
-    return layer_norm(out, layer.output_layer_norm)
-
-
-def _sum(of_parts: Iterator[Array], bias: Array, residual: Array) -> Array:
-    """Add up the parts of a linear map, its bias and the input, (dim, n_tokens) each."""
-    total = next(of_parts)
-    total += bias[:, None]
-    total += residual
-    for other in of_parts:  # which may have been in work meanwhile
-        total += other
-    return total
-
-
-def _first_tokens_of_layer(x: Array, layer: Layer, batch: PackedBatch, encoder: Encoder) -> Array:
-    """`transformer_layer` for the first token of each text; keys and values for all tokens."""
-    dim, n_heads = encoder.dim, encoder.n_heads
-    weight, bias = layer.qkv_lin.weight, layer.qkv_lin.bias
-    first = np.ascontiguousarray(x[:, batch.starts])  # (dim, n_texts)
-    queries = linear(first, Linear(weight[:dim], bias[:dim]))
-    queries *= (dim // n_heads) ** -0.5
-    keys, values = np.split(linear(x, Linear(weight[dim:], bias[dim:])), 2)
-    context = np.empty_like(first)
-    text = 0
-    for group in batch.groups:
-        texts = slice(text, text + group.n_texts)
-        attend(
-            heads_of(queries[:, texts], group, n_heads),
-            heads_of(keys[:, group.columns], group, n_heads),
-            heads_of(values[:, group.columns], group, n_heads),
-            heads_of(context[:, texts], group, n_heads),
-            group.key_bias,
-        )
-        text = texts.stop
-    attended = linear(context, layer.out_lin)
-    attended += first
-    first = layer_norm(attended, layer.sa_layer_norm)
-    return _feed_forward_and_norm(
-        first, layer, layer.parts(1, n_heads), encoder.activation, ONE_WORKER
+    """Return the hidden states after the last layer; see `layer_outputs` for the parameters."""
+    outputs = layer_outputs(
+        stack, x, batch, first_tokens_only=first_tokens_only, tape=tape, workers=workers
     )
+    for output in outputs:
+        x = output
+    return x
 
 
-def _next_layer_of(trace: Trace | None, x: Array) -> list[Array] | None:
-    if trace is None:
-        return None
-    trace.hidden_states.append(x)
-    trace.attentions.append([])
-    return trace.attentions[-1]
+def layer_outputs(
+    stack: LayerStack,
+    x: Array,
+    batch: PackedBatch,
+    *,
+    first_tokens_only: bool = False,
+    attentions: list[list[Array]] | None = None,
+    tape: Tape | None = None,
+    workers: Workers = ONE_WORKER,
+) -> Iterator[Array]:
+    """Yield the hidden states after each layer.
+
+    Parameters
+    ----------
+    stack : LayerStack
+    x : ndarray of shape (dim, n_tokens)
+        Hidden states that the first layer reads. They are not changed.
+    batch : PackedBatch
+    first_tokens_only : bool, default=False
+        Compute the last layer for the first token of each text only: (dim, n_texts). Keys and
+        values are still those of all tokens.
+    attentions : list, default=None
+        Receives a list per layer, with an array (n_texts, n_heads, length, length) per group.
+    tape : Tape, default=None
+    workers : Workers, default=ONE_WORKER
+        Threads that share each layer: heads and feed-forward units are split among them.
+    """
+    shared = _Pass(batch.groups, stack.n_heads, stack.activation, tape, workers)
+    for index, layer in enumerate(stack.layers, start=1):
+        is_last = index == len(stack.layers)
+        columns = batch.starts if first_tokens_only and is_last else None
+        probabilities: list[Array] | None = None
+        if attentions is not None:
+            probabilities = []
+            attentions.append(probabilities)
+        # Parts of a layer would append their probabilities in any order.
+        parts = layer.parts(1 if attentions is not None else workers.count, stack.n_heads)
+        x = _attention_sublayer(x, layer, parts, shared, columns, probabilities)
+        x = _feed_forward_sublayer(x, layer, parts, shared)
+        yield x
+
+
+class _Pass(NamedTuple):
+    """What all layers of one forward pass share."""
+
+    groups: list[Group]
+    n_heads: int
+    activation: Activation
+    tape: Tape | None
+    workers: Workers
+
+
+def _attention_sublayer(
+    x: Array,
+    layer: Layer,
+    parts: list[LayerPart],
+    shared: _Pass,
+    columns: IntArray | None,
+    probabilities: list[Array] | None,
+) -> Array:
+    """Self-attention, added to its input and normalised; with `columns`, for these only."""
+    groups, n_heads, _, tape, workers = shared
+    head_dim = len(x) // n_heads
+    residual = x if columns is None else np.ascontiguousarray(x[:, columns])
+
+    def attend(part: LayerPart) -> Array:
+        if columns is None:
+            queries, keys, values = linear(x, part.qkv_lin, tape).reshape(3, -1, x.shape[1])
+        else:
+            q_lin, kv_lin = part.qkv_lin.split_queries()
+            queries = linear(residual, q_lin, tape).reshape(-1, len(columns))
+            keys, values = linear(x, kv_lin, tape).reshape(2, -1, x.shape[1])
+        context = self_attention(queries, keys, values, groups, head_dim, tape, probabilities)
+        return project(context, part.out_lin, tape)
+
+    attended = _add_up(workers.map(attend, parts), layer.out_lin.bias, residual)
+    return layer_norm(attended, layer.sa_layer_norm, tape)
+
+
+def _feed_forward_sublayer(x: Array, layer: Layer, parts: list[LayerPart], shared: _Pass) -> Array:
+    """Two linear layers with an activation between, added to their input and normalised."""
+    activation, tape, workers = shared.activation, shared.tape, shared.workers
+
+    def feed_forward(part: LayerPart) -> Array:
+        inner = ACTIVATIONS[activation](linear(x, part.lin1, tape), tape)
+        return project(inner, part.lin2, tape)  # inner: (part_hidden_dim, n_tokens)
+
+    out = _add_up(workers.map(feed_forward, parts), layer.lin2.bias, x, tape)
+    return layer_norm(out, layer.output_layer_norm, tape)
+
+
+def _add_up(
+    parts: Iterator[Array], bias: Array, residual: Array, tape: Tape | None = None
+) -> Array:
+    """Sum the parts of a linear map, its bias and its input, (dim, n_tokens) each.
+
+    With a tape, which one worker records, dropout is applied to the map before the sum.
+    """
+    total = next(parts)
+    total += bias[:, None]
+    if tape is not None:
+        tape.drop(total, tape.rates.hidden)
+    total += residual  # while other workers may still compute
+    for part in parts:
+        total += part
+    return total

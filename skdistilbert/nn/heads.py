@@ -1,4 +1,4 @@
-"""The task heads of DistilBERT, on columns of hidden states (dim, n_tokens)."""
+"""The task heads of DistilBERT, on columns of hidden states (dim, n_columns)."""
 
 from __future__ import annotations
 
@@ -14,38 +14,65 @@ from skdistilbert.nn.weights import LayerNorm, Linear
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from skdistilbert.nn.tape import Tape
     from skdistilbert.nn.weights import Activation, Array
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceClassificationHead:
-    """Hidden layer with ReLU, then a linear layer, on each text's first token."""
+    """Linear layer with ReLU, then a linear layer, on each text's pooled hidden state."""
 
     pre_classifier: Linear  # (dim, dim)
     classifier: Linear  # (num_labels, dim)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array]) -> SequenceClassificationHead:
-        """Take the head's tensors from among a checkpoint's."""
+        """Take the head's tensors from those of a checkpoint."""
         return cls(
             Linear.from_tensors(tensors, "pre_classifier"),
             Linear.from_tensors(tensors, "classifier"),
         )
 
     def tensors(self) -> dict[str, Array]:
-        """Give what `from_tensors` takes."""
+        """Return the named tensors, the inverse of `from_tensors`."""
         hidden = self.pre_classifier.tensors("pre_classifier")
         return hidden | self.classifier.tensors("classifier")
 
-    @np.errstate(all="ignore")  # what overflows does so in torch, too
-    def logits(self, pooled: Array) -> Array:
+    @np.errstate(all="ignore")  # overflow has the same result as in torch
+    def logits(self, pooled: Array, tape: Tape | None = None) -> Array:
         """(dim, n_texts) -> (num_labels, n_texts)."""
-        return linear(relu(linear(pooled, self.pre_classifier)), self.classifier)
+        hidden = relu(linear(pooled, self.pre_classifier, tape), tape)
+        if tape is not None:
+            tape.drop(hidden, tape.rates.head)
+        return linear(hidden, self.classifier, tape)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClassificationHead:
+    """A linear layer on each token."""
+
+    classifier: Linear  # (num_labels, dim)
+
+    def logits(self, hidden: Array, tape: Tape | None = None) -> Array:
+        """(dim, n_tokens) -> (num_labels, n_tokens)."""
+        if tape is not None:
+            hidden = hidden.copy()
+            tape.drop(hidden, tape.rates.head)
+        return linear(hidden, self.classifier, tape)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureHead:
+    """No weights: the pooled texts or tokens themselves are trained."""
+
+    def logits(self, hidden: Array, tape: Tape | None = None) -> Array:  # noqa: ARG002
+        """Return `hidden`."""
+        return hidden
 
 
 @dataclass(frozen=True, slots=True)
 class MaskedLMHead:
-    """Hidden layer with activation and normalisation, then the vocabulary projection."""
+    """Linear layer with activation and normalisation, then the vocabulary projection."""
 
     vocab_transform: Linear  # (dim, dim)
     vocab_layer_norm: LayerNorm
@@ -56,7 +83,7 @@ class MaskedLMHead:
     def from_tensors(
         cls, tensors: Mapping[str, Array], activation: Activation, layer_norm_eps: float
     ) -> MaskedLMHead:
-        """Take the head's tensors from among a checkpoint's."""
+        """Take the head's tensors from those of a checkpoint."""
         return cls(
             Linear.from_tensors(tensors, "vocab_transform"),
             LayerNorm.from_tensors(tensors, "vocab_layer_norm", layer_norm_eps),
@@ -66,5 +93,8 @@ class MaskedLMHead:
 
     def logits(self, hidden: Array) -> Array:
         """(dim, n_tokens) -> (vocab_size, n_tokens)."""
-        transformed = ACTIVATIONS[self.activation](linear(hidden, self.vocab_transform))
+        transformed = ACTIVATIONS[self.activation](linear(hidden, self.vocab_transform), None)
         return linear(layer_norm(transformed, self.vocab_layer_norm), self.vocab_projector)
+
+
+TrainableHead = SequenceClassificationHead | TokenClassificationHead | FeatureHead

@@ -1,4 +1,4 @@
-"""Running the encoder over any number of texts: packed batches, shared out among threads."""
+"""Run the encoder on any number of texts: packed batches, distributed over threads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens, encode_mean_of_layers
+from skdistilbert.nn.encoder import embed_tokens, encode, layer_outputs
 from skdistilbert.nn.pooling import pool_each
 from skdistilbert.nn.runtime import for_each, resolve_n_threads, warm_up
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from skdistilbert.nn.weights import Array, Encoder
     from skdistilbert.nn.windows import Windows
 
-# A row a token.
+# One row per token.
 Rows = TypeVar("Rows", "Array", "list[Any]")
 
-# Numbers in the hidden states of a batch: 1,024 tokens of the usual width. Those of larger batches
-# leave the cache; in smaller ones each call of NumPy has less to do.
+# Size of the hidden states of a batch: 1,024 tokens of dim 768. Larger batches do not fit into
+# the cache; smaller ones have more overhead per token.
 MAX_STATES = 1024 * 768
-# Below so many multiplications a second thread costs more than it brings: to wake it takes as long
-# as some ten million, and threads of small arrays wait for the interpreter's lock.
-MIN_WORK_A_THREAD = 80_000_000
+# With fewer multiplications per thread a second thread costs more than it gains: waking it takes
+# as long as some ten million, and small operations wait for the interpreter's lock.
+MIN_WORK_PER_THREAD = 80_000_000
 
 
 def for_each_batch(
@@ -36,25 +36,21 @@ def for_each_batch(
     function: Callable[[PackedBatch, Workers], None],
     n_threads: int | None = None,
 ) -> None:
-    """Call `function` on packed batches of all texts, on `n_threads` threads."""
+    """Call `function(batch, workers)` on packed batches of all texts."""
     n_tokens = int(texts.lengths.sum())
-    work = n_tokens * encoder.multiplications_a_token + _work_of_attention(encoder, texts)
+    n_scores = int(np.square(texts.lengths).sum())
+    attention_work = 2 * n_scores * encoder.dim * len(encoder.layers)
+    work = n_tokens * encoder.multiplications_per_token + attention_work
     n_threads = resolve_n_threads(n_threads)
     warm_up(n_threads)
-    n_threads = max(1, min(n_threads, work // MIN_WORK_A_THREAD))
-    for_each(function, texts.batches(n_batches(encoder, n_tokens, n_threads)), n_threads)
+    n_threads = max(1, min(n_threads, work // MIN_WORK_PER_THREAD))
+    for_each(function, texts.batches(count_batches(encoder, n_tokens, n_threads)), n_threads)
 
 
-def n_batches(encoder: Encoder, n_tokens: int, n_threads: int = 1) -> int:
-    """Count the batches to pack: as many for each thread, none of much more than MAX_STATES."""
+def count_batches(encoder: Encoder, n_tokens: int, n_threads: int = 1) -> int:
+    """Return a multiple of the number of threads, with at most MAX_STATES states per batch."""
     max_tokens = max(1, MAX_STATES // encoder.dim)
     return n_threads * -(-n_tokens // (n_threads * max_tokens))
-
-
-def _work_of_attention(encoder: Encoder, texts: Ragged) -> int:
-    """Count multiplications of the scores and of the values."""
-    n_scores = int(np.square(texts.lengths).sum())
-    return 2 * n_scores * encoder.dim * len(encoder.layers)
 
 
 def pooled_features(
@@ -67,35 +63,63 @@ def pooled_features(
     n_skipped: int = 0,
     windows: Windows | None = None,
 ) -> Array:
-    """Pooled hidden states, in the order of the texts: (n_texts, n_poolings * dim).
+    """Return pooled hidden states in the order of the texts: (n_texts, n_poolings * dim).
 
-    Those of the last layer, or the mean of those after `layers`, 0 being the embeddings; layers
-    above are not computed. The first `n_skipped` tokens of each text are not pooled, unless there
-    are no others. Texts that are windows are pooled over the tokens that they count for. Of equal
-    texts one is encoded.
+    Equal texts are encoded once.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    texts : Ragged
+    pooling : str or sequence of str
+        With several poolings their vectors are concatenated.
+    n_threads : int, default=None
+        None: as many as BLAS may use.
+    layers : sequence of int, default=None
+        Average the hidden states after these layers, 0 being the embeddings; layers above the
+        highest are not computed. None: those of the last layer.
+    n_skipped : int, default=0
+        Leave the first tokens of each text out of the pooling, unless it has no others.
+    windows : Windows, default=None
+        The texts are windows: pool the tokens that each window counts for.
     """
+    rows: Any = slice(None)
     if windows is None:
-        texts, kept_as = texts.distinct()
+        texts, rows = texts.distinct()
     poolings = (pooling,) if isinstance(pooling, str) else tuple(pooling)
     layers = (len(encoder.layers),) if layers is None else tuple(layers)
     encoder = encoder.up_to(max(layers))
-    only_first_tokens = set(poolings) == {"cls"} and len(layers) == 1 and not n_skipped
+    first_tokens_only = set(poolings) == {"cls"} and len(layers) == 1 and not n_skipped
     features = np.zeros((len(texts.lengths), len(poolings), encoder.dim), encoder.dtype)
 
     def fill(batch: PackedBatch, workers: Workers) -> None:
-        if only_first_tokens:
-            features[batch.text_indices] = encode_first_tokens(encoder, batch, workers).T[:, None]
+        if first_tokens_only:
+            hidden = encode(encoder, batch, first_tokens_only=True, workers=workers)
+            features[batch.text_indices] = hidden.T[:, None]
             return
         if len(layers) == 1:
             hidden = encode(encoder, batch, workers=workers)
         else:
-            hidden = encode_mean_of_layers(encoder, batch, layers, workers)
+            hidden = _mean_of_layers(encoder, batch, layers, workers)
         for index, vectors in enumerate(pool_each(hidden, batch, poolings, n_skipped, windows)):
             features[batch.text_indices, index] = vectors
 
     for_each_batch(encoder, texts, fill, n_threads)
-    vectors = features.reshape(len(features), len(poolings) * encoder.dim)
-    return vectors if windows is not None else vectors[kept_as]
+    vectors: Array = features.reshape(len(features), len(poolings) * encoder.dim)[rows]
+    return vectors
+
+
+def _mean_of_layers(
+    encoder: Encoder, batch: PackedBatch, layers: Sequence[int], workers: Workers
+) -> Array:
+    """Return the mean of the hidden states after some layers: (dim, n_tokens)."""
+    x = embed_tokens(encoder.embeddings, batch)
+    total = x * layers.count(0)
+    for index, state in enumerate(layer_outputs(encoder, x, batch, workers=workers), start=1):
+        if index in layers:
+            total += state * layers.count(index)
+    total /= len(layers)
+    return total
 
 
 def token_outputs(
@@ -105,28 +129,30 @@ def token_outputs(
     wanted: BoolArray,
     n_threads: int | None = None,
 ) -> list[Rows]:
-    """Give what a head makes of the wanted tokens, and of no others.
+    """Apply a head to the hidden states of some tokens.
 
     Parameters
     ----------
-    encoder, n_threads
+    encoder : Encoder
     texts : Ragged
         Made from lists, so that positions count from 0.
     head : callable
-        (dim, n_tokens) -> a row a token; called in several threads.
+        Maps (dim, n_tokens) to one row per token; called in several threads.
     wanted : bool ndarray of shape (n_tokens,)
+    n_threads : int, default=None
 
     Returns
     -------
     list of arrays or of lists
-        One a text, in the order of the texts: the rows of its wanted tokens, in their order.
+        For each text the rows of its wanted tokens.
     """
     starts = np.cumsum(texts.lengths) - texts.lengths
     outputs: dict[int, Rows] = {}
 
     def fill(batch: PackedBatch, workers: Workers) -> None:
         keep = wanted[starts[batch.token_texts] + batch.position_ids]
-        rows = head(np.ascontiguousarray(encode(encoder, batch, workers=workers)[:, keep]))
+        hidden = encode(encoder, batch, workers=workers)
+        rows = head(np.ascontiguousarray(hidden[:, keep]))
         start = 0
         n_wanted = np.add.reduceat(keep, batch.starts, dtype=np.intp)
         for text, n_rows in zip(batch.text_indices.tolist(), n_wanted.tolist(), strict=True):
@@ -140,13 +166,12 @@ def token_outputs(
 def padded_hidden_states(
     encoder: Encoder, texts: Ragged, seq_len: int, n_threads: int | None = None
 ) -> Array:
-    """Last hidden states at their positions, zeros elsewhere: (n_texts, seq_len, dim)."""
+    """Return the last hidden states, padded with zeros: (n_texts, seq_len, dim)."""
     hidden_states = np.zeros((len(texts.lengths), seq_len, encoder.dim), encoder.dtype)
 
     def fill(batch: PackedBatch, workers: Workers) -> None:
-        hidden_states[batch.token_texts, batch.position_ids] = encode(
-            encoder, batch, workers=workers
-        ).T
+        hidden = encode(encoder, batch, workers=workers)
+        hidden_states[batch.token_texts, batch.position_ids] = hidden.T
 
     for_each_batch(encoder, texts, fill, n_threads)
     return hidden_states
@@ -155,7 +180,7 @@ def padded_hidden_states(
 def padded_states(
     encoder: Encoder, texts: Ragged, seq_len: int
 ) -> tuple[list[Array], list[Array]]:
-    """Hidden states and attentions of every layer, padded with zeros.
+    """Return hidden states and attentions of every layer, padded with zeros.
 
     Returns
     -------
@@ -167,12 +192,13 @@ def padded_states(
     square = (n_layers, n_texts, encoder.n_heads, seq_len, seq_len)
     attentions = list(np.zeros(square, encoder.dtype))
 
-    def fill(batch: PackedBatch, workers: Workers) -> None:
-        trace = Trace()
-        encode(encoder, batch, trace, workers)
-        for padded, packed in zip(hidden_states, trace.hidden_states, strict=True):
+    def fill(batch: PackedBatch, _: Workers) -> None:
+        probabilities: list[list[Array]] = []
+        x = embed_tokens(encoder.embeddings, batch)
+        states = layer_outputs(encoder, x, batch, attentions=probabilities)
+        for padded, packed in zip(hidden_states, [x, *states], strict=True):
             padded[batch.token_texts, batch.position_ids] = packed.T
-        for padded, groups in zip(attentions, trace.attentions, strict=True):
+        for padded, groups in zip(attentions, probabilities, strict=True):
             _scatter_attentions(padded, groups, batch)
 
     for_each_batch(encoder, texts, fill)
@@ -180,7 +206,8 @@ def padded_states(
 
 
 def _scatter_attentions(padded: Array, groups: list[Array], batch: PackedBatch) -> None:
+    """Copy (n_heads, length, length) of each text to its positions in the padded array."""
     positions = np.split(batch.position_ids, batch.starts[1:])
-    probabilities = (of_text for group in groups for of_text in group)  # (heads, len, len) each
-    for text, columns, values in zip(batch.text_indices, positions, probabilities, strict=True):
+    by_text = (probabilities for group in groups for probabilities in group)
+    for text, columns, values in zip(batch.text_indices, positions, by_text, strict=True):
         padded[text][:, columns[:, None], columns] = values

@@ -1,7 +1,7 @@
 """Packing: the tokens of many texts side by side, without padding.
 
-Every linear layer sees one matrix with a column a token. Only attention looks at each text by
-itself, and there texts of equal length are handled together, which is why they stand together.
+Every linear layer multiplies one matrix with a column per token. Only attention treats each text
+separately. It handles texts of equal length together, so they are neighbours in a batch.
 """
 
 from __future__ import annotations
@@ -25,46 +25,52 @@ if TYPE_CHECKING:
 class Group(NamedTuple):
     """Texts of equal length, in neighbouring columns of a packed batch."""
 
-    start: int
+    start: int  # column of the first token
+    first_text: int  # place of the first text in the batch
     n_texts: int
-    length: int
-    # Added to the scores of each key, (n_texts, 1, length, 1): -inf where it must not be seen.
+    length: int  # tokens per text
+    # Added to the scores of each key, (n_texts, 1, length, 1): -inf where a key is hidden.
     key_bias: NDArray[np.float32] | None = None
 
     @property
     def columns(self) -> slice:
-        """The columns of all its tokens."""
+        """Columns of the tokens."""
         return slice(self.start, self.start + self.n_texts * self.length)
+
+    @property
+    def texts(self) -> slice:
+        """Places of the texts in the batch."""
+        return slice(self.first_text, self.first_text + self.n_texts)
 
 
 @dataclass(frozen=True, slots=True)
 class PackedBatch:
-    """Some texts of a `Ragged` one after the other, longest first."""
+    """Some texts of a `Ragged`, one after the other, longest first."""
 
-    text_indices: IntArray  # (n_texts,): which texts of the caller's these are
-    lengths: IntArray  # (n_texts,): in tokens, descending
+    text_indices: IntArray  # (n_texts,): rows of the `Ragged`
+    lengths: IntArray  # (n_texts,): tokens per text, descending
     input_ids: IntArray  # (n_tokens,)
     position_ids: IntArray  # (n_tokens,)
-    is_key: BoolArray | None = None  # (n_tokens,): False for tokens that others must not see
+    is_key: BoolArray | None = None  # (n_tokens,): False where a token is hidden from others
 
     @property
     def starts(self) -> IntArray:
-        """The column of each text's first token."""
+        """Column of each text's first token: (n_texts,)."""
         return np.cumsum(self.lengths) - self.lengths
 
     @property
     def token_texts(self) -> IntArray:
-        """The index of each token's text: (n_tokens,)."""
+        """Row of each token's text: (n_tokens,)."""
         return np.repeat(self.text_indices, self.lengths)
 
     @property
     def groups(self) -> list[Group]:
-        """The runs of texts of equal length."""
-        groups, start = [], 0
+        """Runs of texts of equal length."""
+        groups, start, first_text = [], 0, 0
         for length, run in groupby(self.lengths.tolist()):
-            group = Group(start, sum(1 for _ in run), length)
+            group = Group(start, first_text, sum(1 for _ in run), length)
             groups.append(group._replace(key_bias=self._key_bias(group)))
-            start = group.columns.stop
+            start, first_text = group.columns.stop, group.texts.stop
         return groups
 
     def _key_bias(self, group: Group) -> NDArray[np.float32] | None:
@@ -81,11 +87,11 @@ class Ragged:
     input_ids: IntArray  # (n_tokens,)
     position_ids: IntArray  # (n_tokens,)
     lengths: IntArray  # (n_texts,)
-    is_key: BoolArray | None = None  # (n_tokens,): False for tokens that others must not see
+    is_key: BoolArray | None = None  # (n_tokens,): False where a token is hidden from others
 
     @classmethod
     def from_lists(cls, input_ids: Sequence[TokenIds]) -> Ragged:
-        """Pack lists or arrays of ids, one a text; positions count from 0 in each."""
+        """Pack one list or array of ids per text; positions count from 0 in each text."""
         lengths = np.fromiter(map(len, input_ids), np.intp, len(input_ids))
         n_tokens = int(lengths.sum())
         if n_tokens and all(isinstance(ids, np.ndarray) for ids in input_ids):
@@ -97,10 +103,10 @@ class Ragged:
 
     @classmethod
     def from_padded(cls, input_ids: IntArray, visible: BoolArray) -> Ragged:
-        """Drop what is not visible, wherever it stands; both are (n_texts, seq_len).
+        """Drop hidden tokens at any position; both arrays are (n_texts, seq_len).
 
-        A hidden first token stays, unseen by the others: transformers' classification head
-        reads its state even then, as when texts are padded on the left.
+        A hidden first token is kept, but is no key for other tokens: transformers' classification
+        head reads its state even then, as with texts that are padded on the left.
         """
         keep = visible.copy()
         keep[:, 0] = True
@@ -109,9 +115,9 @@ class Ragged:
         return cls(input_ids[keep], np.nonzero(keep)[1], lengths, is_key)
 
     def batches(self, n_batches: int, texts: IntArray | None = None) -> list[PackedBatch]:
-        """Split all texts, or some, longest first into batches of about equal tokens.
+        """Sort all or some texts by length and split them into batches of about equal tokens.
 
-        Texts without a token are in no batch, and no batch is empty.
+        The longest texts come first. Texts without tokens are left out; no batch is empty.
         """
         texts = np.arange(len(self.lengths)) if texts is None else texts
         order = texts[np.argsort(-self.lengths[texts], kind="stable")]
@@ -119,22 +125,22 @@ class Ragged:
         if min(n_batches, len(order)) == 1:
             return [self.pack(order)]
         ends = np.cumsum(self.lengths[order])
-        # Each text goes where its middle lies.
+        # A text belongs to the batch in which its middle token lies.
         middles = ends - self.lengths[order] / 2
         borders = self.lengths[order].sum() * np.arange(1, n_batches) / n_batches
         parts = np.split(order, np.searchsorted(middles, borders))
         return [self.pack(part) for part in parts if len(part)]
 
     def pack(self, texts: IntArray) -> PackedBatch:
-        """Pack some texts, given longest first."""
-        of = self.select(texts)
-        return PackedBatch(texts, of.lengths, of.input_ids, of.position_ids, of.is_key)
+        """Pack some texts, which are sorted by descending length."""
+        part = self.select(texts)
+        return PackedBatch(texts, part.lengths, part.input_ids, part.position_ids, part.is_key)
 
     def distinct(self) -> tuple[Ragged, IntArray]:
-        """Keep one of texts that are equal, and tell which of those kept each text is.
+        """Return one of each group of equal texts, and for each text its row in the result.
 
-        They are ordered by their content: whatever the order they came in, they stand in the same
-        places of the same batches, where BLAS rounds them alike.
+        The result is sorted by content. So the same set of texts forms the same batches in any
+        order of the texts, and BLAS rounds them alike.
         """
         if len(self.lengths) == 1:
             return self, np.zeros(1, np.intp)
@@ -145,15 +151,15 @@ class Ragged:
         contents = (
             b"".join(column[start:stop].tobytes() for column in columns) for start, stop in bounds
         )
-        of_texts = np.fromiter(contents, object, len(stops))
-        _, kept, kept_as = np.unique(of_texts, return_index=True, return_inverse=True)
-        return self.select(kept), kept_as
+        keys = np.fromiter(contents, object, len(stops))
+        _, first_rows, rows = np.unique(keys, return_index=True, return_inverse=True)
+        return self.select(first_rows), rows
 
     def select(self, texts: IntArray) -> Ragged:
-        """Give some of the texts."""
+        """Return some of the texts."""
         if len(texts) == len(self.lengths) == 1:
             return self
-        tokens = self.tokens_of(texts)
+        tokens = self.token_indices(texts)
         return Ragged(
             self.input_ids[tokens],
             self.position_ids[tokens],
@@ -161,8 +167,8 @@ class Ragged:
             None if self.is_key is None else self.is_key[tokens],
         )
 
-    def tokens_of(self, texts: IntArray) -> IntArray:
-        """Where the tokens of some texts stand, one text after the other."""
+    def token_indices(self, texts: IntArray) -> IntArray:
+        """Return the indices of the tokens of some texts, one text after the other."""
         lengths = self.lengths[texts]
         starts = (np.cumsum(self.lengths) - self.lengths)[texts]
         first_columns = np.cumsum(lengths) - lengths

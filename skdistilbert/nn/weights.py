@@ -1,4 +1,4 @@
-"""The weights of the network, as nested records of arrays."""
+"""The weights of the network: nested records of arrays."""
 
 from __future__ import annotations
 
@@ -30,21 +30,26 @@ class Linear:
         return cls(tensors[f"{name}.weight"], tensors[f"{name}.bias"])
 
     def tensors(self, name: str) -> dict[str, Array]:
-        """Give what `from_tensors` takes."""
+        """Return the named tensors, the inverse of `from_tensors`."""
         return {f"{name}.weight": self.weight, f"{name}.bias": self.bias}
 
     @classmethod
     def stacked(cls, *parts: Linear) -> Linear:
-        """Several maps of the same input as one, their outputs below each other."""
+        """Join several maps of the same input into one, with their outputs stacked."""
         return cls(
             np.concatenate([part.weight for part in parts]),
             np.concatenate([part.bias for part in parts]),
         )
 
+    def split_queries(self) -> tuple[Linear, Linear]:
+        """Split a map to queries, keys and values into one to queries, one to keys and values."""
+        n = len(self.weight) // 3
+        return Linear(self.weight[:n], self.bias[:n]), Linear(self.weight[n:], self.bias[n:])
+
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm:
-    """The gain and shift of a layer normalisation (Ba et al., 2016)."""
+    """Gain and shift of a layer normalisation (Ba et al., 2016)."""
 
     weight: Array  # (dim,)
     bias: Array  # (dim,)
@@ -56,7 +61,7 @@ class LayerNorm:
         return cls(tensors[f"{name}.weight"], tensors[f"{name}.bias"], eps)
 
     def tensors(self, name: str) -> dict[str, Array]:
-        """Give what `from_tensors` takes."""
+        """Return the named tensors, the inverse of `from_tensors`."""
         return {f"{name}.weight": self.weight, f"{name}.bias": self.bias}
 
 
@@ -71,9 +76,9 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One transformer block: self-attention and feed-forward, each normalised after its sum."""
+    """One transformer layer: self-attention and a feed-forward network with post-normalisation."""
 
-    # One product for the three: at small dims the number of calls is what costs.
+    # One product instead of three: for a small dim the number of calls determines the time.
     qkv_lin: Linear  # (3 * dim, dim): queries, keys, values
     out_lin: Linear  # (dim, dim)
     sa_layer_norm: LayerNorm
@@ -83,7 +88,7 @@ class Layer:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array], name: str, eps: float) -> Layer:
-        """Take the tensors of the layer `name`."""
+        """Take the tensors of the layer `name`; the three maps of its attention become one."""
         attention = f"{name}.attention"
         return cls(
             Linear.stacked(
@@ -97,7 +102,7 @@ class Layer:
         )
 
     def tensors(self, name: str) -> dict[str, Array]:
-        """Give what `from_tensors` takes."""
+        """Return the named tensors, the inverse of `from_tensors`."""
         weights, biases = np.split(self.qkv_lin.weight, 3), np.split(self.qkv_lin.bias, 3)
         attention = f"{name}.attention"
         tensors: dict[str, Array] = {}
@@ -113,7 +118,7 @@ class Layer:
         )
 
     def parts(self, n_parts: int, n_heads: int) -> list[LayerPart]:
-        """Cut into views of about equal size, at the borders of heads."""
+        """Split into views of about equal size, with whole heads in each."""
         n_parts = min(n_parts, n_heads)
         if n_parts == 1:
             return [LayerPart(self.qkv_lin, self.out_lin.weight, self.lin1, self.lin2.weight)]
@@ -124,14 +129,14 @@ class Layer:
         qkv_bias = self.qkv_lin.bias.reshape(3, dim)
         parts = []
         for part in range(n_parts):
-            of_heads = slice(*(heads[part : part + 2] * (dim // n_heads)))
-            of_units = slice(*units[part : part + 2])
+            columns = slice(*(heads[part : part + 2] * (dim // n_heads)))
+            rows = slice(*units[part : part + 2])
             parts.append(
                 LayerPart(
-                    Linear(qkv_weight[:, of_heads], qkv_bias[:, of_heads]),
-                    self.out_lin.weight[:, of_heads],
-                    Linear(self.lin1.weight[of_units], self.lin1.bias[of_units]),
-                    self.lin2.weight[:, of_units],
+                    Linear(qkv_weight[:, columns], qkv_bias[:, columns]),
+                    self.out_lin.weight[:, columns],
+                    Linear(self.lin1.weight[rows], self.lin1.bias[rows]),
+                    self.lin2.weight[:, rows],
                 )
             )
         return parts
@@ -139,7 +144,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LayerPart:
-    """Some heads of a layer and as many of the feed-forward units; parts add up to the layer.
+    """Some heads and some feed-forward units of a layer; the outputs of all parts are summed.
 
     This is the tensor parallelism of Megatron-LM (Shoeybi et al., 2019).
     """
@@ -152,7 +157,7 @@ class LayerPart:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Everything the forward pass needs: the weights and the few numbers beside them."""
+    """The encoder's weights and hyper-parameters."""
 
     embeddings: Embeddings
     layers: tuple[Layer, ...]
@@ -161,26 +166,21 @@ class Encoder:
 
     @property
     def dim(self) -> int:
-        """Width of the hidden states."""
+        """Size of a hidden state."""
         return int(self.embeddings.word_embeddings.shape[1])
 
     @property
-    def head_dim(self) -> int:
-        """Width of the queries, keys and values of an attention head."""
-        return self.dim // self.n_heads
-
-    @property
     def dtype(self) -> np.dtype[np.floating]:
-        """Floating-point type of the weights and so of all results."""
+        """Floating-point type of the weights and of all results."""
         return self.embeddings.word_embeddings.dtype
 
     def up_to(self, n_layers: int) -> Encoder:
-        """Give the encoder that ends after so many layers."""
+        """Return the encoder of the lowest `n_layers` layers."""
         return replace(self, layers=self.layers[:n_layers])
 
     @property
-    def multiplications_a_token(self) -> int:
-        """How much work the linear layers are."""
+    def multiplications_per_token(self) -> int:
+        """Number of multiplications in the linear layers."""
         return sum(
             linear.weight.size
             for layer in self.layers
@@ -197,7 +197,7 @@ class Encoder:
         activation: Activation,
         layer_norm_eps: float,
     ) -> Encoder:
-        """Arrange tensors named as in a Hugging Face DistilBERT file, without its prefix."""
+        """Take tensors named as in a Hugging Face DistilBERT file, without its prefix."""
         embeddings = Embeddings(
             tensors["embeddings.word_embeddings.weight"],
             tensors["embeddings.position_embeddings.weight"],

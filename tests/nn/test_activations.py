@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import ndtr
 
 from skdistilbert.nn.activations import BLOCK_SIZE, GELU_COEFFICIENTS, gelu, relu
+from skdistilbert.nn.tape import Tape
 from tests.nn.reference import gelu as exact_gelu
 
 
@@ -15,14 +18,14 @@ def test_gelu_is_exact_to_float32_rounding() -> None:
     np.testing.assert_allclose(activated, exact_gelu(x.astype(np.float64)), atol=2.6e-7)
 
 
-def test_gelu_far_out() -> None:
+def test_gelu_of_very_large_values() -> None:
     x = np.array([-3e38, -1e19, -1e6, -50, 0, 50, 1e6, 1e19, 3e38], np.float32)
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(gelu(x.copy()), np.maximum(x, 0))
 
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1])
-def test_gelu_in_blocks(size: int) -> None:
+def test_gelu_of_any_number_of_values(size: int) -> None:
     x = np.random.default_rng(0).normal(size=size).astype(np.float32)
     np.testing.assert_allclose(gelu(x.copy()), exact_gelu(x), atol=1e-6)
 
@@ -43,6 +46,17 @@ def test_gelu_coefficients_are_a_minimax_fit() -> None:
     ours = np.polynomial.Polynomial(GELU_COEFFICIENTS)(half)
     our_error = np.abs(sensitivity * (ours - wanted)).max()
     assert our_error < 1.1 * errors.max() < 1.1e-8
+
+
+@pytest.mark.parametrize("activation", [gelu, relu])
+@pytest.mark.parametrize("size", [1, BLOCK_SIZE + 1])
+def test_the_recorded_derivative_equals_the_slope(activation: Any, size: int) -> None:  # noqa: ANN401
+    x, step = np.random.default_rng(0).normal(size=size), 1e-6
+    tape = Tape()
+    np.testing.assert_array_equal(activation(x.copy(), tape), activation(x.copy(), None))
+    (derivative,) = tape.pop()
+    slope = (activation(x + step, None) - activation(x - step, None)) / (2 * step)
+    np.testing.assert_allclose(derivative, slope, atol=1e-6)
 
 
 def test_relu() -> None:

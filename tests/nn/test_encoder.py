@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skdistilbert.nn import encoder as module
-from skdistilbert.nn.encoder import Trace, encode, encode_first_tokens
+from skdistilbert.nn.encoder import embed_tokens, encode, layer_outputs, run_layers
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.runtime import for_each
+from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.weights import Encoder
 from tests.nn.reference import hidden_states, random_encoder, random_tensors
 
@@ -15,7 +15,7 @@ TEXTS = [[3, 7, 1, 9, 4], [5], [1, 2, 3], [8, 8, 2], list(range(40)), [4, 6, 2]]
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
-def test_packed_texts_have_the_states_of_each_text_alone(activation: str) -> None:
+def test_packed_texts_have_the_hidden_states_of_single_texts(activation: str) -> None:
     encoder, tensors = random_encoder(activation=activation)
     (batch,) = Ragged.from_lists(TEXTS).batches(1)
     packed = encode(encoder, batch)
@@ -25,28 +25,34 @@ def test_packed_texts_have_the_states_of_each_text_alone(activation: str) -> Non
         np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
-def test_a_trace_keeps_every_layer() -> None:
+def test_layer_outputs_are_those_of_the_plain_network() -> None:
     encoder, tensors = random_encoder(n_layers=3)
     (batch,) = Ragged.from_lists([TEXTS[0]]).batches(1)
-    trace = Trace()
-    last = encode(encoder, batch, trace)
-    expected = hidden_states(tensors, TEXTS[0])
-    assert len(trace.hidden_states) == len(expected) == 4
-    for got, state in zip(trace.hidden_states, expected, strict=True):
-        np.testing.assert_allclose(got.T, state, atol=1e-5)
-    np.testing.assert_array_equal(trace.hidden_states[-1], last)
-    ((probabilities,), *others) = trace.attentions
-    assert len(others) == 2
-    assert probabilities.shape == (1, 4, 5, 5)
-    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-6)
+    x = embed_tokens(encoder.embeddings, batch)
+    attentions: list[list[np.ndarray]] = []
+    states = [x, *layer_outputs(encoder, x, batch, attentions=attentions)]
+    for got, expected in zip(states, hidden_states(tensors, TEXTS[0]), strict=True):
+        np.testing.assert_allclose(got.T, expected, atol=1e-5)
+    assert [[p.shape for p in groups] for groups in attentions] == [[(1, 4, 5, 5)]] * 3
+
+
+@pytest.mark.parametrize("first_tokens_only", [False, True])
+def test_a_tape_does_not_change_hidden_states(first_tokens_only: bool) -> None:
+    encoder, _ = random_encoder(n_layers=2)
+    (batch,) = Ragged.from_lists(TEXTS).batches(1)
+    expected = encode(encoder, batch, first_tokens_only=first_tokens_only)
+    tape = Tape()
+    x = embed_tokens(encoder.embeddings, batch, tape)
+    got = run_layers(encoder, x, batch, first_tokens_only=first_tokens_only, tape=tape)
+    np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
-def test_first_tokens_alone_are_those_of_the_whole(n_layers: int) -> None:
+def test_first_tokens_only_equals_the_first_columns(n_layers: int) -> None:
     encoder, _ = random_encoder(n_layers=n_layers)
     (batch,) = Ragged.from_lists(TEXTS).batches(1)
     whole = encode(encoder, batch)[:, batch.starts]
-    np.testing.assert_allclose(encode_first_tokens(encoder, batch), whole, atol=1e-5)
+    np.testing.assert_allclose(encode(encoder, batch, first_tokens_only=True), whole, atol=1e-5)
 
 
 def test_float64_weights_are_computed_in_float64() -> None:
@@ -62,7 +68,7 @@ def test_float64_weights_are_computed_in_float64() -> None:
     np.testing.assert_allclose(got.T, expected, atol=1e-12)
 
 
-def test_activations_at_the_ends_of_float32_give_no_warning_and_no_nan() -> None:
+def test_very_large_activations_give_no_warning_and_no_nan() -> None:
     tensors = random_tensors(n_layers=3)
     for name in ("transformer.layer.0.ffn.lin1.weight", "transformer.layer.1.ffn.lin1.weight"):
         tensors[name] = tensors[name] * np.float32(1e15)
@@ -75,7 +81,7 @@ def test_activations_at_the_ends_of_float32_give_no_warning_and_no_nan() -> None
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 7])
-def test_layers_in_parts_add_up(n_threads: int) -> None:
+def test_parts_of_a_layer_on_several_threads_add_up(n_threads: int) -> None:
     encoder, tensors = random_encoder()
     (batch,) = Ragged.from_lists([TEXTS[4]]).batches(1)
     states: list[np.ndarray] = []
@@ -85,21 +91,3 @@ def test_layers_in_parts_add_up(n_threads: int) -> None:
         n_threads,
     )
     np.testing.assert_allclose(states[0].T, hidden_states(tensors, TEXTS[4])[-1], atol=1e-5)
-
-
-@pytest.mark.parametrize(("max_size", "in_short_sums"), [(0, False), (2**20, True)])
-def test_the_second_feed_forward_layers_of_small_models_are_added_up_in_short_sums(
-    max_size: int, in_short_sums: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_SIZE_IN_SHORT_SUMS", max_size)
-    encoder, _ = random_encoder()
-    seen: list[bool] = []
-    product = module.product
-
-    def noting(matrix: np.ndarray, x: np.ndarray, *, in_short_sums: bool = False) -> np.ndarray:
-        seen.append(in_short_sums)
-        return product(matrix, x, in_short_sums=in_short_sums)
-
-    monkeypatch.setattr(module, "product", noting)
-    pooled_features(encoder, Ragged.from_lists(TEXTS[:1]), "mean", 1)
-    assert seen == [False, in_short_sums] * len(encoder.layers)  # after attention, after GELU

@@ -9,14 +9,14 @@ from skdistilbert.nn.functional import layer_norm, sigmoid, softmax
 from skdistilbert.nn.weights import LayerNorm
 
 
-def test_sigmoid_and_softmax_are_scipys() -> None:
+def test_sigmoid_and_softmax_equal_those_of_scipy() -> None:
     x = np.float32([[-3e38, -100, -1, 0], [0.5, 1, 20, 80]])
     np.testing.assert_allclose(sigmoid(x), expit(x), rtol=1e-5, atol=1e-43)
     np.testing.assert_allclose(softmax(x.copy()), scipy_softmax(x, axis=-1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_layer_norm_is_its_definition(dtype: type[np.floating]) -> None:
+def test_layer_norm_equals_its_definition(dtype: type[np.floating]) -> None:
     rng = np.random.default_rng(0)
     x, weight, bias = rng.normal(5, 3, (64, 7)), rng.normal(size=64), rng.normal(size=64)
     normalised = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-3)
@@ -25,7 +25,7 @@ def test_layer_norm_is_its_definition(dtype: type[np.floating]) -> None:
     np.testing.assert_allclose(layer_norm(x.astype(dtype), weights), expected, atol=1e-5)
 
 
-def test_layer_norm_of_squares_whose_sum_overflows() -> None:
+def test_layer_norm_of_values_whose_squares_overflow() -> None:
     signs = np.where(np.arange(768) % 2, 1, -1).astype(np.float32)[:, None]
     weights = LayerNorm(np.ones(768, np.float32), np.zeros(768, np.float32), 1e-12)
     with np.errstate(over="ignore"):

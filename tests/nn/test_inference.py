@@ -5,23 +5,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from skdistilbert.nn import inference
-from skdistilbert.nn.encoder import encode
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
 from tests.nn.reference import hidden_states, random_encoder
 
 if TYPE_CHECKING:
-    from skdistilbert.nn.packing import PackedBatch
     from skdistilbert.nn.pooling import Pooling
-    from skdistilbert.nn.weights import Array, Encoder
 
 RNG = np.random.default_rng(1)
 TEXTS = [RNG.integers(0, 50, length).tolist() for length in (3, 40, 1, 3, 17, 17, 8, 40, 2)]
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
-def test_pooled_features(pooling: Pooling) -> None:
+def test_pooled_features_equal_the_plain_network(pooling: Pooling) -> None:
     encoder, tensors = random_encoder()
     features = pooled_features(encoder, Ragged.from_lists(TEXTS), pooling)
     for got, text in zip(features, TEXTS, strict=True):
@@ -31,33 +27,33 @@ def test_pooled_features(pooling: Pooling) -> None:
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
-@pytest.mark.parametrize("max_tokens", [1, 60, 1000])
-def test_batches_order_and_threads_do_not_matter(
-    n_threads: int, max_tokens: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encoder, _ = random_encoder()
-    expected = pooled_features(encoder, Ragged.from_lists(TEXTS), "mean")
-    monkeypatch.setattr(inference, "MAX_STATES", max_tokens * encoder.dim)
-    monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
-    got = pooled_features(encoder, Ragged.from_lists(TEXTS[::-1]), "mean", n_threads)
+def test_order_and_threads_do_not_change_features(n_threads: int) -> None:
+    encoder, _ = random_encoder(dim=96, hidden_dim=300, positions=200)
+    lengths = np.random.default_rng(2).integers(1, 200, 300)  # several batches, two threads
+    texts = [RNG.integers(0, 50, length).tolist() for length in lengths]
+    expected = pooled_features(encoder, Ragged.from_lists(texts), "mean", 1)
+    got = pooled_features(encoder, Ragged.from_lists(texts[::-1]), "mean", n_threads)
     np.testing.assert_allclose(got[::-1], expected, atol=1e-5)
+    one = pooled_features(encoder, Ragged.from_lists(texts[:1]), "mean", n_threads)
+    np.testing.assert_allclose(one, expected[:1], atol=1e-5)
 
 
-def test_of_equal_texts_one_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_texts_have_the_same_features_to_the_last_bit() -> None:
     encoder, _ = random_encoder()
-    encoded: list[int] = []
-
-    def count(encoder: Encoder, batch: PackedBatch) -> Array:
-        encoded.extend(batch.lengths.tolist())
-        return encode(encoder, batch)
-
-    monkeypatch.setattr(inference, "encode", count)
     features = pooled_features(encoder, Ragged.from_lists([*TEXTS, *TEXTS[::-1]]), "mean")
-    assert sorted(encoded) == sorted(map(len, TEXTS))
     np.testing.assert_array_equal(features[: len(TEXTS)], features[len(TEXTS) :][::-1])
 
 
-def test_masks_are_honoured_wherever_their_zeros_stand() -> None:
+@pytest.mark.parametrize("layers", [(0,), (1, 3), (2, 2, 0)])
+def test_layers_are_averaged(layers: tuple[int, ...]) -> None:
+    encoder, tensors = random_encoder()
+    features = pooled_features(encoder, Ragged.from_lists(TEXTS), "mean", layers=layers)
+    for got, text in zip(features, TEXTS, strict=True):
+        states = np.mean([hidden_states(tensors, text)[layer] for layer in layers], axis=0)
+        np.testing.assert_allclose(got, states.mean(0), atol=1e-5)
+
+
+def test_masks_may_hide_any_position() -> None:
     encoder, tensors = random_encoder()
     ids = RNG.integers(0, 50, (4, 9))
     mask = np.array([[1] * 9, [1] * 4 + [0] * 5, [0] * 3 + [1] * 6, [1, 0, 1, 1, 0, 0, 1, 0, 1]])

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skdistilbert.nn import inference
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.pooling import POOLINGS
@@ -27,7 +26,7 @@ def pooled(states: np.ndarray, positions: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("n_skipped", [0, 1, 5])
-def test_all_poolings_joined_in_the_order_asked_for(n_skipped: int) -> None:
+def test_several_poolings_are_concatenated_in_their_order(n_skipped: int) -> None:
     encoder, tensors = random_encoder()
     order = POOLINGS[::-1]
     features = pooled_features(encoder, Ragged.from_lists(TEXTS), order, n_skipped=n_skipped)
@@ -35,19 +34,3 @@ def test_all_poolings_joined_in_the_order_asked_for(n_skipped: int) -> None:
         kept = np.arange(len(text))[min(n_skipped, len(text) - 1) :]
         expected = pooled(hidden_states(tensors, text)[-1][kept], kept)
         np.testing.assert_allclose(got, np.concatenate([expected[p] for p in order]), atol=1e-5)
-
-
-def test_joined_poolings_run_the_encoder_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder, _ = random_encoder()
-    texts, n_runs, encode = Ragged.from_lists(TEXTS), 0, inference.encode
-
-    def counting(*arguments: object) -> object:
-        nonlocal n_runs
-        n_runs += 1
-        return encode(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(inference, "encode", counting)
-    pooled_features(encoder, texts, ["mean"])
-    n_runs_of_one = n_runs
-    pooled_features(encoder, texts, POOLINGS)
-    assert n_runs == 2 * n_runs_of_one

@@ -1,10 +1,11 @@
 """Training: the network's derivative, the optimiser, and the loop around them.
 
-Each `..._forward` keeps in a tape what its `..._backward` needs. The gradient of a record of
-weights is a record of the same type; `d_x` is the derivative of the loss with respect to `x`.
+Each forward function in `skdistilbert.nn` pushes on the tape what its `..._backward` here pops.
+The gradient of a record of weights is a record of the same structure. `d_x` is the derivative of
+the loss with respect to `x`.
 """
 
-from skdistilbert.nn.training.dropout import DropoutRates
+from skdistilbert.nn.tape import DropoutRates
 from skdistilbert.nn.training.examples import Examples
 from skdistilbert.nn.training.frozen import frozen_states
 from skdistilbert.nn.training.loop import (
@@ -17,7 +18,7 @@ from skdistilbert.nn.training.loop import (
 )
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
 from skdistilbert.nn.training.network import Network
-from skdistilbert.nn.training.pooling import POOLING_BACKWARD
+from skdistilbert.nn.training.pooling_backward import POOLING_BACKWARD
 from skdistilbert.nn.training.trainer import Trainer
 
 __all__ = [

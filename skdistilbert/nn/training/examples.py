@@ -1,4 +1,4 @@
-"""What is learnt from: texts as the trainable part of the network reads them, and targets."""
+"""Training examples: the input of the trainable part of the network, and the targets."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ if TYPE_CHECKING:
     from skdistilbert.nn.packing import IntArray, PackedBatch, Ragged
     from skdistilbert.nn.weights import Array
 
-# A batch is cut by its tokens alone, so that its gradient does not depend on the number of
-# threads; into two at least, as most machines have two cores.
-TOKENS_A_PIECE = 512
+# The pieces of a batch depend on its tokens only, so that the gradient does not depend on the
+# number of threads. There are at least two pieces, because most machines have two cores or more.
+TOKENS_PER_PIECE = 512
 
 
 class Piece(NamedTuple):
-    """Some texts of a batch, with a column of targets a text, or a token."""
+    """Some texts of a batch, with one column of targets per text or per token."""
 
     inputs: Inputs
     targets: NDArray[np.generic]  # (n_columns,) or (num_labels, n_columns)
     weights: Array  # (n_columns,)
-    columns: IntArray  # (n_columns,): which of all columns these are
+    columns: IntArray  # (n_columns,): indices among all columns
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Texts with their targets, a column a text; or a column a token, for heads on tokens.
+    """Texts with their targets: one column per text, or one per token for heads on tokens.
 
-    The head reads `states` if there are no `texts`; else the layers read them if they are there.
+    If `texts` is None, the head reads `states`. Otherwise the layers read `states`, or the
+    embeddings read `texts` if there are no states.
     """
 
     texts: Ragged | None
-    states: Array | None  # (n_tokens, dim) that frozen layers gave, or (n_texts, dim) pooled
+    states: Array | None  # (n_tokens, dim) of frozen layers, or (n_texts, dim) pooled
     targets: NDArray[np.generic]  # (n_columns,) or (num_labels, n_columns)
-    weights: Array  # (n_columns,), 0 for tokens that have no target
+    weights: Array  # (n_columns,), 0 for tokens without a target
     by_token: bool = False
 
     def __len__(self) -> int:
@@ -47,7 +48,7 @@ class Examples:
         return self.weights.size if self.texts is None else len(self.texts.lengths)
 
     def pieces(self, rows: IntArray) -> list[Piece]:
-        """Cut a batch of texts into pieces of about as many tokens each."""
+        """Split a batch of texts into pieces of about equal numbers of tokens."""
         if self.texts is None:
             assert self.states is not None
             pooled = Inputs(None, np.ascontiguousarray(self.states[rows].T))
@@ -55,7 +56,7 @@ class Examples:
         return [self._packed(batch, self.texts) for batch in balanced(self.texts, rows)]
 
     def _packed(self, batch: PackedBatch, texts: Ragged) -> Piece:
-        tokens = texts.tokens_of(batch.text_indices)
+        tokens = texts.token_indices(batch.text_indices)
         columns = tokens if self.by_token else batch.text_indices
         if self.states is None:
             return self._piece(Inputs(batch), columns)
@@ -67,6 +68,6 @@ class Examples:
 
 
 def balanced(texts: Ragged, rows: IntArray) -> list[PackedBatch]:
-    """Pack some texts, longest first, in an even number of batches of about equal tokens."""
+    """Pack some texts, longest first, in an even number of batches of about equal size."""
     n_tokens = int(texts.lengths[rows].sum())
-    return texts.batches(2 * max(1, round(n_tokens / (2 * TOKENS_A_PIECE))), rows)
+    return texts.batches(2 * max(1, round(n_tokens / (2 * TOKENS_PER_PIECE))), rows)

@@ -1,15 +1,14 @@
-"""What the frozen layers give: computed once, however many epochs read it."""
+"""Hidden states of the frozen layers, computed once for all epochs."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skdistilbert.nn.encoder import encode
-from skdistilbert.nn.inference import n_batches
+from skdistilbert.nn.inference import count_batches
 from skdistilbert.nn.runtime import for_each, resolve_n_threads
 
 if TYPE_CHECKING:
@@ -17,29 +16,29 @@ if TYPE_CHECKING:
     from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.weights import Array, Encoder
 
-# More than so many bytes go to a temporary file that is mapped into memory.
+# Larger arrays are stored in a temporary file that is mapped into memory.
 MAX_BYTES_IN_MEMORY = 2**30
 
 
 def frozen_states(
     encoder: Encoder, texts: Ragged, n_layers: int, n_threads: int | None = None
 ) -> Array:
-    """Hidden states after the lowest `n_layers` layers, a row a token: (n_tokens, dim)."""
-    lowest = replace(encoder, layers=encoder.layers[:n_layers])
+    """Return the hidden states after the lowest `n_layers` layers: (n_tokens, dim)."""
+    lowest = encoder.up_to(n_layers)
     states = empty_array((len(texts.input_ids), encoder.dim), encoder.dtype)
 
     def fill(batch: PackedBatch, _: Workers) -> None:
-        states[texts.tokens_of(batch.text_indices)] = encode(lowest, batch).T
+        states[texts.token_indices(batch.text_indices)] = encode(lowest, batch).T
 
-    # Batches, and BLAS with one thread, whatever the number of threads: training would make much
-    # of a difference in rounding.
-    batches = texts.batches(n_batches(encoder, len(texts.input_ids)))
+    # The batches, and one worker for each, do not depend on the number of threads, because
+    # training would amplify a difference in rounding.
+    batches = texts.batches(count_batches(encoder, len(texts.input_ids)))
     for_each(fill, batches, min(resolve_n_threads(n_threads), len(batches)))
     return states
 
 
 def empty_array(shape: tuple[int, ...], dtype: np.dtype[np.floating]) -> Array:
-    """Make an array, in memory or, where it is large, in a file that vanishes with it."""
+    """Allocate an array in memory or, if it is large, in a file that is deleted with it."""
     if np.prod(shape) * dtype.itemsize <= MAX_BYTES_IN_MEMORY:
         return np.empty(shape, dtype)
     with TemporaryFile(prefix="skdistilbert-states-") as file:

@@ -1,4 +1,4 @@
-"""The gradient of a batch: the sum of those of its pieces."""
+"""The gradient of a batch: the sum over its pieces."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skdistilbert.nn.runtime import for_each
-from skdistilbert.nn.training.encoder import RowGradient
-from skdistilbert.nn.training.functional import OuterProduct
-from skdistilbert.nn.training.parameters import gradients_of
+from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
+from skdistilbert.nn.training.parameters import named_gradients
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,25 +20,25 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training.parameters import Gradient, Parameters
     from skdistilbert.nn.weights import Array
 
-# Numbers whose squares are summed in float32; the sums are summed in float64.
+# The squares of this many numbers are summed in float32; the sums are added in float64.
 BLOCK_SIZE = 2**17
 
 
 class GradientSum:
-    """The gradient of a batch, summed over its pieces in their order, whichever comes first.
+    """The gradient of a batch, summed over its pieces in a fixed order.
 
-    So the sum is the same to the last bit on any number of threads. Gradients of matrices wait as
-    products until all pieces are there, and are multiplied out in one: to write a matrix and to
-    add another to it takes as long as to multiply a short piece.
+    The sum is therefore the same to the last bit on any number of threads. Gradients of matrices
+    are kept as products until all pieces have one, and are then multiplied out together: writing
+    a matrix and adding to it takes as long as multiplying a short piece.
 
     Attributes
     ----------
     vector : ndarray of shape (n_numbers,)
-        Of all arrays, cut as `Parameters.vector` is.
+        Gradient of `Parameters.vector`.
     tables : dict of str to RowGradient
-        Of each table, in the rows that any piece read.
+        Gradient of each table, in the rows that any piece read.
     norm : float
-        Euclidean norm of all numbers in both.
+        Euclidean norm of `vector` and `tables` together.
     """
 
     def __init__(self, parameters: Parameters) -> None:
@@ -51,12 +50,12 @@ class GradientSum:
         self.start()
 
     def start(self) -> None:
-        """Forget the last batch."""
+        """Begin a new batch."""
         self._is_empty = True
         self.expect(())
 
     def expect(self, pieces: Iterable[int]) -> None:
-        """Prepare for the gradients of some pieces, or of some more, of the batch."""
+        """Prepare for the gradients of some pieces of the batch; may be called several times."""
         self._n_parts = dict.fromkeys(pieces, 0)
         self._waiting: dict[str, dict[int, dict[str, Gradient]]] = {}
         self._complete: deque[dict[str, list[Gradient]]] = deque()
@@ -65,28 +64,28 @@ class GradientSum:
     def add(self, piece: int, name: str, gradient: PartGradient) -> None:
         """Add a piece's gradient of one part of the network.
 
-        Meanwhile, if this piece is ahead of others, sums up what has come of all: so threads
-        keep step.
+        If this piece is ahead of others, the thread also sums parts that all pieces have
+        delivered, so that threads finish together.
         """
         with self._lock:
-            of_part = self._waiting.setdefault(name, {})
-            of_part[piece] = gradients_of(gradient, name)
+            part = self._waiting.setdefault(name, {})
+            part[piece] = named_gradients(gradient, name)
             self._n_parts[piece] += 1
-            if len(of_part) == len(self._n_parts):
-                in_order = [of_part[piece] for piece in sorted(of_part)]
+            if len(part) == len(self._n_parts):
+                in_order = [part[piece] for piece in sorted(part)]
                 self._complete += self._shares(in_order)
                 del self._waiting[name]
         while self._n_parts[piece] > min(self._n_parts.values()) and self._complete:
             self._sum_up_next()
 
     def sum_up(self, n_threads: int) -> None:
-        """Add up what has come of all pieces, and what is there from earlier ones of the batch."""
+        """Add the gradients of the expected pieces to those of earlier pieces of the batch."""
         for_each(lambda *_: self._sum_up_next(), range(len(self._complete)), n_threads)
         self.norm = math.sqrt(math.fsum(self._squares.values()))
         self._is_empty = False
 
     def _shares(self, pieces: list[dict[str, Gradient]]) -> list[dict[str, list[Gradient]]]:
-        """Cut into what is summed up at a time: a matrix or a table, or all that is small."""
+        """Split into units of work: one matrix, one table, or all small arrays together."""
         small, shares = {}, []
         for name in pieces[0]:
             gradients = [piece[name] for piece in pieces]
@@ -126,5 +125,5 @@ def _sum(gradients: list[Any], out: Array | None = None) -> Array:
 def _sum_of_squares(x: Array) -> float:
     flat = x.reshape(-1)
     blocks = (flat[start : start + BLOCK_SIZE] for start in range(0, flat.size, BLOCK_SIZE))
-    # np.dot, unlike `@` on vectors, lets other threads of Python run meanwhile
+    # np.dot releases the interpreter's lock; `@` on vectors does not.
     return sum(float(np.dot(block, block)) for block in blocks)

@@ -1,4 +1,4 @@
-"""Epochs: shuffled batches until the plan is fulfilled or nothing improves any more."""
+"""The training loop: epochs of shuffled batches, learning-rate schedules, early stopping."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
     Schedule = Callable[[int, int], float]
 
-# Share of all steps in which `warm_up_and_decay` rises.
+# Share of all steps in which `warm_up_and_decay` increases the learning rate.
 WARMUP = 0.1
 
 
 def constant(step: int, n_steps: int) -> float:  # noqa: ARG001
-    """Keep the learning rate."""
+    """Return 1 in every step."""
     return 1.0
 
 
 def warm_up_and_decay(step: int, n_steps: int) -> float:
-    """Factor of the learning rate in step 0, 1, ...: linearly up to 1, then down towards 0.
+    """Return the factor of the learning rate: linear warm-up to 1, then linear decay to 0.
 
-    As transformers' ``get_linear_schedule_with_warmup``, begun one step later: its first step,
-    at a rate of 0, learns nothing.
+    Equals transformers' ``get_linear_schedule_with_warmup`` from its second step on; its first
+    step has a learning rate of 0.
     """
     n_warmup = max(1, round(WARMUP * n_steps))
     step, n_steps = step + 1, n_steps + 1
@@ -39,37 +39,41 @@ def warm_up_and_decay(step: int, n_steps: int) -> float:
 
 
 class Observer:
-    """Is told of every epoch; this one takes no notice."""
+    """Receives the start and end of every epoch; this base class ignores them."""
 
     def begin_epoch(self) -> None:
-        """Be told that an epoch begins."""
+        """Handle the start of an epoch."""
 
     def end_epoch(self, history: History) -> bool:
-        """Be told that an epoch is over; True ends the training."""
+        """Handle the end of an epoch; return True to stop the training."""
         return not history.losses
 
 
 class Plan(NamedTuple):
-    """How long and how fast to train."""
+    """Resolved hyper-parameters of the training loop."""
 
-    max_iter: int  # epochs at most
+    max_iter: int  # maximum number of epochs
     batch_size: int
     learning_rate: float
-    schedule: Schedule  # factor of the learning rate in a step, of so many
-    tol: float  # an epoch whose score is better by so much is progress
+    schedule: Schedule  # factor of the learning rate, from (step, n_steps)
+    tol: float  # minimum improvement of the score that counts as progress
     n_iter_no_change: int  # epochs without progress before stopping
 
 
 @dataclass
 class History:
-    """What happened, an entry an epoch."""
+    """Record of the training, with one entry per epoch."""
 
-    losses: list[float] = field(default_factory=list)  # means over the weighted columns
-    scores: list[float] = field(default_factory=list)  # of the held-out texts, if there are any
+    losses: list[float] = field(
+        default_factory=list
+    )  # mean loss of the columns with non-zero weight
+    scores: list[float] = field(
+        default_factory=list
+    )  # validation scores, if there are validation texts
     interrupted: bool = False
 
-    def stands_still(self, plan: Plan) -> bool:
-        """Whether the last epochs brought no progress in the score."""
+    def has_stopped_improving(self, plan: Plan) -> bool:
+        """Return whether the last `n_iter_no_change` epochs did not improve the score."""
         if len(self.scores) <= plan.n_iter_no_change:
             return False
         before = max(self.scores[: -plan.n_iter_no_change])
@@ -84,9 +88,10 @@ def train(
     score: Callable[[], float] | None = None,
     observer: Observer | None = None,
 ) -> History:
-    """Train for some epochs; with a `score`, keep the weights of the epoch that scored best.
+    """Train for up to `plan.max_iter` epochs.
 
-    Ctrl-C ends the training, and is noted in the history.
+    With a `score`, the weights of the epoch with the best score are restored at the end. Ctrl-C
+    stops the training; the history records it.
     """
     history, observer = History(), observer or Observer()
     best: Snapshot | None = None
@@ -98,7 +103,7 @@ def train(
                 history.scores.append(score())
                 if history.scores[-1] > max(history.scores[:-1], default=-np.inf):
                     best = trainer.parameters.snapshot()
-            if observer.end_epoch(history) or history.stands_still(plan):
+            if observer.end_epoch(history) or history.has_stopped_improving(plan):
                 break
     except KeyboardInterrupt:
         history.interrupted = True
@@ -111,7 +116,7 @@ def train(
 def _run_epoch(
     trainer: Trainer, examples: Examples, plan: Plan, epoch: int, rng: np.random.RandomState
 ) -> float:
-    """Give the mean loss."""
+    """Train on all examples once and return the mean loss."""
     order = rng.permutation(len(examples))
     starts = range(0, len(order), plan.batch_size)
     n_steps = plan.max_iter * len(starts)

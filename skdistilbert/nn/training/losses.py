@@ -1,6 +1,7 @@
-"""Losses of logits (num_labels, n_columns), with their derivatives.
+"""Losses of logits (num_labels, n_columns) and their derivatives.
 
-Each gives the weighted sum over the columns; what it is to be divided by is up to the caller.
+Each loss returns its sum over the columns, weighted by `weights` (n_columns,), and the derivative
+of this sum with respect to the logits. The caller divides by the number of columns.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def cross_entropy(
     logits: Array, targets: NDArray[np.integer], weights: Array
 ) -> tuple[float, Array]:
-    """Of one class a column, `targets` (n_columns,): -log softmax(logits)[target]."""
+    """Loss of one class per column, `targets` (n_columns,): -log softmax(logits)[target]."""
     shifted = logits - np.maximum.reduce(logits, axis=0)
     log_normaliser = np.log(np.add.reduce(np.exp(shifted), axis=0))
     columns = np.arange(len(targets))
@@ -34,17 +35,20 @@ def cross_entropy(
 
 
 def binary_cross_entropy(logits: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-    """Of independent labels, `targets` (num_labels, n_columns) of 0 and 1; mean over labels."""
-    # log(1 + exp(x)) - x * target, where neither end of exp overflows
+    """Loss of independent labels: the mean over labels.
+
+    `targets` are 0 or 1, of shape (num_labels, n_columns).
+    """
+    # log(1 + exp(x)) - x * target, without overflow of exp
     losses = np.logaddexp(0, logits) - logits * targets
-    # 1 / (1 + exp(-x)) likewise
+    # 1 / (1 + exp(-x)) - target, without overflow of exp
     d_logits = 0.5 * (1 + np.tanh(0.5 * logits)) - targets
     d_logits *= weights / len(logits)
     return float(np.add.reduce(losses, axis=0) @ weights) / len(logits), d_logits
 
 
 def squared_error(logits: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-    """Of numbers, `targets` (num_labels, n_columns); mean over labels."""
+    """Loss of numbers, `targets` (num_labels, n_columns): the mean over labels."""
     errors = logits - targets
     loss = float(np.add.reduce(errors * errors, axis=0) @ weights) / len(logits)
     errors *= 2 / len(logits) * weights

@@ -1,4 +1,4 @@
-"""The part of the network that trains: from what the frozen part gives to the logits, and back."""
+"""The part of the network that trains: from the output of the frozen part to the logits."""
 
 from __future__ import annotations
 
@@ -7,50 +7,43 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from skdistilbert.nn.encoder import embed_tokens, run_layers
 from skdistilbert.nn.pooling import pool
-from skdistilbert.nn.training.encoder import (
-    EmbeddingsTape,
-    LayerTape,
-    embeddings_backward,
-    embeddings_forward,
-    layer_backward,
-    layer_forward,
-)
-from skdistilbert.nn.training.heads import HeadTape, head_backward, head_forward
-from skdistilbert.nn.training.pooling import POOLING_BACKWARD
+from skdistilbert.nn.training.backward import embeddings_backward, head_backward, layer_backward
+from skdistilbert.nn.training.pooling_backward import POOLING_BACKWARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.packing import PackedBatch
     from skdistilbert.nn.pooling import Pooling
-    from skdistilbert.nn.training.dropout import Dropout
-    from skdistilbert.nn.training.encoder import EmbeddingsGradient, LayerGradient
-    from skdistilbert.nn.training.heads import Head
+    from skdistilbert.nn.tape import Tape
+    from skdistilbert.nn.training.gradients import EmbeddingsGradient, LayerGradient
     from skdistilbert.nn.weights import Activation, Array, Embeddings, Layer
 
-    Part = Head | Layer | Embeddings
-    PartGradient = Head | LayerGradient | EmbeddingsGradient
+    Part = TrainableHead | Layer | Embeddings
+    PartGradient = TrainableHead | LayerGradient | EmbeddingsGradient
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The weights that train, and how they are joined."""
+    """The trainable weights and how they are connected."""
 
-    embeddings: Embeddings | None  # None: frozen, as are the layers below `layers`
+    embeddings: Embeddings | None  # None: frozen, like the layers below `layers`
     layers: tuple[Layer, ...]
-    head: Head
+    head: TrainableHead
     n_heads: int
     activation: Activation
     pooling: Pooling | None  # None: the head reads every token, or features already pooled
 
     @property
     def first_tokens_only(self) -> bool:
-        """Whether the last layer goes on with the first token of each text alone."""
+        """Whether the last layer is computed for the first token of each text only."""
         return self.pooling == "cls" and bool(self.layers)
 
     def parts(self) -> dict[str, Part]:
-        """Give the records of weights by name, in the order of the backward pass."""
+        """Return the records of weights by name, in the order of the backward pass."""
         parts: dict[str, Part] = {"head": self.head}
         parts |= {f"layer{i}": layer for i, layer in reversed([*enumerate(self.layers)])}
         if self.embeddings is not None:
@@ -58,71 +51,52 @@ class Network:
         return parts
 
     def with_parts(self, parts: dict[str, Any]) -> Network:
-        """Give the same network with other weights, named as by `parts`."""
+        """Return a copy of the network with its weights replaced; the inverse of `parts`."""
         layers = tuple(parts[f"layer{index}"] for index in range(len(self.layers)))
         return replace(self, embeddings=parts.get("embeddings"), layers=layers, head=parts["head"])
 
 
 class Inputs(NamedTuple):
-    """What the trainable part is given for some texts."""
+    """What the trainable part reads for some texts."""
 
     batch: PackedBatch | None  # None: the features are pooled already
     states: Array | None = None  # of the frozen part: (dim, n_tokens), or (dim, n_texts) if pooled
 
 
-@dataclass(frozen=True, slots=True)
-class Tape:
-    """What the backward pass of a network reads."""
-
-    inputs: Inputs
-    embeddings: EmbeddingsTape | None
-    layers: list[LayerTape]
-    last_hidden_state: Array  # (dim, n_tokens), or first tokens alone
-    head: HeadTape
-
-
-def forward(network: Network, inputs: Inputs, dropout: Dropout) -> tuple[Array, Tape]:
-    """Logits: (num_labels, n_texts), or (num_labels, n_tokens) of a head on tokens."""
+def forward(network: Network, inputs: Inputs, tape: Tape | None = None) -> Array:
+    """Return the logits: (num_labels, n_texts), or (num_labels, n_tokens) of a token head."""
     batch, x = inputs
-    embeddings_tape, layer_tapes = None, []
     if network.embeddings is not None:
         assert batch is not None
-        x, embeddings_tape = embeddings_forward(network.embeddings, batch, dropout)
+        x = embed_tokens(network.embeddings, batch, tape)
     assert x is not None
-    groups = [] if batch is None else batch.groups
-    for index, layer in enumerate(network.layers, start=1):
-        assert batch is not None
-        first_only = network.first_tokens_only and index == len(network.layers)
-        columns = batch.starts if first_only else None
-        n_heads, activation = network.n_heads, network.activation
-        x, tape = layer_forward(x, layer, groups, n_heads, activation, dropout, columns)
-        layer_tapes.append(tape)
-    logits, head_tape = head_forward(_pooled(network, x, batch), network.head, dropout)
-    return logits, Tape(inputs, embeddings_tape, layer_tapes, x, head_tape)
+    if batch is not None:
+        first_only = network.first_tokens_only
+        x = run_layers(network, x, batch, first_tokens_only=first_only, tape=tape)
+        if network.pooling is not None and not first_only:
+            if tape is not None:
+                tape.push(x)
+            x = np.ascontiguousarray(pool(x, batch, network.pooling).T)
+    return network.head.logits(x, tape)
 
 
-def _pooled(network: Network, x: Array, batch: PackedBatch | None) -> Array:
-    if network.pooling is None or network.first_tokens_only:
-        return x
-    assert batch is not None
-    return np.ascontiguousarray(pool(x, batch, network.pooling).T)
-
-
-def backward(network: Network, d_logits: Array, tape: Tape) -> Iterator[tuple[str, PartGradient]]:
-    """Yield each part's name and gradient, from the head down, as soon as it is known.
-
-    Takes the tapes of the layers from the list, so that their memory is free for what comes next.
-    """
-    d_x, d_head = head_backward(d_logits, tape.head, network.head)
+def backward(
+    network: Network, d_logits: Array, inputs: Inputs, tape: Tape
+) -> Iterator[tuple[str, PartGradient]]:
+    """Yield the name and gradient of each part, from the head down, as soon as it is known."""
+    d_x, d_head = head_backward(d_logits, network.head, tape)
     yield "head", d_head
-    batch = tape.inputs.batch
+    batch = inputs.batch
     if batch is None:
         return
-    if network.pooling is not None and not network.first_tokens_only:
-        d_x = POOLING_BACKWARD[network.pooling](d_x, tape.last_hidden_state, batch)
+    columns = batch.starts if network.first_tokens_only else None
+    if network.pooling is not None and columns is None:
+        (hidden,) = tape.pop()
+        d_x = POOLING_BACKWARD[network.pooling](d_x, hidden, batch)
     groups = batch.groups
     for index, layer in reversed([*enumerate(network.layers)]):
-        d_x, d_layer = layer_backward(d_x, tape.layers.pop(), layer, groups, network.n_heads)
+        d_x, d_layer = layer_backward(d_x, layer, groups, network.n_heads, tape, columns)
+        columns = None  # only the last layer has first tokens only
         yield f"layer{index}", d_layer
-    if network.embeddings is not None and tape.embeddings is not None:
-        yield "embeddings", embeddings_backward(d_x, tape.embeddings, network.embeddings, batch)
+    if network.embeddings is not None:
+        yield "embeddings", embeddings_backward(d_x, network.embeddings, batch, tape)

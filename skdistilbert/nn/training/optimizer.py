@@ -1,4 +1,4 @@
-"""AdamW (Loshchilov & Hutter, 2019), in place, at no cost for rows that a batch did not read."""
+"""AdamW (Loshchilov & Hutter, 2019), in place; rows that a batch did not read cost nothing."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from skdistilbert.nn.packing import IntArray
-    from skdistilbert.nn.training.encoder import RowGradient
     from skdistilbert.nn.training.gradient_sum import GradientSum
+    from skdistilbert.nn.training.gradients import RowGradient
     from skdistilbert.nn.training.parameters import Parameters
     from skdistilbert.nn.weights import Array
 
-# Numbers that an operation is given at a time: few enough for the caches, so many that threads
-# seldom wait for each other between two operations.
+# Elements per operation: few enough for the caches, but enough that threads seldom wait for the
+# interpreter's lock between operations.
 BLOCK_SIZE = 2**18
 
 
 class Moments(NamedTuple):
-    """Sums of the gradients, and of their squares, each shrunk by a beta a step.
+    """Sums of the gradients and of their squares, each multiplied by its beta in every step.
 
-    Adam's means are (1 - beta) times these: one factor of the step, instead of a pass over all.
+    Adam's moments are (1 - beta) times these sums. The factor is part of the step size, which
+    saves a pass over all elements.
     """
 
     first: Array
@@ -33,21 +34,19 @@ class Moments(NamedTuple):
 
     @classmethod
     def like(cls, x: Array) -> Moments:
-        """Start at zero; the system gives memory to what is written alone."""
+        """Start at zero; the system allocates pages when they are first written."""
         return cls(np.zeros(x.shape, x.dtype), np.zeros(x.shape, x.dtype))
 
 
 class Update(NamedTuple):
-    """The numbers of one step: what torch.optim.AdamW computes once for all parameters."""
+    """The scalars of one step, as torch.optim.AdamW computes them."""
 
     learning_rate: float
-    gradient_scale: float  # 1, or less where the norm is clipped
+    gradient_scale: float  # at most 1; clips the norm
     beta1: float
     beta2: float
     eps: float  # in units of the root of the second moment
-    step_size: (
-        float  # learning rate and what makes of both moments means corrected for their start
-    )
+    step_size: float  # learning rate times Adam's bias corrections
 
     def apply(self, x: Array, gradient: Array, moments: Moments, weight_decay: float) -> None:
         """Update `x` and its moments in place."""
@@ -63,7 +62,7 @@ class Update(NamedTuple):
         x -= self.step(first, second, out=scratch)
 
     def step(self, first: Array, second: Array, out: Array) -> Array:
-        """How far the moments move a parameter."""
+        """Return the change of a parameter that follows from its moments."""
         np.sqrt(second, out=out)
         out += self.eps
         np.divide(first, out, out=out)
@@ -72,10 +71,10 @@ class Update(NamedTuple):
 
 
 class AdamW:
-    """Adam with decoupled weight decay of matrices, and the gradient clipped by its global norm.
+    """Adam with decoupled weight decay of matrices, and clipping of the global gradient norm.
 
-    The trajectory is that of torch.optim.AdamW, except that a row of a table decays only in the
-    steps that read it, so that a row never read stays as it is to the last bit.
+    The trajectory equals that of torch.optim.AdamW, except that a row of a table decays only in
+    the steps that read it. A row that is never read does not change.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ class AdamW:
     betas : tuple of float, default=(0.9, 0.999)
     eps : float, default=1e-8
     max_norm : float, default=1.0
-        Gradients of a larger norm are scaled down to it.
+        Gradients with a larger norm are scaled down to this norm.
     """
 
     def __init__(
@@ -104,12 +103,12 @@ class AdamW:
         }
 
     def prepare(self, rows: Mapping[str, IntArray]) -> None:
-        """Bring rows of tables up to date, before they are read: {table: (n_rows,), unique}."""
-        for name, of_table in rows.items():
-            self._tables[name].catch_up(of_table)
+        """Update rows of tables before they are read: {table: (n_rows,), unique}."""
+        for name, rows_read in rows.items():
+            self._tables[name].catch_up(rows_read)
 
     def finish(self) -> None:
-        """Bring all rows up to date."""
+        """Update all rows of all tables."""
         for table in self._tables.values():
             table.catch_up(np.flatnonzero(table.last_step))
 
@@ -119,7 +118,7 @@ class AdamW:
         Raises
         ------
         ValueError
-            If the norm is not finite; nothing is changed then.
+            If the norm is not finite. The parameters are unchanged then.
         """
         if not np.isfinite(gradient.norm):
             raise ValueError(
@@ -135,25 +134,25 @@ class AdamW:
             table.step(gradient.tables.get(name), update, self.weight_decay)
 
     def state(self) -> dict[str, Array]:
-        """Give, by name, what another optimiser of the same parameters needs to go on from here.
+        """Return the state by name, for `load_state` of another optimiser of these parameters.
 
-        All rows are brought up to date; the arrays are those in use.
+        The arrays are not copied.
         """
         self.finish()
         moments = {"": self._moments} | {k: table.moments for k, table in self._tables.items()}
         return {"n_steps": np.array(float(self.n_steps))} | {
             f"{name}.{moment}": array
-            for name, of_name in moments.items()
-            for moment, array in of_name._asdict().items()
+            for name, pair in moments.items()
+            for moment, array in pair._asdict().items()
         }
 
-    def go_on_from(self, state: Mapping[str, Array]) -> None:
-        """Take over what `state` gave; the parameters must be those of then."""
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """Restore the result of `state`; the parameters must have the values of that time."""
         self.n_steps = int(state["n_steps"])
         for name, array in self.state().items():
             array[...] = state[name]
         for table in self._tables.values():
-            table.go_on_from(self.n_steps)
+            table.set_step(self.n_steps)
 
     def _next_update(self, learning_rate: float, gradient_scale: float) -> Update:
         self.n_steps += 1
@@ -163,7 +162,7 @@ class AdamW:
         return Update(learning_rate, gradient_scale, beta1, beta2, self.eps * unit, step_size)
 
     def _blocks(self) -> list[slice]:
-        """Cut the vector, so that each block decays as a whole or not at all."""
+        """Split the vector so that weight decay applies to all of a block or to none of it."""
         size, n_decaying = self._parameters.vector.size, self._parameters.n_decaying
         return [
             slice(start, min(start + BLOCK_SIZE, stop))
@@ -178,14 +177,14 @@ class AdamW:
 
 
 class _TableMoments:
-    """The moments of a table, whose rows move on between the batches that read them.
+    """The moments of a table, with rows that are updated when a batch reads them.
 
-    Without a gradient the moments only shrink, by a known factor a step. So the sum of the steps
-    that a row should have taken since it was last read is one number times its last step, and is
-    made up for when the row is next read.
+    Without a gradient the moments only shrink, by a known factor per step. The steps that a row
+    has missed since it was last read therefore add up to a known factor times its last step, and
+    are made up for when the row is read again.
     """
 
-    # After so many steps without a gradient the momentum is 1e-11 of what it was.
+    # After this many steps without a gradient the momentum has shrunk by a factor of 1e-11.
     MEMORY = 256
 
     def __init__(self, table: Array, betas: tuple[float, float], eps: float) -> None:
@@ -193,12 +192,12 @@ class _TableMoments:
         self._table, self._betas, self._eps = table, betas, eps
         self.moments = Moments.like(table)
         self._n_steps = 0
-        # By step: the sum of all later steps' sizes, each shrunk as momentum shrinks by then.
+        # For each step: the sum of all later step sizes, each times the decay of the momentum.
         self._drift = np.zeros(1024)
         self._shrinking = (betas[0] / np.sqrt(betas[1])) ** np.arange(self.MEMORY, 0, -1)
 
-    def go_on_from(self, n_steps: int) -> None:
-        """Take the moments to be those after so many steps, with all rows up to date."""
+    def set_step(self, n_steps: int) -> None:
+        """Declare that the moments are those after `n_steps` steps, for all rows."""
         self._n_steps = n_steps
         self.last_step[self.moments.second.any(axis=1)] = n_steps
         self._drift = np.zeros(max(len(self._drift), 2 * n_steps))
@@ -219,7 +218,7 @@ class _TableMoments:
         if gradient is not None:
             self.catch_up(gradient.rows)
         self._n_steps += 1
-        self._let_others_drift(update.step_size)
+        self._record_drift(update.step_size)
         if gradient is None:
             return
         rows = gradient.rows
@@ -227,11 +226,11 @@ class _TableMoments:
         values = self._table[rows]
         update.apply(values, gradient.values, moments, weight_decay)
         self._table[rows] = values
-        for moment, of_rows in zip(self.moments, moments, strict=True):
-            moment[rows] = of_rows
+        for moment, updated in zip(self.moments, moments, strict=True):
+            moment[rows] = updated
         self.last_step[rows] = self._n_steps
 
-    def _let_others_drift(self, step_size: float) -> None:
+    def _record_drift(self, step_size: float) -> None:
         n = self._n_steps
         if n >= len(self._drift):
             self._drift = np.concatenate([self._drift, np.zeros_like(self._drift)])
@@ -240,5 +239,5 @@ class _TableMoments:
 
 
 def second_moment_unit(beta2: float, n_steps: Any) -> Any:  # noqa: ANN401 - a number or many
-    """Give what the root of the second moment is to the gradients' corrected root mean square."""
+    """Return the ratio of the root of the second sum to the bias-corrected root mean square."""
     return ((1 - beta2**n_steps) / (1 - beta2)) ** 0.5

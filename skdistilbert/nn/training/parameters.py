@@ -1,6 +1,6 @@
-"""The weights that train, in one vector beside the tables.
+"""The trainable weights: one vector, and separate tables.
 
-A table, such as the word embeddings, stands by itself: a batch reads few of its rows.
+A batch reads few rows of a table, such as the word embeddings, so tables are updated by row.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from skdistilbert.nn.training.encoder import RowGradient
-from skdistilbert.nn.training.functional import OuterProduct
+from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,13 +24,13 @@ Record = TypeVar("Record")
 TABLES = ("embeddings.word_embeddings", "embeddings.position_embeddings")
 
 
-def arrays_of(part: Part, name: str) -> dict[str, Array]:
-    """Give the arrays of a record of weights: `{name}.lin1.weight` and so on."""
+def named_arrays(part: Part, name: str) -> dict[str, Array]:
+    """Return the arrays of a record of weights, with names such as `{name}.lin1.weight`."""
     return {key: leaf for key, leaf in _leaves(part, name) if isinstance(leaf, np.ndarray)}
 
 
-def gradients_of(part: PartGradient, name: str) -> dict[str, Gradient]:
-    """Give the arrays, products and row gradients of a gradient, named as by `arrays_of`."""
+def named_gradients(part: PartGradient, name: str) -> dict[str, Gradient]:
+    """Return the arrays, products and row gradients of a gradient, named as by `named_arrays`."""
     return {
         key: leaf
         for key, leaf in _leaves(part, name)
@@ -40,7 +39,7 @@ def gradients_of(part: PartGradient, name: str) -> dict[str, Gradient]:
 
 
 def map_arrays(record: Record, name: str, function: Callable[[str, Array], Array]) -> Record:
-    """Copy a record of weights with each array replaced, given its name and itself."""
+    """Return a copy of a record in which each array is `function(name, array)`."""
     if isinstance(record, np.ndarray):
         return function(name, record)  # type: ignore[return-value]
     if not is_dataclass(record) or isinstance(record, type):
@@ -63,27 +62,29 @@ def _leaves(record: object, name: str) -> list[tuple[str, object]]:
 
 
 class Parameters:
-    """A copy of a network's weights, free to change.
+    """A writable copy of a network's weights.
 
     Attributes
     ----------
     network : Network
-        Its arrays are views of `vector`, or tables.
+        The network whose arrays are views of `vector`, or tables.
     vector : ndarray
-        All matrices, which decay, then all biases, gains and shifts, which do not.
+        All matrices, which have weight decay, then all vectors, which have none.
     n_decaying : int
-        How many numbers of `vector` are those of matrices.
+        Number of elements of `vector` that belong to matrices.
     views : dict of str to ndarray
-        Each array's place in `vector`.
+        The view of each array in `vector`.
     tables : dict of str to ndarray
-        Arrays of which a batch reads few rows.
+        Arrays that are updated by row.
     """
 
     def __init__(self, network: Network) -> None:
         parts = network.parts()
-        arrays = {k: v for name, part in parts.items() for k, v in arrays_of(part, name).items()}
+        arrays = {
+            k: v for name, part in parts.items() for k, v in named_arrays(part, name).items()
+        }
         self.tables = {name: np.array(arrays.pop(name)) for name in TABLES if name in arrays}
-        # stable: matrices first
+        # matrices first; the order is otherwise unchanged
         self._shapes = {
             name: array.shape for name, array in sorted(arrays.items(), key=lambda x: -x[1].ndim)
         }
@@ -104,7 +105,7 @@ class Parameters:
         return self.tables[name] if name in self.tables else self.views[name]
 
     def views_of(self, vector: Array) -> dict[str, Array]:
-        """Cut a vector as `vector` is cut."""
+        """Return the views of all arrays in a vector with the layout of `vector`."""
         sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
         cut = np.split(vector, np.cumsum(sizes)[:-1])
         return {
@@ -119,14 +120,14 @@ class Parameters:
         )
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to the weights of a snapshot."""
+        """Restore the weights of a snapshot."""
         self.vector[:] = snapshot.vector
         for name, table in self.tables.items():
             table[:] = snapshot.tables[name]
 
 
 class Snapshot(NamedTuple):
-    """The weights of a moment."""
+    """A copy of all trainable weights."""
 
     vector: Array
     tables: dict[str, Array]

@@ -1,4 +1,4 @@
-"""One step of training, and the logits of what was trained."""
+"""The trainer: one optimisation step, and the logits of the network in training."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skdistilbert.nn.heads import FeatureHead
 from skdistilbert.nn.runtime import for_each, resolve_n_threads, warm_up
-from skdistilbert.nn.training.dropout import Dropout, DropoutRates
+from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training.gradient_sum import GradientSum
-from skdistilbert.nn.training.heads import FeatureHead
 from skdistilbert.nn.training.network import backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
 from skdistilbert.nn.training.parameters import Parameters
@@ -19,32 +19,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from skdistilbert.nn.runtime import Workers
+    from skdistilbert.nn.tape import DropoutRates
     from skdistilbert.nn.training.examples import Examples, Piece
     from skdistilbert.nn.training.losses import Loss
     from skdistilbert.nn.training.network import Network
     from skdistilbert.nn.weights import Array
 
-# Texts whose logits are computed at a time.
-TEXTS_A_BATCH = 128
-# Pieces of a batch whose gradients wait to be added up; for the 66M model they take 1 GB.
+# Texts whose logits are computed together.
+TEXTS_PER_BATCH = 128
+# Pieces of a batch whose gradients are in memory together: 1 GB for the 66M model.
 PIECES_AT_ONCE = 8
 
 
 class Trainer:
-    """A network in training: its parameters, the optimiser's state, and how a batch is used.
+    """A network in training: its parameters, the optimiser and the loss.
 
     Parameters
     ----------
     network : Network
-        Its weights are copied.
+        Initial weights, which are copied.
     loss : callable
         One of `skdistilbert.nn.training.losses`.
     rates : DropoutRates
     seed : int
-        Of dropout: the masks depend on it, on the step and on the piece of the batch.
+        Seed of the dropout masks, which also depend on the step and the piece of the batch.
     weight_decay : float
     n_threads : int or None
-        The result does not depend on it.
+        Number of threads; the result does not depend on it.
     """
 
     def __init__(
@@ -65,16 +66,16 @@ class Trainer:
 
     @property
     def network(self) -> Network:
-        """The network with the weights of now."""
+        """The network with its current weights."""
         return self.parameters.network
 
     def step(self, pieces: list[Piece], learning_rate: float) -> float:
-        """Learn from one batch; gives the sum of its columns' losses.
+        """Update the weights on one batch and return the sum of the losses of its columns.
 
         Raises
         ------
         ValueError
-            If the gradient is not finite; the weights are then as before.
+            If the gradient is not finite. The weights are unchanged then.
         """
         self._prepare_rows(pieces)
         losses = np.zeros(len(pieces))
@@ -94,14 +95,11 @@ class Trainer:
         return float(losses.sum())
 
     def _differentiate(self, piece: Piece, index: int, n_columns: int) -> float:
-        dropout = Dropout.none()
-        if any(self._rates):
-            key = self.optimizer.n_steps, index
-            dropout = Dropout.seeded(self._rates, self._seed, *key)
-        logits, tape = forward(self.network, piece.inputs, dropout)
+        tape = Tape(self._rates, self._seed, (self.optimizer.n_steps, index))
+        logits = forward(self.network, piece.inputs, tape)
         loss, d_logits = self._loss(logits, piece.targets, piece.weights)
         d_logits /= max(1, n_columns)
-        for name, gradient in backward(self.network, d_logits, tape):
+        for name, gradient in backward(self.network, d_logits, piece.inputs, tape):
             self._gradient.add(index, name, gradient)
         return loss
 
@@ -118,24 +116,26 @@ class Trainer:
         )
 
     def logits(self, examples: Examples) -> Array:
-        """Logits without dropout: (num_labels, n_columns), in the order of the examples."""
+        """Return the logits without dropout: (num_labels, n_columns)."""
         self.optimizer.finish()
         head = self.network.head
         assert not isinstance(head, FeatureHead)
         num_labels = len(head.classifier.bias)
         logits = np.empty((num_labels, examples.weights.size), self.parameters.vector.dtype)
-        for start in range(0, len(examples), TEXTS_A_BATCH):
-            rows = np.arange(start, min(start + TEXTS_A_BATCH, len(examples)))
+        for start in range(0, len(examples), TEXTS_PER_BATCH):
+            rows = np.arange(start, min(start + TEXTS_PER_BATCH, len(examples)))
             pieces = examples.pieces(rows)
-            self._for_each(partial(_fill, logits, self.network, pieces), range(len(pieces)))
+            self._for_each(partial(_fill_logits, logits, self.network, pieces), range(len(pieces)))
         return logits
 
     def _for_each(self, function: Callable[[int, Workers], None], pieces: range) -> None:
-        # A single piece is not given to the threads of BLAS, whose sums depend on their number.
+        # Several workers on one piece would round differently from one worker.
         n_threads = resolve_n_threads(self._n_threads) if len(pieces) > 1 else 1
         for_each(function, pieces, n_threads)
 
 
-def _fill(logits: Array, network: Network, pieces: list[Piece], index: int, _: Workers) -> None:
+def _fill_logits(
+    logits: Array, network: Network, pieces: list[Piece], index: int, _: Workers
+) -> None:
     piece = pieces[index]
-    logits[:, piece.columns] = forward(network, piece.inputs, Dropout.none())[0]
+    logits[:, piece.columns] = forward(network, piece.inputs)

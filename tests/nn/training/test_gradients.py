@@ -1,4 +1,4 @@
-"""Every parameter's gradient, against finite differences in float64 and against torch."""
+"""The gradient of every parameter equals finite differences in float64, and torch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from skdistilbert.nn.heads import SequenceClassificationHead
+from skdistilbert.nn.encoder import embed_tokens, layer_outputs
+from skdistilbert.nn.heads import FeatureHead, SequenceClassificationHead, TokenClassificationHead
 from skdistilbert.nn.packing import Ragged
-from skdistilbert.nn.training.dropout import Dropout, DropoutRates
-from skdistilbert.nn.training.encoder import RowGradient
-from skdistilbert.nn.training.functional import OuterProduct
-from skdistilbert.nn.training.heads import FeatureHead, TokenClassificationHead
+from skdistilbert.nn.tape import NO_DROPOUT, DropoutRates, Tape
+from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
 from skdistilbert.nn.training.network import Inputs, Network, backward, forward
-from skdistilbert.nn.training.parameters import arrays_of, gradients_of
+from skdistilbert.nn.training.parameters import named_arrays, named_gradients
 from skdistilbert.nn.weights import Encoder, Linear
 from tests.nn.reference import random_tensors
 
@@ -63,7 +62,7 @@ def a_network(
 
 def arrays(network: Network) -> dict[str, Array]:
     return {
-        k: v for name, part in network.parts().items() for k, v in arrays_of(part, name).items()
+        k: v for name, part in network.parts().items() for k, v in named_arrays(part, name).items()
     }
 
 
@@ -71,15 +70,16 @@ def loss_and_gradients(
     network: Network,
     loss: Loss,
     targets: Any,  # noqa: ANN401
-    dropout: Dropout,
+    rates: DropoutRates = NO_DROPOUT,
 ) -> tuple[float, dict[str, Array]]:
     (batch,) = Ragged.from_lists(TEXTS).batches(1)
-    logits, tape = forward(network, Inputs(batch), dropout)
+    inputs, tape = Inputs(batch), Tape(rates)
+    logits = forward(network, inputs, tape)
     weights = np.linspace(0.5, 2, logits.shape[1]).astype(logits.dtype)
     value, d_logits = loss(logits, targets, weights)
     dense = {key: np.zeros_like(array) for key, array in arrays(network).items()}
-    for name, part in backward(network, d_logits, tape):
-        for key, gradient in gradients_of(part, name).items():
+    for name, part in backward(network, d_logits, inputs, tape):
+        for key, gradient in named_gradients(part, name).items():
             if isinstance(gradient, RowGradient):
                 dense[key][gradient.rows] = gradient.values
             else:
@@ -109,14 +109,14 @@ def targets_of(network: Network, loss: Loss) -> Array:
         (None, "gelu", cross_entropy, RATES),
     ],
 )
-def test_gradients_are_those_of_finite_differences(
+def test_gradients_equal_finite_differences(
     pooling: str | None, activation: str, loss: Loss, rates: DropoutRates
 ) -> None:
     network = a_network(pooling, activation)
     check_gradients(network, loss, targets_of(network, loss), rates)
 
 
-def test_gradients_of_features_are_those_of_finite_differences() -> None:
+def test_gradients_of_features_equal_finite_differences() -> None:
     network = dataclasses.replace(a_network("mean"), head=FeatureHead())
     targets = np.random.default_rng(2).normal(size=(SIZES["dim"], len(TEXTS)))
     check_gradients(network, squared_error, targets, RATES)
@@ -124,12 +124,12 @@ def test_gradients_of_features_are_those_of_finite_differences() -> None:
 
 def check_gradients(network: Network, loss: Loss, targets: Array, rates: DropoutRates) -> None:
     def evaluate() -> tuple[float, dict[str, Array]]:
-        return loss_and_gradients(network, loss, targets, Dropout.seeded(rates, 0))
+        return loss_and_gradients(network, loss, targets, rates)
 
     _, gradients = evaluate()
     rng = np.random.default_rng(3)
     for key, array in arrays(network).items():
-        # Along a random direction, every entry has its part.
+        # Every entry contributes to the derivative along a random direction.
         direction, original, step = rng.normal(size=array.shape), array.copy(), 1e-6
         array[...] = original + step * direction
         above, _ = evaluate()
@@ -143,28 +143,30 @@ def check_gradients(network: Network, loss: Loss, targets: Array, rates: Dropout
         )
 
 
-def test_rows_that_were_not_looked_up_have_no_gradient() -> None:
+def test_rows_that_were_not_read_have_no_gradient() -> None:
     network = a_network()
     (batch,) = Ragged.from_lists([[3, 7, 3]]).batches(1)
-    _, tape = forward(network, Inputs(batch), Dropout.none())
-    *_, (_, embeddings) = backward(network, np.ones((3, 1)), tape)
+    inputs, tape = Inputs(batch), Tape()
+    forward(network, inputs, tape)
+    *_, (_, embeddings) = backward(network, np.ones((3, 1)), inputs, tape)
     assert embeddings.word_embeddings.rows.tolist() == [3, 7]  # type: ignore[union-attr]
     assert embeddings.position_embeddings.rows.tolist() == [0, 1, 2]  # type: ignore[union-attr]
 
 
-def test_lower_layers_that_are_frozen_give_the_same_gradients_above() -> None:
+def test_frozen_lower_layers_do_not_change_gradients_above() -> None:
     whole = a_network()
     (batch,) = Ragged.from_lists(TEXTS).batches(1)
-    logits, tape = forward(whole, Inputs(batch), Dropout.none())
+    x = embed_tokens(whole.embeddings, batch)  # type: ignore[arg-type]
+    states = next(layer_outputs(whole, x, batch))
     top = dataclasses.replace(whole, embeddings=None, layers=whole.layers[1:])
-    states = tape.layers[1].x
-    top_logits, top_tape = forward(top, Inputs(batch, states), Dropout.none())
-    np.testing.assert_allclose(top_logits, logits)
-    expected = dict(backward(whole, np.ones_like(logits), tape))
-    got = dict(backward(top, np.ones_like(logits), top_tape))
+    inputs, top_inputs, tape, top_tape = Inputs(batch), Inputs(batch, states), Tape(), Tape()
+    logits = forward(whole, inputs, tape)
+    np.testing.assert_allclose(forward(top, top_inputs, top_tape), logits)
+    expected = dict(backward(whole, np.ones_like(logits), inputs, tape))
+    got = dict(backward(top, np.ones_like(logits), top_inputs, top_tape))
     assert set(got) == {"head", "layer0"}
-    for name, gradient in gradients_of(got["layer0"], "layer").items():
-        expected_array = gradients_of(expected["layer1"], "layer")[name]
+    for name, gradient in named_gradients(got["layer0"], "layer").items():
+        expected_array = named_gradients(expected["layer1"], "layer")[name]
         np.testing.assert_allclose(multiplied_out(gradient), multiplied_out(expected_array))
 
 
@@ -180,7 +182,7 @@ def test_the_losses_do_not_overflow() -> None:
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
 @pytest.mark.parametrize("head", ["SequenceClassification", "TokenClassification"])
-def test_gradients_are_those_of_torch(head: str, activation: str) -> None:
+def test_gradients_equal_those_of_torch(head: str, activation: str) -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     network = a_network(
@@ -200,7 +202,7 @@ def test_gradients_are_those_of_torch(head: str, activation: str) -> None:
     losses = torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets), reduction="none")
     loss = (losses * torch.linspace(0.5, 2, len(logits))).sum()
     loss.backward()
-    value, gradients = loss_and_gradients(network, cross_entropy, targets, Dropout.none())
+    value, gradients = loss_and_gradients(network, cross_entropy, targets)
     np.testing.assert_allclose(value, loss.item(), rtol=1e-5)
     parameters = dict(model.named_parameters())
     got = hugging_face_names(gradients)

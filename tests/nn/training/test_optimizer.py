@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from skdistilbert.nn.training.encoder import EmbeddingsGradient, RowGradient
 from skdistilbert.nn.training.gradient_sum import GradientSum
+from skdistilbert.nn.training.gradients import EmbeddingsGradient, RowGradient
 from skdistilbert.nn.training.loop import warm_up_and_decay
 from skdistilbert.nn.training.optimizer import AdamW
 from skdistilbert.nn.training.parameters import Parameters, map_arrays
@@ -19,7 +19,7 @@ N_STEPS = 400
 
 
 def random_gradients(parameters: Parameters, rng: np.random.Generator) -> dict[str, PartGradient]:
-    """Of every part; of few rows of the tables, and of none in some steps."""
+    """Return gradients of every part; of few or no rows of the tables."""
     gradients: dict[str, PartGradient] = {}
     for name, part in parameters.network.parts().items():
         noise = map_arrays(part, name, lambda _, x: rng.normal(size=x.shape).astype(x.dtype))
@@ -49,7 +49,7 @@ def learning_rate(step: int) -> float:
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("max_norm", [1.0, 1e9])
-def test_steps_are_those_of_torch(max_norm: float) -> None:
+def test_steps_equal_those_of_torch(max_norm: float) -> None:
     torch = pytest.importorskip("torch")
     parameters = Parameters(a_network(dtype=np.float32))
     optimizer = AdamW(parameters, weight_decay=0.1, max_norm=max_norm)
@@ -62,7 +62,7 @@ def test_steps_are_those_of_torch(max_norm: float) -> None:
     reference = torch.optim.AdamW(
         [{"params": decaying}, {"params": others, "weight_decay": 0.0}], weight_decay=0.1
     )
-    # rows of tables decay when they are read; here they do not
+    # Weight decay of tables is off, because torch would also decay rows that are not read.
     for table in optimizer._tables.values():
         step = table.step
         table.step = lambda g, u, _, step=step: step(g, u, 0.0)  # type: ignore[method-assign]
@@ -88,7 +88,7 @@ def test_steps_are_those_of_torch(max_norm: float) -> None:
         )
 
 
-def test_rows_that_are_never_read_stay_the_same_to_the_last_bit() -> None:
+def test_rows_that_are_never_read_do_not_change() -> None:
     parameters = Parameters(a_network())
     before = {name: table.copy() for name, table in parameters.tables.items()}
     optimizer, gradient = AdamW(parameters), GradientSum(parameters)
@@ -96,8 +96,8 @@ def test_rows_that_are_never_read_stay_the_same_to_the_last_bit() -> None:
     norm = parts["embeddings"].layer_norm
     read = RowGradient(np.array([3, 7]), np.ones((2, 8)))
     none = RowGradient(np.array([], int), np.ones((0, 8)))
-    for of_words in (read, none, none):
-        parts["embeddings"] = EmbeddingsGradient(of_words, none, norm)
+    for words in (read, none, none):
+        parts["embeddings"] = EmbeddingsGradient(words, none, norm)
         optimizer.step(summed(gradient, parts), 0.1, n_threads=1)
     optimizer.finish()
     words = parameters.tables["embeddings.word_embeddings"]
@@ -107,7 +107,7 @@ def test_rows_that_are_never_read_stay_the_same_to_the_last_bit() -> None:
     np.testing.assert_array_equal(positions, before["embeddings.position_embeddings"])
 
 
-def test_rows_drift_on_whenever_they_are_brought_up_to_date() -> None:
+def test_the_time_of_catching_up_does_not_matter() -> None:
     once, often = (Parameters(a_network()) for _ in range(2))
     optimizers = AdamW(once), AdamW(often)
     rng = np.random.default_rng(0)
@@ -122,7 +122,7 @@ def test_rows_drift_on_whenever_they_are_brought_up_to_date() -> None:
         np.testing.assert_allclose(table, often.tables[name], atol=1e-5)
 
 
-def test_only_matrices_decay() -> None:
+def test_weight_decay_applies_to_matrices_only() -> None:
     parameters = Parameters(a_network())
     before = {name: view.copy() for name, view in parameters.views.items()}
     parts = random_gradients(parameters, np.random.default_rng(0))

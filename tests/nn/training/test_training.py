@@ -1,4 +1,4 @@
-"""Examples, steps and epochs: the same on any number of threads, and they learn."""
+"""Examples, training steps and epochs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skdistilbert.nn import inference
 from skdistilbert.nn.encoder import encode
 from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.tape import DropoutRates
 from skdistilbert.nn.training import examples as examples_module
 from skdistilbert.nn.training import frozen
 from skdistilbert.nn.training import trainer as trainer_module
-from skdistilbert.nn.training.dropout import DropoutRates
 from skdistilbert.nn.training.examples import Examples, balanced
 from skdistilbert.nn.training.frozen import frozen_states
 from skdistilbert.nn.training.loop import History, Observer, Plan, train, warm_up_and_decay
@@ -56,8 +55,8 @@ def fit(trainer: Trainer, examples: Examples, **options: Any) -> History:  # noq
     return train(trainer, examples, plan, np.random.RandomState(0), **options)
 
 
-def test_pieces_hold_all_texts_and_are_balanced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examples_module, "TOKENS_A_PIECE", 64)
+def test_pieces_contain_all_texts_and_are_balanced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples_module, "TOKENS_PER_PIECE", 64)
     lengths = np.random.default_rng(0).integers(1, 20, 60)
     texts = Ragged.from_lists([[1] * length for length in lengths])
     batches = balanced(texts, np.arange(10, 60))
@@ -72,8 +71,10 @@ def test_a_single_text_is_one_piece() -> None:
     assert len(some_examples().pieces(np.array([2]))) == 1
 
 
-def test_training_is_the_same_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examples_module, "TOKENS_A_PIECE", 4)
+def test_threads_do_not_change_the_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(examples_module, "TOKENS_PER_PIECE", 4)
     vectors = []
     for n_threads in (1, 2, 4):
         trainer = a_trainer(n_threads=n_threads)
@@ -83,10 +84,10 @@ def test_training_is_the_same_on_any_number_of_threads(monkeypatch: pytest.Monke
     np.testing.assert_array_equal(vectors[2], vectors[0])
 
 
-def test_it_does_not_matter_how_many_pieces_are_added_up_at_once(
+def test_the_number_of_pieces_in_memory_does_not_change_a_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(examples_module, "TOKENS_A_PIECE", 3)
+    monkeypatch.setattr(examples_module, "TOKENS_PER_PIECE", 3)
     pieces = some_examples().pieces(np.arange(6))
     assert len(pieces) >= 4
     vectors = []
@@ -99,13 +100,13 @@ def test_it_does_not_matter_how_many_pieces_are_added_up_at_once(
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", None])
-def test_it_learns_by_heart(pooling: str | None) -> None:
+def test_training_fits_few_examples(pooling: str | None) -> None:
     network = a_network(pooling, dtype=np.float32)
     examples = some_examples()
-    if pooling is None:  # a target a token: its own parity
-        of_tokens = examples.texts.input_ids % 2  # type: ignore[union-attr]
-        weights = np.ones(len(of_tokens), np.float32)
-        examples = some_examples(targets=of_tokens, weights=weights, by_token=True)
+    if pooling is None:  # the target of a token is its parity
+        parities = examples.texts.input_ids % 2  # type: ignore[union-attr]
+        weights = np.ones(len(parities), np.float32)
+        examples = some_examples(targets=parities, weights=weights, by_token=True)
     trainer = a_trainer(network, DropoutRates())
     history = fit(trainer, examples, plan=PLAN._replace(max_iter=150, n_iter_no_change=150))
     assert history.losses[-1] < history.losses[0] / 5
@@ -113,7 +114,7 @@ def test_it_learns_by_heart(pooling: str | None) -> None:
     np.testing.assert_array_equal(logits.argmax(axis=0), examples.targets)
 
 
-def test_columns_without_weight_teach_nothing() -> None:
+def test_columns_without_weight_have_no_effect() -> None:
     weights = np.array([1, 1, 1, 1, 1, 0], np.float32)
     vectors = []
     for last in (0, 2):
@@ -125,7 +126,9 @@ def test_columns_without_weight_teach_nothing() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 2**30])
-def test_frozen_layers_are_computed_once(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frozen_states_equal_those_of_the_encoder(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(frozen, "MAX_BYTES_IN_MEMORY", limit)
     whole = a_network(dtype=np.float32)
     encoder = Encoder(whole.embeddings, whole.layers, 2, "gelu")  # type: ignore[arg-type]
@@ -134,27 +137,13 @@ def test_frozen_layers_are_computed_once(limit: int, monkeypatch: pytest.MonkeyP
     assert isinstance(states, np.memmap) == (limit == 0)
     (batch,) = texts.batches(1)
     expected = encode(encoder, batch).T
-    np.testing.assert_allclose(states[texts.tokens_of(batch.text_indices)], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        states[texts.token_indices(batch.text_indices)], expected, atol=1e-5
+    )
     assert frozen_states(encoder, texts, 0).shape == states.shape
 
 
-def test_frozen_layers_see_full_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = a_network(dtype=np.float32)
-    encoder = Encoder(whole.embeddings, whole.layers, 2, "gelu")  # type: ignore[arg-type]
-    texts = Ragged.from_lists([[1, 2, 3], [2, 1, 3, 3]] * 20)
-    monkeypatch.setattr(inference, "MAX_STATES", 70 * encoder.dim)
-    n_tokens: list[int] = []
-
-    def count(encoder: Encoder, batch: Any) -> Any:  # noqa: ANN401
-        n_tokens.append(len(batch.input_ids))
-        return encode(encoder, batch)
-
-    monkeypatch.setattr(frozen, "encode", count)
-    frozen_states(encoder, texts, 1)
-    assert sorted(n_tokens) == [68, 72]
-
-
-def test_training_on_states_is_training_on_top_of_frozen_layers() -> None:
+def test_training_on_states_equals_training_above_frozen_layers() -> None:
     whole = a_network(dtype=np.float32)
     texts = Ragged.from_lists(TEXTS)
     encoder = Encoder(whole.embeddings, whole.layers, 2, "gelu")  # type: ignore[arg-type]
@@ -167,7 +156,7 @@ def test_training_on_states_is_training_on_top_of_frozen_layers() -> None:
     assert history.losses[-1] < history.losses[0]
 
 
-def test_the_best_weights_are_kept() -> None:
+def test_the_weights_with_the_best_score_are_restored() -> None:
     trainer = a_trainer()
     scores, vectors = iter([0.1, 0.9, 0.5, 0.9]), []
 
@@ -184,15 +173,15 @@ def test_the_best_weights_are_kept() -> None:
     np.testing.assert_array_equal(trainer.parameters.vector, vectors[1])
 
 
-def test_training_stops_where_nothing_improves() -> None:
+def test_training_stops_without_improvement() -> None:
     history = fit(a_trainer(), some_examples(), score=lambda: 0.5)
     assert len(history.scores) == PLAN.n_iter_no_change + 1
     history = History(scores=[0.1, 0.2, 0.3, 0.30001])
-    assert history.stands_still(PLAN._replace(n_iter_no_change=1))
-    assert not history.stands_still(PLAN._replace(n_iter_no_change=2))
+    assert history.has_stopped_improving(PLAN._replace(n_iter_no_change=1))
+    assert not history.has_stopped_improving(PLAN._replace(n_iter_no_change=2))
 
 
-def test_ctrl_c_ends_the_training_and_is_noted() -> None:
+def test_ctrl_c_stops_training_and_is_recorded() -> None:
     class Interrupt(Observer):
         n_epochs = 0
 
@@ -206,7 +195,7 @@ def test_ctrl_c_ends_the_training_and_is_noted() -> None:
     assert len(history.losses) == 2
 
 
-def test_divergence_is_named_and_spoils_nothing() -> None:
+def test_divergence_raises_and_keeps_the_weights() -> None:
     trainer = a_trainer()
     trainer.network.head.classifier.weight[0, 0] = np.inf
     before = trainer.parameters.vector.copy()
@@ -215,7 +204,7 @@ def test_divergence_is_named_and_spoils_nothing() -> None:
     np.testing.assert_array_equal(trainer.parameters.vector, before)
 
 
-def test_the_schedule_rises_and_falls() -> None:
+def test_the_schedule_warms_up_and_decays() -> None:
     factors = [warm_up_and_decay(step, 20) for step in range(20)]
     np.testing.assert_allclose(factors, [0.5, *np.linspace(1, 0, 20)[:-1]])
     assert warm_up_and_decay(0, 1) == 1
@@ -223,7 +212,7 @@ def test_the_schedule_rises_and_falls() -> None:
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
-def test_training_is_that_of_torch() -> None:
+def test_training_equals_that_of_torch() -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     network = a_network("cls", dtype=np.float32)

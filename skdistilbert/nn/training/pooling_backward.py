@@ -1,4 +1,4 @@
-"""Pooling and its derivative."""
+"""The backward pass of pooling."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ if TYPE_CHECKING:
 
 
 def cls_backward(d_pooled: Array, hidden: Array, batch: PackedBatch) -> Array:
-    """Only the first token of each text was read."""
+    """Assign the derivative to the first token of each text."""
     d_hidden = np.zeros_like(hidden)
     d_hidden[:, batch.starts] = d_pooled
     return d_hidden
 
 
 def mean_backward(d_pooled: Array, hidden: Array, batch: PackedBatch) -> Array:
-    """Every token has an equal share."""
-    d_tokens: Array = np.repeat(
-        d_pooled / batch.lengths.astype(hidden.dtype), batch.lengths, axis=1
-    )
+    """Assign an equal share to every token."""
+    shares = d_pooled / batch.lengths.astype(hidden.dtype)
+    d_tokens: Array = np.repeat(shares, batch.lengths, axis=1)
     return d_tokens
 
 
 def max_backward(d_pooled: Array, hidden: Array, batch: PackedBatch) -> Array:
-    """Give all to the largest; equal ones share it."""
+    """Assign the derivative to the largest token; equal tokens share it."""
     largest = np.repeat(np.maximum.reduceat(hidden, batch.starts, axis=1), batch.lengths, axis=1)
     is_largest: Array = (hidden == largest).astype(hidden.dtype)
     shares = d_pooled / np.add.reduceat(is_largest, batch.starts, axis=1)
@@ -39,8 +38,8 @@ def max_backward(d_pooled: Array, hidden: Array, batch: PackedBatch) -> Array:
     return is_largest
 
 
-# By pooling: from the derivative with respect to the pooled columns (dim, n_texts) and the hidden
-# states (dim, n_tokens) that were pooled, to the derivative with respect to the latter.
+# Each maps the derivative of the pooled columns (dim, n_texts) and the hidden states
+# (dim, n_tokens) that were pooled to the derivative of the hidden states.
 POOLING_BACKWARD: dict[str, PoolingBackward] = {
     "cls": cls_backward,
     "mean": mean_backward,
