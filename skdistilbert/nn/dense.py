@@ -1,4 +1,4 @@
-"""What sentence-transformers computes on pooled vectors, a row a text."""
+"""The Dense and Normalize modules of sentence-transformers, on pooled vectors (n_texts, dim)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ DENSE_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-# Overflow and NaN come out as torch's do; estimators refuse them.
+# Overflow and NaN propagate as in torch; estimators raise an error for them.
 @np.errstate(all="ignore")
 def dense(x: Array, tensors: Mapping[str, Array], activation: str) -> Array:
-    """Affine map and activation: (n_texts, n_in) -> (n_texts, n_out)."""
+    """Apply an affine map and an activation: (n_texts, n_in) -> (n_texts, n_out)."""
     out = x @ tensors["linear.weight"].T
     if "linear.bias" in tensors:
         out += tensors["linear.bias"]
@@ -33,7 +33,7 @@ def dense(x: Array, tensors: Mapping[str, Array], activation: str) -> Array:
 
 @np.errstate(all="ignore")
 def unit_length(x: Array) -> Array:
-    """Scale each row to length 1 (n_texts, dim); torch's way with rows of zeros."""
+    """Scale each row (n_texts, dim) to length 1; rows of zeros remain zero, as in torch."""
     lengths = np.sqrt(np.add.reduce(x * x, axis=1, keepdims=True))
     scaled: Array = x / np.maximum(lengths, np.float32(1e-12))
     return scaled

@@ -102,8 +102,8 @@ def layer_outputs(
         Hidden states that the first layer reads. They are not changed.
     batch : PackedBatch
     first_tokens_only : bool, default=False
-        Compute the last layer for the first token of each text only: (dim, n_texts). Keys and
-        values are still those of all tokens.
+        Compute the last layer for the first token of each text only: (dim, n_texts). Its keys
+        and values are those of all tokens.
     attentions : list, default=None
         Receives a list per layer, with an array (n_texts, n_heads, length, length) per group.
     tape : Tape, default=None

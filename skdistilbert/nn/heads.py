@@ -27,7 +27,7 @@ class SequenceClassificationHead:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array]) -> SequenceClassificationHead:
-        """Take the head's tensors from those of a checkpoint."""
+        """Take the tensors of the head from a checkpoint."""
         return cls(
             Linear.from_tensors(tensors, "pre_classifier"),
             Linear.from_tensors(tensors, "classifier"),
@@ -83,7 +83,7 @@ class MaskedLMHead:
     def from_tensors(
         cls, tensors: Mapping[str, Array], activation: Activation, layer_norm_eps: float
     ) -> MaskedLMHead:
-        """Take the head's tensors from those of a checkpoint."""
+        """Take the tensors of the head from a checkpoint."""
         return cls(
             Linear.from_tensors(tensors, "vocab_transform"),
             LayerNorm.from_tensors(tensors, "vocab_layer_norm", layer_norm_eps),

@@ -1,4 +1,4 @@
-"""Pooling: from the states of a text's tokens to one vector a text."""
+"""Pooling: the hidden states of a text's tokens become one vector per text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 def pool(hidden: Array, batch: PackedBatch, pooling: Pooling) -> Array:
-    """Pool (dim, n_tokens) over each text's tokens: (n_texts, dim)."""
+    """Pool hidden states (dim, n_tokens) over the tokens of each text: (n_texts, dim)."""
     starts = batch.starts
     if pooling == "cls":
         return hidden[:, starts].T
@@ -44,9 +44,9 @@ def pool_each(
     n_skipped: int = 0,
     windows: Windows | None = None,
 ) -> list[Array]:
-    """Pool in several ways, without the first tokens of each text.
+    """Return one array (n_texts, dim) per pooling, without the first tokens of each text.
 
-    Of windows, [CLS] and [SEP] are pooled by "cls" and "lasttoken" whatever they count for.
+    If the texts are windows, "cls" and "lasttoken" still pool [CLS] and [SEP] of each window.
     """
     whole = _without_first(hidden, batch, n_skipped) if n_skipped else (hidden, batch)
     counted = windows.counted(hidden, batch) if windows else whole
@@ -57,7 +57,7 @@ def pool_each(
 
 
 def _without_first(hidden: Array, batch: PackedBatch, n_tokens: int) -> tuple[Array, PackedBatch]:
-    """Leave out the first tokens of each text, but never its last one."""
+    """Remove the first tokens of each text, but never its last one."""
     skipped = np.minimum(n_tokens, batch.lengths - 1)
     places = np.arange(len(batch.position_ids)) - np.repeat(batch.starts, batch.lengths)
     kept = places >= np.repeat(skipped, batch.lengths)
