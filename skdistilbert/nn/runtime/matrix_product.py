@@ -111,7 +111,7 @@ def _fill_tiles(weight: Array, x: Array, columns: int, out: Array) -> None:
 
 def _terms_per_sum(weight: Array, columns: int) -> int:
     """Return the length of equal pieces of a row that fit the kernels and limit rounding."""
-    n_out, n_in = weight.shape[-2:]
+    n_out, n_in = map(int, weight.shape[-2:])
     n_pieces = -(-ROWS[-1] * n_in * columns // MAX_MULTIPLICATIONS)
     if n_in > n_out and weight.size <= MAX_SIZE_WITH_SHORT_SUMS:
         n_pieces = max(n_pieces, -(-n_in // MAX_TERMS_OF_SHORT_SUMS))

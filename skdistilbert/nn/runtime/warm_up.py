@@ -20,31 +20,26 @@ AVX2_ARCHITECTURES = frozenset({"haswell", "zen"})
 
 @cache  # once per process is enough
 def warm_up(n_threads: int) -> None:
-    """Prepare the process for faster forward passes and training steps on `n_threads` threads."""
-    keep_freed_memory()
-    if blas_architectures() & AVX2_ARCHITECTURES:
-        fill_blas_buffers(min(n_threads, cores.count))
+    """Prepare the process for faster forward passes and training steps on `n_threads` threads.
 
-
-def keep_freed_memory() -> None:
-    """Make glibc reuse the memory of freed arrays.
-
-    By default, glibc returns the memory of a large array to the system, and the next array gets
-    new pages, which the system clears first. This takes a sixth of the time of a small model's
-    forward pass or training step. After an array of some size has been freed, glibc keeps the
-    memory of arrays up to that size, in the whole process (M_MMAP_THRESHOLD in mallopt(3)). The
-    array is never written, so it takes no memory. With other C libraries, this has no effect.
+    By default, glibc returns the memory of large arrays to the system, which clears the pages of
+    each new array. This takes a sixth of the time of a small model's forward pass or training
+    step. After an array of some size has been freed, glibc keeps the memory of arrays up to that
+    size in the whole process (M_MMAP_THRESHOLD in mallopt(3)). The array is never written, so it
+    takes no memory. Other C libraries ignore it.
     """
     np.empty(LARGEST_KEPT, np.uint8)
+    if blas_architectures() & AVX2_ARCHITECTURES:
+        fill_blas_buffers(min(n_threads, cores.count))
 
 
 def fill_blas_buffers(n_threads: int) -> None:
     """Write to OpenBLAS's internal buffer of each thread.
 
-    Products with few columns write to a part of the buffer only, but the AVX2 kernels prefetch
-    from the rest. While its pages do not exist, each prefetch is slow: products took up to three
-    times as long on an AMD EPYC of 2017. The products must run at the same time, since successive
-    ones use the same buffer.
+    Products with few columns use a part of the buffer, but the AVX2 kernels prefetch from the
+    rest. Prefetching pages that were never written is slow: products took up to three times as
+    long on an AMD EPYC of 2017. Successive products would share a buffer, so threads wait for
+    each other.
     """
     left, right = np.ones((256, 1024), np.float32), np.ones((1024, 1024), np.float32)
     barrier = Barrier(n_threads)

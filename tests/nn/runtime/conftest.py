@@ -20,5 +20,5 @@ def _no_idle_threads() -> Iterator[None]:
 
 @pytest.fixture
 def three_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let three threads work at a time, on any machine."""
+    """Allow three threads to work at a time, on any machine."""
     monkeypatch.setattr(cores, "count", 3)

@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-# Prints "ok" if a forked child works and has the thread limits of before all calls.
+# A forked child must work, and BLAS must have its original number of threads there.
 FORK = """
 import os, threading, warnings
 from threadpoolctl import ThreadpoolController

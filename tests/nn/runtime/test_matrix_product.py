@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from skdistilbert.nn.runtime.matrix_product import (
     multiply_in_tiles,
 )
 from skdistilbert.nn.runtime.processor import Processor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RNG = np.random.default_rng(0)
 SHAPES = [
@@ -54,7 +58,7 @@ def test_tiles_equal_the_product_in_float64(shape: tuple[int, ...], n_columns: i
 
 @pytest.mark.parametrize("multiply", [matmul, multiply_in_tiles])
 @pytest.mark.parametrize("n_columns", [16, 100])
-def test_views_are_multiplied(multiply: type[matmul], n_columns: int) -> None:
+def test_views_are_multiplied(multiply: Callable[..., np.ndarray], n_columns: int) -> None:
     transposed = RNG.normal(size=(1536, 48)).astype(np.float32).T
     x = RNG.normal(size=(1536, n_columns)).astype(np.float32)
     assert_is_product(multiply(transposed, x), transposed, x)

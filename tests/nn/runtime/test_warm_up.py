@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController
 
 from skdistilbert.nn.runtime.warm_up import fill_blas_buffers, warm_up
 
-# Prints whether freed arrays of 8 MB go back to the system, by the size of the process.
+# Prints by how many bytes the process shrinks when it frees four arrays of 8 MB.
 FREED_MEMORY = """
 import numpy as np
 from skdistilbert.nn.runtime import warm_up

@@ -36,14 +36,23 @@ def wait_until(condition: Callable[[], bool]) -> None:
     assert condition()
 
 
-def threads_of_call(n_items: int) -> set[int]:
+def map_two_parts(part: Callable[[int], object]) -> None:
+    """Run two parts of a single item on two threads."""
+
+    def work(_item: int, workers: Workers) -> None:
+        list(workers.map(part, [0, 1]))
+
+    for_each(work, [0], n_threads=2)
+
+
+def threads_of_call(n_items: int) -> set[threading.Thread]:
     """Return the threads of a call in which all items run at the same time."""
-    threads: set[int] = set()
+    threads: set[threading.Thread] = set()
     barrier = threading.Barrier(n_items)
 
     def work(_item: int, _workers: Workers) -> None:
         barrier.wait(TIMEOUT)
-        threads.add(threading.get_ident())
+        threads.add(threading.current_thread())
 
     for_each(work, range(n_items), n_items)
     assert len(threads) == n_items
@@ -140,7 +149,7 @@ def test_an_error_in_a_part_is_raised(failing: int, error: type[BaseException]) 
             raise error(f"part {number}")
 
     with pytest.raises(error, match=f"part {failing}"):
-        for_each(lambda _, workers: list(workers.map(part, [0, 1])), [None], n_threads=2)
+        map_two_parts(part)
     assert threading.active_count() == n_before
 
 
@@ -157,7 +166,7 @@ def test_a_call_that_fails_waits_for_its_other_threads() -> None:
         done.set()
 
     with pytest.raises(ValueError, match="part 0"):
-        for_each(lambda _, workers: list(workers.map(part, [0, 1])), [None], n_threads=2)
+        map_two_parts(part)
     assert done.is_set()
 
 
@@ -194,7 +203,7 @@ def test_an_error_of_a_worker_thread_is_not_kept_alive() -> None:
 
     gc.disable()
     try:
-        for_each(lambda _, workers: list(workers.map(part, [0, 1])), [None], n_threads=2)
+        map_two_parts(part)
     except WorkError as error:
         reference = weakref.ref(error)
     finally:
@@ -206,9 +215,8 @@ def test_an_error_of_a_worker_thread_is_not_kept_alive() -> None:
 @pytest.mark.parametrize("n_items", [1, 3])
 def test_idle_threads_keep_nothing_of_a_finished_call(n_items: int) -> None:
     class Model:
-        def embed(self, _item: object, workers: Workers) -> Model:
+        def embed(self, _item: int, workers: Workers) -> None:
             list(workers.map(self.embed_part, range(workers.count)))
-            return self
 
         def embed_part(self, _part: int) -> Model:
             return self
@@ -231,8 +239,9 @@ def test_idle_threads_keep_nothing_of_a_finished_call(n_items: int) -> None:
 
 @pytest.mark.usefixtures("three_cores")
 def test_threads_are_kept_for_the_next_call() -> None:
-    assert threads_of_call(3) == threads_of_call(3)
-    assert threads_of_call(2) < threads_of_call(3)
+    first, second = threads_of_call(2), threads_of_call(2)
+    assert first == second
+    assert first < threads_of_call(3)
 
 
 def test_no_more_idle_threads_are_kept_than_there_are_cores() -> None:
@@ -337,7 +346,7 @@ def test_overflow_does_not_warn() -> None:
     large = np.full(3, 1e30, np.float32)
     for_each(square, [large], 1)
     for_each(square, [large] * 20, 2)
-    for_each(lambda x, workers: list(workers.map(lambda part: part * x, [x, x])), [large], 2)
+    map_two_parts(lambda _: large * large)
 
 
 def run_script(script: str) -> str:
