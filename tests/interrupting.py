@@ -95,7 +95,7 @@ class _Tracing:
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(self.before)
-        threading.settrace(self.before)  # type: ignore[arg-type]
+        threading.settrace(self.before)
         stop_idle_threads()
 
     def _call(self, frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401, ARG002

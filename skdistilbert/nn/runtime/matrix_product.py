@@ -95,9 +95,9 @@ def _fill_tiles(weight: Array, x: Array, columns: int, out: Array) -> None:
     n_terms = _terms_per_sum(weight, columns)
     fits = n_out % ROWS[0] == 0 and ROWS[0] * n_terms * columns <= MAX_MULTIPLICATIONS
     rows = ROWS[0] if fits else ROWS[1]
-    # (..., n_out / rows, 1, rows, n_in) @ (n_in, n_tiles, columns)
+    # (..., n_out / rows, 1, rows, n_in) @ (n_tiles, n_in, columns)
     blocks = weight.reshape(*weight.shape[:-2], n_out // rows, 1, rows, n_in)
-    tiles = x.reshape(n_in, -1, columns).swapaxes(0, 1)  # (n_tiles, n_in, columns)
+    tiles = x.reshape(n_in, -1, columns).swapaxes(0, 1)
     out_tiles = out.reshape(*blocks.shape[:-3], rows, len(tiles), columns).swapaxes(-3, -2)
     for start in range(0, n_in, n_terms):
         terms = slice(start, start + n_terms)
@@ -113,6 +113,8 @@ def _terms_per_sum(weight: Array, columns: int) -> int:
     """Return the length of equal pieces of a row that fit the kernels and limit rounding."""
     n_out, n_in = map(int, weight.shape[-2:])
     n_pieces = -(-ROWS[-1] * n_in * columns // MAX_MULTIPLICATIONS)
-    if n_in > n_out and weight.size <= MAX_SIZE_WITH_SHORT_SUMS:
+    # With few columns, short sums would cost 10 to 20 % of the product.
+    is_wide = ROWS[0] * n_in * columns > MAX_MULTIPLICATIONS
+    if is_wide and n_in > n_out and weight.size <= MAX_SIZE_WITH_SHORT_SUMS:
         n_pieces = max(n_pieces, -(-n_in // MAX_TERMS_OF_SHORT_SUMS))
     return -(-n_in // n_pieces)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -86,5 +87,6 @@ def test_a_forked_child_works(script: str) -> None:
         text=True,
         timeout=60,
         check=False,
+        cwd=Path(__file__).parents[3],
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from threadpoolctl import ThreadpoolController
@@ -29,7 +30,8 @@ print(before - resident_bytes())
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps freed memory")
 def test_freed_memory_is_kept() -> None:
     command = [sys.executable, "-c", FREED_MEMORY]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    root = Path(__file__).parents[3]
+    run = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
     assert int(run.stdout) < 2 * 2**23
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from skdistilbert.nn.runtime.worker_threads import stop_idle_threads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ROOT = Path(__file__).parents[3]
 TIMEOUT = 10  # seconds, on a busy machine
 
 
@@ -357,6 +359,7 @@ def run_script(script: str) -> str:
         text=True,
         timeout=60,
         check=False,
+        cwd=ROOT,
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
