@@ -1,4 +1,4 @@
-"""``python -m skdistilbert``: what a bug report must say, and whether the arithmetic is right."""
+"""``python -m skdistilbert``: print the versions for a bug report and run a self-test."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REQUIRED = ("numpy", "scipy", "scikit-learn", "joblib", "safetensors", "threadpoolctl")
-# Extras for working on the package, not with it, begin with these.
+# Prefixes of the extras for developers, which the report leaves out.
 DEVELOPMENT = ("test", "lint", "parity", "benchmark")
 
 
 def report() -> Iterator[tuple[str, str]]:
-    """Yield names and values, in the order in which they are printed."""
+    """Yield the name and value of each line of the report."""
     yield "skdistilbert", skdistilbert.__version__
     yield "Python", f"{platform.python_version()} ({_python()})"
     yield "platform", f"{platform.platform()}, {platform.machine()}"
@@ -38,10 +38,10 @@ def report() -> Iterator[tuple[str, str]]:
 
 
 def optional_packages() -> dict[str, str]:
-    """Give the packages that extras bring, and the name of the extra."""
+    """Return the packages of the extras for users, with the name of the extra."""
     try:
         requirements = importlib.metadata.requires("skdistilbert") or []
-    except importlib.metadata.PackageNotFoundError:  # run from its source
+    except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
         return {}
     pattern = re.compile(r"([\w.-]+).*extra == ['\"]([\w-]+)")
     pairs = (match.groups() for match in map(pattern.match, requirements) if match)
@@ -49,14 +49,14 @@ def optional_packages() -> dict[str, str]:
 
 
 def _python() -> str:
-    """Name the implementation, its bits, and whether its threads run at the same time."""
+    """Return the implementation, its word size, and whether it is free-threaded."""
     bits = 64 if sys.maxsize > 2**32 else 32
     threads = "" if has_global_lock() else ", free-threaded"
     return f"{platform.python_implementation()}, {bits} bits{threads}"
 
 
 def has_global_lock() -> bool:
-    """Tell whether one thread at a time is in Python; else it is a free-threaded build."""
+    """Return whether Python has a global interpreter lock; free-threaded builds have none."""
     return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
@@ -68,7 +68,7 @@ def _version(package: str) -> str:
 
 
 def _blas() -> Iterator[tuple[str, str]]:
-    """Name each BLAS and OpenMP that is loaded, and how many threads it may use."""
+    """Yield each loaded BLAS and OpenMP library with its version and number of threads."""
     for library in threadpool_info():
         keys = ("internal_api", "version", "threading_layer", "architecture")
         known = [str(library[key]) for key in keys if library.get(key)]
@@ -76,7 +76,7 @@ def _blas() -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    """Print the report, run the self-test; give the exit status."""
+    """Print the report, run the self-test and return the exit status."""
     for name, value in report():
         print(f"{name:<16} {value}", flush=True)
     error = max(largest_error(n_threads=1), largest_error())

@@ -1,7 +1,7 @@
-"""A check that this installation computes as it should, without a checkpoint.
+"""Self-test of the installation, without a checkpoint.
 
-A small network of known weights is run, and what it gives is compared with numbers that a plain
-float64 network gave for it.
+The self-test runs a small network with fixed weights and compares the features with the results
+of a plain float64 implementation.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 CONFIG = DistilBertConfig(
     vocab_size=97, max_position_embeddings=64, n_layers=2, n_heads=4, dim=64, hidden_dim=160
 )
-# Enough tokens that several threads get a share each.
+# Enough tokens for several threads.
 LENGTHS = (64, 64, 64, 64, 64, 64, 40, 17, 2, 1)
 TEXTS = [[(7 * i + 5 * text) % 97 for i in range(n)] for text, n in enumerate(LENGTHS)]
-# Mean-pooled features of each text, each projected on one direction in which every feature counts.
+# Mean-pooled features of each text, projected onto one direction that uses every feature.
 EXPECTED = (
     *(-10.2162962, -12.2905861, -12.0193704, -11.5783688, -12.3794113),
     *(-10.8988215, -9.96656848, -11.393257, -6.71359498, -4.23686601),
 )
-# Float32 stays below 1e-5; a wrong BLAS or a miscompiled loop is off by far more.
+# The error of float32 is below 1e-5. A faulty BLAS or a miscompiled loop causes a far larger one.
 TOLERANCE = 1e-4
 
 
 def known_weights() -> dict[str, FloatArray]:
-    """Give tensors that look random and are the same everywhere."""
+    """Return pseudorandom tensors that are the same on every machine."""
     tensors = {}
     for seed, (name, shape) in enumerate(encoder_shapes(CONFIG).items(), 1):
         waves = np.sin(np.arange(np.prod(shape)) ** 2 * 0.1 + seed).reshape(shape)
@@ -47,21 +47,22 @@ def known_weights() -> dict[str, FloatArray]:
 
 
 def projection() -> NDArray[np.float64]:
-    """Give the direction on which features are projected: (dim,)."""
+    """Return the direction onto which features are projected, of shape (dim,)."""
     return np.cos(np.arange(CONFIG.dim))
 
 
 def largest_error(n_threads: int | None = None) -> float:
-    """Compute the network and give how far it is from what it should give.
+    """Run the network and return the largest deviation from the expected features.
 
     Parameters
     ----------
-    n_threads : int, default: as many as BLAS may use
+    n_threads : int or None, default=None
+        None means as many as BLAS may use.
 
     Returns
     -------
     float
-        Below `TOLERANCE` if all is well; NaN counts as far.
+        Below `TOLERANCE` if the installation is correct; infinite if a feature is NaN.
     """
     encoder = Encoder.from_tensors(
         known_weights(),

@@ -1,4 +1,4 @@
-"""Raising an error at any line of the package, as Ctrl-C or a lack of memory may."""
+"""Raise an error at any line of the package, as Ctrl-C or a lack of memory may."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import skdistilbert
+from skdistilbert.nn.runtime.blas import blas_libraries
 from skdistilbert.nn.runtime.cores import cores
-from skdistilbert.nn.runtime.helpers import dismiss_idle
-from skdistilbert.nn.runtime.threads import _blas_libraries
+from skdistilbert.nn.runtime.worker_threads import stop_idle_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ PACKAGE = str(Path(skdistilbert.__file__).parent)
 
 
 class Line(NamedTuple):
-    """A line of the package, as it is run in the main thread or in another."""
+    """A line of the package that runs in the main thread or in another one."""
 
     code: CodeType
     number: int
@@ -39,22 +39,25 @@ class Line(NamedTuple):
 
 
 def lines_of(action: Callable[[], object]) -> list[Line]:
-    """Give every line of the package that an action runs, in their order.
+    """Return every line of the package that an action runs, in order.
 
-    But for those that can't be interrupted: Python looks for signals after calls and at jumps,
-    neither at ``try:`` nor between the last call of a block and the one call after ``finally:``.
+    Lines that a signal cannot interrupt are left out. Python checks for signals after calls and at
+    jumps. It does not check at ``try:``, nor between the last call of a block and a single call
+    after ``finally:``.
     """
     lines: dict[Line, None] = {}
     with _Tracing(lambda line: lines.setdefault(line)):
         action()
-        of_action = list(lines)  # not those by which its threads end
-    return [line for line in of_action if line.source not in ("try:", "os.close(descriptor)")]
+        lines_of_action = list(lines)  # without the lines that stop its threads
+    return [
+        line for line in lines_of_action if line.source not in ("try:", "os.close(descriptor)")
+    ]
 
 
 def interrupt(action: Callable[[], object], at: Line, error: BaseException) -> bool:
-    """Run an action, raise an error where it comes to a line first; tell whether it came there.
+    """Run an action, raise an error when it first reaches a line, and return whether it did.
 
-    With several threads it may not: another does the work.
+    With several threads it may not reach the line, because another thread does the work.
     """
 
     def visit(line: Line) -> None:
@@ -69,31 +72,31 @@ def interrupt(action: Callable[[], object], at: Line, error: BaseException) -> b
         except type(error) as raised:
             if raised is not error:
                 raise
-            error.__traceback__ = error.__context__ = None  # which keep alive what was in work
+            error.__traceback__ = error.__context__ = None  # They keep the interrupted work alive.
             return True
     assert not done, "the error was lost"
     return False
 
 
 class _Tracing:
-    """Call a function with each line of the package that is about to be run.
+    """Call a function with each line of the package before it runs.
 
-    Threads are traced only from their start on, so those that are kept are started anew.
+    Python traces only threads that start after the tracer is set, so idle threads are stopped.
     """
 
     def __init__(self, visit: Callable[[Line], object]) -> None:
         self.visit = visit
 
     def __enter__(self) -> None:
-        dismiss_idle()
+        stop_idle_threads()
         self.before = sys.gettrace()
         threading.settrace(self._call)
         sys.settrace(self._call)
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(self.before)
-        threading.settrace(self.before)  # type: ignore[arg-type]
-        dismiss_idle()
+        threading.settrace(self.before)
+        stop_idle_threads()
 
     def _call(self, frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401, ARG002
         return self._line if frame.f_code.co_filename.startswith(PACKAGE) else None
@@ -106,7 +109,7 @@ class _Tracing:
 
 
 class Resources(NamedTuple):
-    """What a process holds that an error may leave changed."""
+    """Resources of the process that an error may leave changed."""
 
     threads: frozenset[threading.Thread]
     blas_threads: tuple[int, ...]
@@ -115,12 +118,12 @@ class Resources(NamedTuple):
 
 
 def resources() -> Resources:
-    """Count what this process holds now, but for threads that wait for work."""
-    dismiss_idle()
+    """Return the resources that this process holds now, except idle worker threads."""
+    stop_idle_threads()
     descriptors = Path("/proc/self/fd")
     return Resources(
         frozenset(threading.enumerate()),
-        tuple(library.num_threads for library in _blas_libraries()),
+        tuple(library.num_threads for library in blas_libraries()),
         len(cores._queue),
         len(list(descriptors.iterdir())) if descriptors.is_dir() else 0,
     )
@@ -131,5 +134,5 @@ def assert_released(before: Resources) -> None:
     if resources() != before:
         gc.collect()  # some are held in cycles of references
         for thread in resources().threads - before.threads:
-            thread.join(1)  # one whose helper has gone is about to end
+            thread.join(1)  # A discarded worker thread is about to end.
         assert resources() == before

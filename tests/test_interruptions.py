@@ -1,4 +1,4 @@
-"""An error at any line, and Ctrl-C, leave no thread, no limit, no half-written file behind."""
+"""An error at any line, and Ctrl-C, leave no thread, no limit and no incomplete file behind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def interrupt_everywhere(
     check: Callable[[], object],
     in_main_thread: type[BaseException] = KeyboardInterrupt,
 ) -> str:
-    """Raise an error at each line that an action runs; give the lines where it came to that."""
+    """Raise an error at each line that an action runs, and return the lines that it reached."""
     action()
     lines, before, interrupted = lines_of(action), resources(), []
     for line in lines:
@@ -57,8 +57,11 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_fit_and_predict(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # small batches in two threads, however little work there is
+def test_fit_and_predict_release_all_resources(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two cores on any machine, and two threads for small batches.
+    monkeypatch.setattr(cores, "count", 2)
     monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
     monkeypatch.setattr(inference, "MAX_STATES", 1)
 
@@ -66,14 +69,14 @@ def test_fit_and_predict(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         classifier = DistilBertClassifier(model, max_iter=2, n_threads=2, random_state=0)
         return classifier.fit(TEXTS, ["a", "b", "a", "b"]).predict_proba(TEXTS)
 
-    # Ctrl-C ends the training, but not `fit`.
+    # Ctrl-C ends the training but not `fit`, so MemoryError is raised instead.
     interrupted = interrupt_everywhere(fit_and_predict, lambda: None, MemoryError)
     for stage in (
         "checkpoint/reading.py",
         "tokenization/ids.py",
         "nn/packing.py",
         "nn/pooling.py",
-        "nn/threads.py",
+        "nn/runtime/workers.py",
         "estimators/classifier.py",
     ):
         assert f"{stage}:" in interrupted
@@ -81,7 +84,7 @@ def test_fit_and_predict(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "in another thread" in interrupted
 
 
-def test_an_estimator_is_as_good_as_before(model: Path) -> None:
+def test_an_interrupted_estimator_still_works(model: Path) -> None:
     embedder = DistilBertEmbedder(model).fit(TEXTS)
     expected = embedder.transform(TEXTS)
 
@@ -91,10 +94,12 @@ def test_an_estimator_is_as_good_as_before(model: Path) -> None:
     interrupt_everywhere(lambda: embedder.transform(TEXTS), check)
 
 
-def test_a_text_in_parts(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # two threads for a single short text, on any machine
+def test_an_interrupted_estimator_still_shares_a_text_among_threads(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two threads for a single short text, on any machine.
     monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
-    monkeypatch.setattr(cores, "n_cores", 2)
+    monkeypatch.setattr(cores, "count", 2)
     embedder = DistilBertEmbedder(model, n_threads=2).fit(TEXTS)
     expected = embedder.transform(TEXTS[:1])
 
@@ -102,12 +107,12 @@ def test_a_text_in_parts(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(embedder.transform(TEXTS[:1]), expected, atol=1e-6)
 
     interrupted = interrupt_everywhere(lambda: embedder.transform(TEXTS[:1]), check)
-    for line in "transformer_layer.<locals>.attend_with in another thread", " in_parts":
+    for line in "transformer_layer.<locals>.attend_with in another thread", " Workers.map":
         assert line in interrupted
 
 
 @pytest.mark.parametrize("in_one_step", [True, False])
-def test_save(
+def test_save_leaves_the_old_files_or_the_new_ones(
     in_one_step: bool, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not in_one_step:  # as on Windows
@@ -157,7 +162,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 @pytest.mark.parametrize("seconds", [0.05, 0.3])
-def test_ctrl_c(seconds: float, model: Path) -> None:
+def test_ctrl_c_stops_all_threads_and_restores_the_limit(seconds: float, model: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", SCRIPT, str(model)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:

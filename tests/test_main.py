@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 def test_the_report_names_versions_blas_threads_and_cache(tmp_path: Path) -> None:
     environment = os.environ | {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     environment |= {"HF_TOKEN": "hf_secret", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    environment |= {"OPENBLAS_NUM_THREADS": "1"}  # comes before the other, where it is set
+    environment |= {"OPENBLAS_NUM_THREADS": "1"}  # has precedence over OMP_NUM_THREADS
     environment.pop("HF_HUB_CACHE", None)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "skdistilbert"],
@@ -35,7 +35,7 @@ def test_the_report_names_versions_blas_threads_and_cache(tmp_path: Path) -> Non
     for package in ("numpy", "scipy", "scikit-learn", "safetensors", "threadpoolctl"):
         assert values[package] == importlib.metadata.version(package)
     assert values["Python"].startswith(sys.version.split()[0])
-    if "blas" in values:  # threadpoolctl does not know each
+    if "blas" in values:  # if threadpoolctl knows the library
         assert values["blas"].endswith("1 threads")
         assert values["threads used"] == "1"
     assert values["hub's cache"] == f"{tmp_path}/hub (offline)".replace("/", os.sep)
@@ -46,7 +46,7 @@ def test_the_report_names_versions_blas_threads_and_cache(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("has_lock", [True, False])
-def test_the_report_tells_free_threaded_python(
+def test_the_report_identifies_free_threaded_python(
     monkeypatch: pytest.MonkeyPatch, has_lock: bool
 ) -> None:
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: has_lock, raising=False)
@@ -54,7 +54,7 @@ def test_the_report_tells_free_threaded_python(
     assert value.endswith("free-threaded)") == (not has_lock)
 
 
-def test_the_self_test_expects_what_a_plain_network_gives() -> None:
+def test_the_self_test_expects_the_features_of_a_plain_network() -> None:
     weights = self_test.known_weights()
     features = [hidden_states(weights, text)[-1].mean(axis=0) for text in self_test.TEXTS]
     expected = np.array(features) @ self_test.projection()
@@ -64,11 +64,11 @@ def test_the_self_test_expects_what_a_plain_network_gives() -> None:
 @pytest.mark.parametrize(
     "coefficients",
     [
-        (1.0, 0.1995, 0.1791, 0.0688, 0.0157, 0.0036, 0.0062),  # gelu is off by 4e-4
+        (1.0, 0.1995, 0.1791, 0.0688, 0.0157, 0.0036, 0.0062),  # an error of 4e-4 in GELU
         (np.nan, 0.0, 0.0),
     ],
 )
-def test_wrong_arithmetic_fails(
+def test_the_self_test_detects_wrong_arithmetic(
     coefficients: tuple[float, ...],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -78,7 +78,7 @@ def test_wrong_arithmetic_fails(
     assert "\nself-test        FAILED (error " in capsys.readouterr().out
 
 
-def test_without_metadata_or_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_works_without_package_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
@@ -88,7 +88,7 @@ def test_without_metadata_or_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main.optional_packages() == {}
 
 
-def test_optional_packages_are_those_for_users(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_lists_no_extras_for_developers(monkeypatch: pytest.MonkeyPatch) -> None:
     requirements = ["numpy>=2", 'huggingface_hub>=0.30; extra == "hub"', 'ruff; extra == "lint"']
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: requirements)
     assert main.optional_packages() == {"huggingface_hub": "hub"}

@@ -1,10 +1,10 @@
-"""The cores of the machine, which all threads of the process share."""
+"""The processor cores, which all concurrent calls of the process share."""
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from threading import Event, Lock
+from threading import Condition
 from typing import TYPE_CHECKING
 
 import joblib
@@ -14,51 +14,50 @@ if TYPE_CHECKING:
 
 
 class Cores:
-    """A queue for the cores: however many threads there are, one a core is at work.
+    """A fair counting semaphore: threads get a core in the order in which they asked.
+
+    `threading.Semaphore` is not fair. A long call that releases a core and asks again at once
+    would keep a short call waiting.
 
     Parameters
     ----------
-    n_cores : int
+    count : int
+        Number of threads that may work at a time.
     """
 
-    def __init__(self, n_cores: int) -> None:
-        self.n_cores = n_cores
-        # In the order of their coming; the first `n_cores` are at work, the others wait.
-        self._queue: list[Event] = []
-        self._lock = Lock()
-
-    @contextmanager
-    def up_to(self, n_wanted: int) -> Iterator[int]:
-        """Wait for a core, take more that are free; yields how many. Not to be nested."""
-        turns = [Event() for _ in range(n_wanted)]
-        try:
-            with self._lock:
-                self._queue.append(turns[0])
-                self._call()
-            turns[0].wait()
-            with self._lock:
-                more = turns[1 : 1 + max(0, self.n_cores - len(self._queue))]
-                self._queue += more
-            yield 1 + len(more)
-        finally:
-            try:
-                self._leave(turns)
-            finally:  # Ctrl-C may have cut the first short
-                self._leave(turns)
-
-    def _leave(self, turns: list[Event]) -> None:
-        with self._lock:
-            self._queue = [turn for turn in self._queue if turn not in turns]
-            self._call()
-
-    def _call(self) -> None:
-        for turn in self._queue[: self.n_cores]:
-            turn.set()
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.reset()
 
     def reset(self) -> None:
-        """Forget all other threads, as a forked process has none."""
-        self._queue = []
-        self._lock = Lock()
+        """Forget the threads of the parent process, after a fork."""
+        self._queue: list[object] = []  # the first `count` tickets hold a core, the others wait
+        self._changed = Condition()
+
+    @contextmanager
+    def acquire(self, max_cores: int = 1) -> Iterator[int]:
+        """Wait for one core, add idle ones up to `max_cores`, and yield their number.
+
+        A thread that holds a core must not ask for another one.
+        """
+        tickets = [object() for _ in range(max_cores)]
+        try:
+            with self._changed:
+                self._queue.append(tickets[0])
+                self._changed.wait_for(lambda: tickets[0] in self._queue[: self.count])
+                idle = tickets[1 : 1 + max(0, self.count - len(self._queue))]
+                self._queue += idle
+            yield 1 + len(idle)
+        finally:
+            try:
+                self._release(tickets)
+            finally:  # Ctrl-C may have interrupted the first attempt.
+                self._release(tickets)
+
+    def _release(self, tickets: list[object]) -> None:
+        with self._changed:
+            self._queue = [ticket for ticket in self._queue if ticket not in tickets]
+            self._changed.notify_all()
 
 
 cores = Cores(joblib.cpu_count())

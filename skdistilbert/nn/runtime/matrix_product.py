@@ -1,130 +1,120 @@
-"""The product of a matrix, such as weights, and the columns of a packed batch.
+"""The product of a weight matrix and the columns of a packed batch.
 
-OpenBLAS rearranges ("packs") both matrices before each product. On processors with AVX-512 it also
-has kernels that read small matrices where they stand. Cut into tiles that are small enough for
-them, a product takes 5 to 15 % less time on processors of AMD before Zen 5: blocks of rows by
-tiles of columns, and long rows in pieces, whose products are added up. Zen 5 and Intel's multiply
-twice as fast what is packed; there the kernels are ahead beside few columns alone.
+OpenBLAS copies ("packs") both matrices before each product. For AVX-512 it also has kernels that
+multiply small matrices without packing. If a product is split into tiles that are small enough for
+these kernels, it takes 5 to 40 % less time on AMD processors before Zen 5. Other processors
+multiply packed matrices twice as fast, and gain from tiles only with few columns.
 """
 
 from __future__ import annotations
 
+import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.runtime.processor import FAMILY_OF_ZEN_5, processor
-from skdistilbert.nn.runtime.threads import blas_architectures
+from skdistilbert.nn.runtime.blas import blas_architectures
+from skdistilbert.nn.runtime.processor import FAMILY_OF_ZEN_5, Processor, processor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Set
 
     from skdistilbert.nn.weights import Array
 
-# As OpenBLAS's kernel/x86_64/sgemm_small_kernel_permit_skylakex.c sets it.
-MAX_MULTIPLICATIONS_IN_PLACE = 10**6
-ARCHITECTURES_WITH_SMALL_KERNELS = frozenset({"skylakex", "cooperlake", "sapphirerapids"})
-# The kernels work on six rows at a time; more save calls. With six alone they gain nothing.
-ROWS_A_BLOCK = (24, 12)
-# They work on 64 columns at a time, on fewer at the end.
-COLUMNS_A_TILE = 64
-# The kernels add up a row term by term, and of large terms a long sum rounds much.
+# OpenBLAS's names of processors with AVX-512, and its limit of multiplications of a small product.
+AVX512_ARCHITECTURES = frozenset({"skylakex", "cooperlake", "sapphirerapids"})
+MAX_MULTIPLICATIONS = 10**6
+# Rows and columns per tile. The kernels compute 6 rows by 64 columns at a time, and fewer columns
+# at the end. More rows save calls.
+ROWS = (24, 12)
+COLUMNS = 64
+# Maximum number of columns for which tiles are faster on Intel and on Zen 5.
+MAX_COLUMNS_OF_OTHER_PROCESSORS = 16
+# The kernels add the terms of a sum one by one, so long sums of large terms round much. In MiniLM,
+# sums of 768 terms in the second feed-forward layer (2**19 weights) changed hidden states by
+# 1.2e-5 from torch's, sums of 256 terms by at most 9.8e-6. They cost 1 to 3 % of a forward pass.
+# Larger layers showed no need for short sums.
 MAX_TERMS_OF_SHORT_SUMS = 256
-# Sums of 768 terms in the second layers of MiniLM's feed-forward networks, of 2**19 weights each,
-# made hidden states differ from torch's by 1.2e-5, short ones by 9.8e-6 at most, in 1 to 3 % more
-# time for a pass. Larger layers, in which random weights show no need for it, are spared that.
-MAX_SIZE_IN_SHORT_SUMS = 2**20
-# Where packing costs less than it brings: beside more columns than these.
-MAX_COLUMNS_INTEL = 16
-MAX_COLUMNS_ZEN_5 = 256
-MAX_COLUMNS_ZEN_5_TRANSPOSED = 32
-# There the kernels lose what they gained, if so many columns are left for the last tile.
-MAX_COLUMNS_LEFT_ZEN_5 = 32
+MAX_SIZE_WITH_SHORT_SUMS = 2**20
 
 
-def matmul(matrix: Array, x: Array) -> Array:
-    """Multiply (..., n_out, n_in) by the columns (n_in, n_columns): (..., n_out, n_columns)."""
-    n_out, n_in = matrix.shape[-2:]
+def matmul(weight: Array, x: Array) -> Array:
+    """Multiply a weight matrix by the columns of a batch.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (..., n_out, n_in)
+    x : ndarray of shape (n_in, n_columns)
+
+    Returns
+    -------
+    ndarray of shape (..., n_out, n_columns)
+    """
     n_columns = x.shape[1]
-    small = n_out * n_in * n_columns <= MAX_MULTIPLICATIONS_IN_PLACE
-    if small or n_out % ROWS_A_BLOCK[-1] or not _is_faster_in_place(matrix, n_columns):
-        return matrix @ x
-    rows = next(rows for rows in ROWS_A_BLOCK if n_out % rows == 0)
-    if rows * n_in * n_columns <= MAX_MULTIPLICATIONS_IN_PLACE:
-        blocks: Array = _in_blocks(matrix, rows) @ x
-        return blocks.reshape(*matrix.shape[:-1], n_columns)
-    out = np.empty((*matrix.shape[:-1], n_columns), x.dtype)
-    short_sums = n_in > n_out and matrix.size <= MAX_SIZE_IN_SHORT_SUMS
-    max_terms = MAX_TERMS_OF_SHORT_SUMS if short_sums else n_in
-    for columns, columns_a_tile in _tiles(n_columns):
-        _multiply_tiles(matrix, x[:, columns], columns_a_tile, max_terms, out[..., columns])
+    n_out, n_in = weight.shape[-2:]
+    if (
+        n_columns > _max_columns()
+        or n_out * n_in * n_columns <= MAX_MULTIPLICATIONS
+        or n_out % ROWS[-1]
+        or weight.dtype != np.float32
+    ):
+        return weight @ x
+    return multiply_in_tiles(weight, x)
+
+
+@cache
+def _max_columns() -> float:
+    return max_columns_in_tiles(blas_architectures(), processor())
+
+
+def max_columns_in_tiles(architectures: Set[str], processor: Processor) -> float:
+    """Return the maximum number of columns for which tiles are faster."""
+    if not architectures & AVX512_ARCHITECTURES:
+        return 0
+    if processor.vendor == "AuthenticAMD" and processor.family < FAMILY_OF_ZEN_5:
+        return math.inf
+    return MAX_COLUMNS_OF_OTHER_PROCESSORS
+
+
+def multiply_in_tiles(weight: Array, x: Array) -> Array:
+    """Compute `matmul` in tiles; `n_out` must be divisible by 12."""
+    n_columns = x.shape[1]
+    out = np.empty((*weight.shape[:-1], n_columns), x.dtype)
+    # The last tile is wider if necessary, as a narrow one would be slow.
+    n_regular = max(0, n_columns // COLUMNS - 1) * COLUMNS
+    if n_regular:
+        _fill_tiles(weight, x[:, :n_regular], COLUMNS, out[..., :n_regular])
+    _fill_tiles(weight, x[:, n_regular:], n_columns - n_regular, out[..., n_regular:])
     return out
 
 
-def _is_faster_in_place(matrix: Array, n_columns: int) -> bool:
-    architectures = blas_architectures() & ARCHITECTURES_WITH_SMALL_KERNELS
-    if matrix.dtype != np.float32 or not architectures:
-        return False
-    vendor, family = processor()
-    if vendor != "AuthenticAMD":
-        return n_columns <= MAX_COLUMNS_INTEL
-    if family < FAMILY_OF_ZEN_5:
-        return True
-    if matrix.strides[-1] != matrix.itemsize:
-        return n_columns <= MAX_COLUMNS_ZEN_5_TRANSPOSED
-    left = n_columns % COLUMNS_A_TILE if n_columns > COLUMNS_A_TILE else 0
-    return n_columns <= MAX_COLUMNS_ZEN_5 and left <= MAX_COLUMNS_LEFT_ZEN_5
-
-
-def _n_pieces(n_in: int, n_columns: int, max_terms: int) -> int:
-    """Give in how many pieces rows come that need no packing beside so many columns."""
-    least = -(-ROWS_A_BLOCK[-1] * n_in * n_columns // MAX_MULTIPLICATIONS_IN_PLACE)
-    return max(least, -(-n_in // max_terms))
-
-
-def _rows_a_block(n_out: int, n_in: int, n_columns: int) -> int:
-    """Give the most rows of a block that needs no packing beside so many columns, or the least."""
-    fitting = (
-        rows
-        for rows in ROWS_A_BLOCK
-        if n_out % rows == 0 and rows * n_in * n_columns <= MAX_MULTIPLICATIONS_IN_PLACE
-    )
-    return next(fitting, ROWS_A_BLOCK[-1])
-
-
-def _in_blocks(matrix: Array, rows: int) -> Array:
-    """View (..., n_out, n_in) as (..., n_blocks, rows, n_in)."""
-    *outer, n_out, n_in = matrix.shape
-    return matrix.reshape(*outer, n_out // rows, rows, n_in)
-
-
-def _tiles(n_columns: int) -> Iterator[tuple[slice, int]]:
-    """Yield ranges of columns, and how many of them are a tile: the last one is wider."""
-    whole = n_columns - n_columns % COLUMNS_A_TILE
-    if whole < n_columns:
-        whole = max(0, whole - COLUMNS_A_TILE)
-        yield slice(whole, n_columns), n_columns - whole
-    if whole:
-        yield slice(0, whole), COLUMNS_A_TILE
-
-
-def _multiply_tiles(
-    matrix: Array, x: Array, columns_a_tile: int, max_terms: int, out: Array
-) -> None:
-    """Fill `out`, (..., n_out, n_columns), with the product, long rows piece by piece."""
-    n_out, n_in = matrix.shape[-2:]
-    length = -(-n_in // _n_pieces(n_in, columns_a_tile, max_terms))
-    rows = _rows_a_block(n_out, length, columns_a_tile)
-    blocks = _in_blocks(matrix, rows)[..., None, :, :]
-    # (..., n_blocks, n_tiles, rows, columns_a_tile)
-    blocks_out = _in_blocks(out, rows)
-    tiles_out = blocks_out.reshape(*blocks_out.shape[:-1], -1, columns_a_tile).swapaxes(-3, -2)
-    for start in range(0, n_in, length):
-        piece = slice(start, start + length)
-        # (n_tiles, length, columns_a_tile), each in one place of memory
-        in_tiles = x[piece].reshape(len(x[piece]), -1, columns_a_tile).swapaxes(0, 1)
-        tiles = np.ascontiguousarray(in_tiles)
+def _fill_tiles(weight: Array, x: Array, columns: int, out: Array) -> None:
+    """Write the product to `out`, in tiles of some columns and sums of limited length."""
+    n_out, n_in = weight.shape[-2:]
+    n_terms = _terms_per_sum(weight, columns)
+    fits = n_out % ROWS[0] == 0 and ROWS[0] * n_terms * columns <= MAX_MULTIPLICATIONS
+    rows = ROWS[0] if fits else ROWS[1]
+    # (..., n_out / rows, 1, rows, n_in) @ (n_tiles, n_in, columns)
+    blocks = weight.reshape(*weight.shape[:-2], n_out // rows, 1, rows, n_in)
+    tiles = x.reshape(n_in, -1, columns).swapaxes(0, 1)
+    out_tiles = out.reshape(*blocks.shape[:-3], rows, len(tiles), columns).swapaxes(-3, -2)
+    for start in range(0, n_in, n_terms):
+        terms = slice(start, start + n_terms)
+        # The kernels need each tile in contiguous memory.
+        contiguous = np.ascontiguousarray(tiles[:, terms])
         if start == 0:
-            np.matmul(blocks[..., piece], tiles, out=tiles_out)
+            np.matmul(blocks[..., terms], contiguous, out=out_tiles)
         else:
-            tiles_out += blocks[..., piece] @ tiles
+            out_tiles += blocks[..., terms] @ contiguous
+
+
+def _terms_per_sum(weight: Array, columns: int) -> int:
+    """Return the length of equal pieces of a row that fit the kernels and limit rounding."""
+    n_out, n_in = map(int, weight.shape[-2:])
+    n_pieces = -(-ROWS[-1] * n_in * columns // MAX_MULTIPLICATIONS)
+    # With few columns, short sums would cost 10 to 20 % of the product.
+    is_wide = ROWS[0] * n_in * columns > MAX_MULTIPLICATIONS
+    if is_wide and n_in > n_out and weight.size <= MAX_SIZE_WITH_SHORT_SUMS:
+        n_pieces = max(n_pieces, -(-n_in // MAX_TERMS_OF_SHORT_SUMS))
+    return -(-n_in // n_pieces)

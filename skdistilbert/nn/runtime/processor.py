@@ -1,4 +1,4 @@
-"""What the processor is, where the speed of BLAS depends on it."""
+"""The vendor and family of the processor, on which the speed of BLAS depends."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 CPU_INFO = Path("/proc/cpuinfo")
-FAMILY_OF_ZEN_5 = 26  # of AMD's; those before it have lower numbers
+FAMILY_OF_ZEN_5 = 26  # AMD's earlier families have lower numbers
 
 
 class Processor(NamedTuple):
-    """Maker and generation, as the processor tells them (CPUID)."""
+    """Vendor and family, as the CPUID instruction reports them."""
 
-    vendor: str  # "" where the system does not tell
+    vendor: str  # "" if the system does not report it
     family: int
 
 
 @cache
 def processor() -> Processor:
-    """Tell what this machine's processor is."""
+    """Return the processor of this machine."""
     try:
         description = CPU_INFO.read_text("utf-8", errors="replace")
-    except OSError:  # not Linux; Windows ends its description with the maker
+    except OSError:  # not Linux; Windows describes vendor and family here
         description = platform.processor()
     vendor = re.search("AuthenticAMD|GenuineIntel", description)
     family = re.search(r"[Ff]amily\s*:?\s*(\d+)", description)

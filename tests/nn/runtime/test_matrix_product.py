@@ -1,127 +1,98 @@
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
-from skdistilbert.nn.runtime import matrix_product
-from skdistilbert.nn.runtime.matrix_product import matmul
+from skdistilbert.nn.runtime.matrix_product import (
+    matmul,
+    max_columns_in_tiles,
+    multiply_in_tiles,
+)
 from skdistilbert.nn.runtime.processor import Processor
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 RNG = np.random.default_rng(0)
+SHAPES = [
+    (48, 384),
+    (48, 700),
+    (36, 700),
+    (30, 5),
+    (37, 700),
+    (3, 24, 700),
+    (3, 24, 1536),
+    (24, 1537),
+    (384, 1536),
+]
+N_COLUMNS = [0, 1, 16, 31, 64, 100, 128, 192, 300]
 
 
-ZEN_4, ZEN_5 = Processor("AuthenticAMD", 25), Processor("AuthenticAMD", 26)
-INTEL = Processor("GenuineIntel", 6)
-
-
-@pytest.fixture(params=[ZEN_4, ZEN_5, INTEL])
-def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Processor:
-    monkeypatch.setattr(matrix_product, "processor", lambda: request.param)
-    return Processor(*request.param)
-
-
-@pytest.mark.usefixtures("processor")
-@pytest.mark.parametrize("architecture", ["skylakex", "haswell"])
-@pytest.mark.parametrize("n_tokens", [0, 1, 16, 31, 100, 192, 300])
-@pytest.mark.parametrize(
-    "shape",
-    [
-        (48, 384),
-        (48, 700),
-        (36, 700),
-        (30, 5),
-        (37, 700),
-        (3, 24, 700),
-        (3, 24, 1536),
-        (24, 1537),
-    ],
-)
-def test_cutting_changes_nothing(
-    shape: tuple[int, ...], n_tokens: int, architecture: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(matrix_product, "blas_architectures", lambda: frozenset({architecture}))
+def random_factors(shape: tuple[int, ...], n_columns: int) -> tuple[np.ndarray, np.ndarray]:
     weight = RNG.normal(size=shape).astype(np.float32)
-    x = RNG.normal(size=(shape[-1], n_tokens)).astype(np.float32)
-    rounding = 1e-5 * np.sqrt(shape[-1])  # of a sum of so many products in float32
-    np.testing.assert_allclose(matmul(weight, x), weight.astype(float) @ x, atol=rounding)
+    return weight, RNG.normal(size=(shape[-1], n_columns)).astype(np.float32)
 
 
-@pytest.mark.parametrize("transposed", [False, True])
+def assert_is_product(result: np.ndarray, weight: np.ndarray, x: np.ndarray) -> None:
+    rounding = 1e-5 * np.sqrt(weight.shape[-1])  # of float32 sums of this length
+    assert result.dtype == weight.dtype
+    np.testing.assert_allclose(result, weight.astype(float) @ x, atol=rounding)
+
+
+@pytest.mark.parametrize("n_columns", N_COLUMNS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_matmul_equals_the_product_in_float64(shape: tuple[int, ...], n_columns: int) -> None:
+    weight, x = random_factors(shape, n_columns)
+    assert_is_product(matmul(weight, x), weight, x)
+
+
+@pytest.mark.parametrize("n_columns", N_COLUMNS[1:])
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape[-2] % 12 == 0])
+def test_tiles_equal_the_product_in_float64(shape: tuple[int, ...], n_columns: int) -> None:
+    weight, x = random_factors(shape, n_columns)
+    assert_is_product(multiply_in_tiles(weight, x), weight, x)
+
+
+@pytest.mark.parametrize("multiply", [matmul, multiply_in_tiles])
+@pytest.mark.parametrize("n_columns", [16, 100])
+def test_views_are_multiplied(multiply: Callable[..., np.ndarray], n_columns: int) -> None:
+    transposed = RNG.normal(size=(1536, 48)).astype(np.float32).T
+    x = RNG.normal(size=(1536, n_columns)).astype(np.float32)
+    assert_is_product(multiply(transposed, x), transposed, x)
+    columns = RNG.normal(size=(48, 900)).astype(np.float32)[:, 100:800]
+    assert_is_product(multiply(columns, x[:700]), columns, x[:700])
+    assert_is_product(multiply(columns, x[:700, ::2]), columns, x[:700, ::2])
+
+
+def test_float64_is_multiplied_in_float64() -> None:
+    assert matmul(np.ones((48, 7000)), np.ones((7000, 3))).dtype == np.float64
+
+
+def test_tiles_sum_long_rows_of_small_weights_in_pieces() -> None:
+    """Large terms that cancel show the rounding of long sums."""
+    weight = np.ones((24, 4096), np.float32)
+    x = RNG.normal(size=(4096, 64)).astype(np.float32) + 1000
+    expected = weight.astype(float) @ x
+    error = np.abs(multiply_in_tiles(weight, x) - expected).max()
+    one_sum = np.add.accumulate(x, axis=0, dtype=np.float32)[-1]
+    assert error < np.abs(one_sum - expected).max()
+
+
+@pytest.mark.parametrize("architecture", ["skylakex", "cooperlake", "sapphirerapids"])
 @pytest.mark.parametrize(
-    ("n_tokens", "cut_for", "cut_transposed_for"),
+    ("processor", "max_columns"),
     [
-        (16, {ZEN_4, ZEN_5, INTEL}, {ZEN_4, ZEN_5, INTEL}),
-        (17, {ZEN_4, ZEN_5}, {ZEN_4, ZEN_5}),
-        (64, {ZEN_4, ZEN_5}, {ZEN_4}),
-        (96, {ZEN_4, ZEN_5}, {ZEN_4}),
-        (100, {ZEN_4}, {ZEN_4}),
-        (256, {ZEN_4, ZEN_5}, {ZEN_4}),
-        (320, {ZEN_4}, {ZEN_4}),
+        (Processor("AuthenticAMD", 25), math.inf),  # Zen 4
+        (Processor("AuthenticAMD", 26), 16),  # Zen 5
+        (Processor("GenuineIntel", 6), 16),
     ],
 )
-def test_cut_where_the_processor_gains_by_it(
-    n_tokens: int,
-    cut_for: set[Processor],
-    cut_transposed_for: set[Processor],
-    transposed: bool,
-    processor: Processor,
-    monkeypatch: pytest.MonkeyPatch,
+def test_tiles_are_used_where_they_are_faster(
+    architecture: str, processor: Processor, max_columns: float
 ) -> None:
-    monkeypatch.setattr(matrix_product, "blas_architectures", lambda: frozenset({"skylakex"}))
-    cuts: list[object] = []
-    in_blocks = matrix_product._in_blocks
-    monkeypatch.setattr(matrix_product, "_in_blocks", lambda *x: cuts.append(x) or in_blocks(*x))
-    weight = np.ones((768, 96), np.float32).T if transposed else np.ones((96, 768), np.float32)
-    matmul(weight, np.ones((768, n_tokens), np.float32))
-    assert bool(cuts) == (processor in (cut_transposed_for if transposed else cut_for))
-
-
-@pytest.mark.usefixtures("processor")
-def test_a_transpose_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix_product, "blas_architectures", lambda: frozenset({"skylakex"}))
-    weight = RNG.normal(size=(1536, 48)).astype(np.float32).T
-    x = RNG.normal(size=(1536, 100)).astype(np.float32)
-    np.testing.assert_allclose(matmul(weight, x), weight.astype(float) @ x, atol=4e-4)
-
-
-@pytest.mark.usefixtures("processor")
-def test_views_of_columns_are_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix_product, "blas_architectures", lambda: frozenset({"skylakex"}))
-    weight = RNG.normal(size=(48, 900)).astype(np.float32)[:, 100:800]
-    x = RNG.normal(size=(700, 20)).astype(np.float32)
-    np.testing.assert_allclose(matmul(weight, x), weight.astype(float) @ x, atol=2e-4)
-
-
-def test_float64_stays_so() -> None:
-    assert matmul(np.ones((48, 700)), np.ones((700, 3))).dtype == np.float64
-
-
-@pytest.mark.parametrize(
-    ("n_in", "max_terms", "n_pieces"),
-    [
-        (384, 384, 1),
-        (768, 768, 1),
-        (1536, 1536, 2),
-        (3072, 3072, 3),
-        (1536, 256, 6),
-        (700, 256, 3),
-    ],
-)
-def test_rows_come_in_as_few_pieces_as_they_may(n_in: int, max_terms: int, n_pieces: int) -> None:
-    assert matrix_product._n_pieces(n_in, 64, max_terms) == n_pieces
-
-
-def test_short_sums_are_the_same_but_for_rounding(
-    processor: Processor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(matrix_product, "blas_architectures", lambda: frozenset({"skylakex"}))
-    longest: set[int] = set()
-    multiply = matrix_product._multiply_tiles
-    monkeypatch.setattr(
-        matrix_product, "_multiply_tiles", lambda *x: longest.add(x[3]) or multiply(*x)
-    )
-    weight = RNG.normal(size=(48, 1536)).astype(np.float32)
-    x = RNG.normal(size=(1536, 192)).astype(np.float32)
-    got = matmul(weight, x, in_short_sums=True)
-    np.testing.assert_allclose(got, weight.astype(float) @ x, atol=4e-4)
-    assert longest == (set() if processor == INTEL else {matrix_product.MAX_TERMS_OF_SHORT_SUMS})
+    assert max_columns_in_tiles({architecture}, processor) == max_columns
+    assert max_columns_in_tiles({"haswell"}, processor) == 0
+    assert max_columns_in_tiles(set(), processor) == 0

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _asked_anew() -> Iterator[None]:
+def _empty_cache() -> Iterator[None]:
     processor.processor.cache_clear()
     yield
     processor.processor.cache_clear()
 
 
 @pytest.mark.parametrize(("vendor", "family"), [("AuthenticAMD", 26), ("GenuineIntel", 6)])
-def test_linux_tells_it_of_each_core(
+def test_linux_describes_each_core(
     vendor: str, family: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cpu_info = tmp_path / "cpuinfo"

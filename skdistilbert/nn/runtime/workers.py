@@ -1,0 +1,129 @@
+"""Distribution of work over threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from multiprocessing import current_process
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import joblib
+import numpy as np
+
+from skdistilbert.nn.runtime.blas import blas_threads
+from skdistilbert.nn.runtime.cores import cores
+from skdistilbert.nn.runtime.worker_threads import borrow_threads, submit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import ThreadPoolExecutor
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def resolve_n_threads(n_threads: int | None) -> int:
+    """Return the number of threads to use; None means as many as BLAS may use now."""
+    if n_threads is None:
+        # A multiprocessing pool already has one process per core; joblib uses the same rule.
+        if current_process().daemon:
+            return 1
+        # joblib reads files to count the cores, so it is asked only if BLAS is unknown.
+        return min(blas_threads.unlimited(), default=0) or int(joblib.cpu_count())
+    if not isinstance(n_threads, Integral) or n_threads < 1:
+        raise ValueError(f"n_threads must be a positive integer or None; got {n_threads!r}.")
+    return int(n_threads)
+
+
+class Workers:
+    """The threads that may work on one item: the calling thread and worker threads."""
+
+    def __init__(self, threads: Sequence[ThreadPoolExecutor] = ()) -> None:
+        self._threads = threads
+
+    @property
+    def count(self) -> int:
+        """Number of threads."""
+        return 1 + len(self._threads)
+
+    def map(self, function: Callable[[Item], Result], parts: Sequence[Item]) -> Iterator[Result]:
+        """Call `function` on the parts of an item in parallel, and yield the results in order.
+
+        There must be at most `count` parts, unless `count` is 1. The first result is yielded
+        while the other parts are still running. The caller must consume all results.
+        """
+        if self.count == 1:
+            yield from map(function, parts)
+            return
+        pairs = zip(self._threads[: len(parts) - 1], parts[1:], strict=True)
+        results = deque([submit(thread, function, part) for thread, part in pairs])
+        yield function(parts[0])
+        while results:
+            yield results.popleft()()
+
+
+ONE_WORKER = Workers()
+
+
+def for_each(
+    function: Callable[[Item, Workers], None], items: Iterable[Item], n_threads: int
+) -> None:
+    """Call `function(item, workers)` on every item, on up to `n_threads` threads.
+
+    Several items run in parallel, each with `ONE_WORKER`. A single item gets all idle cores as
+    its `workers`. The first error ends the work in all threads and is raised. `function` must not
+    call `for_each`.
+    """
+    pending = deque(items)
+    n_threads = min(n_threads, cores.count)
+    # Overflow in the squares of the activation ends in its correct limit. If weights are too large
+    # for float32, the result is NaN, as with torch.
+    with blas_threads.limit_to_one() as is_single_threaded, np.errstate(all="ignore"):
+        if not is_single_threaded:
+            n_threads = 1
+        if len(pending) == 1:
+            with cores.acquire(n_threads) as n_cores, borrow_threads(n_cores - 1) as threads:
+                function(pending.pop(), Workers(threads))
+        else:
+            with borrow_threads(min(n_threads, len(pending)) - 1) as threads:
+                _ItemQueue(function, pending).run(threads)
+
+
+class _ItemQueue(Generic[Item]):
+    """Items that the calling thread and worker threads take one by one."""
+
+    def __init__(self, function: Callable[[Item, Workers], None], pending: deque[Item]) -> None:
+        self._function = function
+        self._pending = pending
+        self._results: deque[Callable[[], Any]] = deque()
+
+    def run(self, threads: Sequence[ThreadPoolExecutor]) -> None:
+        """Run all items."""
+        for thread in threads:
+            self._continue_in(thread)
+        while self._pending:
+            self._run_next()
+        while self._results:
+            self._results.popleft()()
+
+    def _continue_in(self, thread: ThreadPoolExecutor) -> None:
+        # One item per submission: after an error, or at interpreter shutdown, the thread then
+        # ends after its current item.
+        if self._pending:
+            self._results.append(submit(thread, self._run_next_and_continue_in, thread))
+
+    def _run_next_and_continue_in(self, thread: ThreadPoolExecutor) -> None:
+        try:
+            self._run_next()
+        except BaseException:
+            self._pending.clear()  # ends the work in the other threads
+            raise
+        self._continue_in(thread)
+
+    def _run_next(self) -> None:
+        with cores.acquire():  # before an item is taken, so that items start in their order
+            try:
+                item = self._pending.popleft()
+            except IndexError:  # Another thread took the last item.
+                return
+            self._function(item, ONE_WORKER)
