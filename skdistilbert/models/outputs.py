@@ -1,6 +1,6 @@
-"""Results of the models, with the field names of transformers.
+"""Output classes of the models, with the field names of transformers.
 
-All arrays are float32. Positions that the attention mask hides are zero.
+All arrays are float32. Masked positions are zero.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class BaseModelOutput(NamedTuple):
-    """Result of `DistilBertModel`.
+    """Output of `DistilBertModel`.
 
     Attributes
     ----------
     last_hidden_state : ndarray of shape (batch, seq_len, dim)
     hidden_states : tuple of n_layers + 1 ndarrays of shape (batch, seq_len, dim), or None
-        Output of the embeddings, then of each layer; if asked for.
+        Output of the embeddings and of each layer, if requested.
     attentions : tuple of n_layers ndarrays of shape (batch, n_heads, seq_len, seq_len), or None
-        Attention probabilities, a row a query; if asked for.
+        Attention probabilities of each layer, with one row per query, if requested.
     """
 
     last_hidden_state: FloatArray
@@ -32,12 +32,13 @@ class BaseModelOutput(NamedTuple):
 
 
 class SequenceClassifierOutput(NamedTuple):
-    """Result of `DistilBertForSequenceClassification`.
+    """Output of `DistilBertForSequenceClassification`.
 
     Attributes
     ----------
     logits : ndarray of shape (batch, num_labels)
-    hidden_states, attentions : as in `BaseModelOutput`
+    hidden_states, attentions
+        As in `BaseModelOutput`.
     """
 
     logits: FloatArray
@@ -46,12 +47,13 @@ class SequenceClassifierOutput(NamedTuple):
 
 
 class TokenClassifierOutput(NamedTuple):
-    """Result of `DistilBertForTokenClassification`.
+    """Output of `DistilBertForTokenClassification`.
 
     Attributes
     ----------
     logits : ndarray of shape (batch, seq_len, num_labels)
-    hidden_states, attentions : as in `BaseModelOutput`
+    hidden_states, attentions
+        As in `BaseModelOutput`.
     """
 
     logits: FloatArray
@@ -60,12 +62,13 @@ class TokenClassifierOutput(NamedTuple):
 
 
 class QuestionAnsweringModelOutput(NamedTuple):
-    """Result of `DistilBertForQuestionAnswering`.
+    """Output of `DistilBertForQuestionAnswering`.
 
     Attributes
     ----------
     start_logits, end_logits : ndarray of shape (batch, seq_len)
-    hidden_states, attentions : as in `BaseModelOutput`
+    hidden_states, attentions
+        As in `BaseModelOutput`.
     """
 
     start_logits: FloatArray
@@ -75,12 +78,13 @@ class QuestionAnsweringModelOutput(NamedTuple):
 
 
 class MaskedLMOutput(NamedTuple):
-    """Result of `DistilBertForMaskedLM`.
+    """Output of `DistilBertForMaskedLM`.
 
     Attributes
     ----------
     logits : ndarray of shape (batch, seq_len, vocab_size)
-    hidden_states, attentions : as in `BaseModelOutput`
+    hidden_states, attentions
+        As in `BaseModelOutput`.
     """
 
     logits: FloatArray

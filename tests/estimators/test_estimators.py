@@ -145,7 +145,7 @@ def test_from_pretrained_needs_a_head(tiny: Path) -> None:
 
 
 def test_long_texts_are_cut_with_a_warning(estimator: Estimator) -> None:
-    with pytest.warns(TruncationWarning, match="1 of 9 texts have more than max_length=128"):
+    with pytest.warns(TruncationWarning, match="1 of 9 texts was truncated to max_length=128"):
         result(estimator.fit(TEXTS, LABELS), [*TEXTS[:8], "a " * 300])
 
 
