@@ -31,11 +31,10 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.mapped_file import MappedFile
     from skdistilbert.checkpoint.names import Head
     from skdistilbert.checkpoint.sentence_modules import SentenceModules
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
-    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.pooling import Pooling, Windows
     from skdistilbert.tokenization import WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 
 class EncodedPadded(NamedTuple):
@@ -89,22 +88,7 @@ class DistilBertModel:
         local_files_only: bool = False,
         allow_non_finite: bool = False,
     ) -> Self:
-        """Load a checkpoint.
-
-        Parameters
-        ----------
-        path : str or path-like
-            "mini", the model bundled with this package; a directory with ``config.json`` and
-            ``model.safetensors``; or a name on the Hugging Face hub, such as
-            "distilbert/distilbert-base-uncased".
-        revision : str, default=None
-            Branch, tag or commit on the hub. None is the main branch.
-        cache_dir : str or path-like, default=None
-            Directory of the hub's cache. None uses ``HF_HUB_CACHE`` or ``HF_HOME``.
-        local_files_only : bool, default=False
-            Do not use the network.
-        allow_non_finite : bool, default=False
-            Accept NaN and infinite weights.
+        """Load a checkpoint as this class; the parameters are those of `load_model`.
 
         Raises
         ------
@@ -281,17 +265,13 @@ class DistilBertModel:
     def hidden_states(
         self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
     ) -> FloatArray:
-        """Return the last hidden states of texts of different lengths, padded with zeros.
+        """Return the last hidden states of texts, padded with zeros: (n_texts, longest, dim).
 
         Parameters
         ----------
         input_ids : list of lists of int, or of integer ndarrays
             The token ids of each text.
         n_threads : int, default: the number of threads that BLAS may use
-
-        Returns
-        -------
-        ndarray of shape (n_texts, longest, dim)
         """
         texts = check_ragged(input_ids, self.config)
         seq_len = int(texts.lengths.max(initial=0))
@@ -300,24 +280,35 @@ class DistilBertModel:
     def pooled(
         self,
         input_ids: Sequence[TokenIds],
-        pooling: Pooling,
+        pooling: Pooling | Sequence[Pooling],
         *,
         n_threads: int | None = None,
+        layers: Sequence[int] | None = None,
+        n_skipped: int = 0,
+        windows: Windows | None = None,
     ) -> FloatArray:
-        """Return the pooled last hidden states of each text.
+        """Return the pooled hidden states of each text: (n_texts, n_poolings * dim).
 
         Parameters
         ----------
         input_ids : list of lists of int, or of integer ndarrays
             The token ids of each text.
         pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}
-            As in `embed`.
+            As in `embed`. The vectors of several poolings are concatenated.
         n_threads : int, default: the number of threads that BLAS may use
-
-        Returns
-        -------
-        ndarray of shape (n_texts, dim)
+        layers : list of int, default: the last layer
+            Layers whose hidden states are averaged; 0 is the embeddings.
+        n_skipped : int, default=0
+            Number of tokens at the start of each text that are not pooled.
+        windows : Windows, default=None
+            The tokens to pool if the texts are windows of longer texts.
         """
         return pooled_features(
-            self.encoder, check_ragged(input_ids, self.config), pooling, n_threads
+            self.encoder,
+            check_ragged(input_ids, self.config),
+            pooling,
+            n_threads,
+            layers=layers,
+            n_skipped=n_skipped,
+            windows=windows,
         )

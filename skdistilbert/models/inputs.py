@@ -43,7 +43,8 @@ def check_padded(
         )
     if ids.shape[1] > config.max_position_embeddings:
         raise _too_long("input_ids", ids.shape[1], config)
-    _check_ids(ids, config)
+    if ids.size and (ids.min() < 0 or ids.max() >= config.vocab_size):
+        raise _unknown_id(ids, config)
     return ids, mask
 
 
@@ -60,7 +61,8 @@ def check_ragged(input_ids: Sequence[TokenIds], config: DistilBertConfig) -> Rag
         if texts.lengths.max() > config.max_position_embeddings:
             longest = int(np.argmax(texts.lengths))
             raise _too_long(f"Text {longest}", int(texts.lengths[longest]), config)
-        _check_ids(texts.input_ids, config)
+        if texts.input_ids.min() < 0 or texts.input_ids.max() >= config.vocab_size:
+            raise _unknown_id(texts.input_ids, config)
     return texts
 
 
@@ -88,10 +90,9 @@ def _too_long(name: str, n_tokens: int, config: DistilBertConfig) -> ValueError:
     )
 
 
-def _check_ids(ids: NDArray[np.integer], config: DistilBertConfig) -> None:
-    if ids.size and not (ids.min() >= 0 and ids.max() < config.vocab_size):
-        wrong = ids[(ids < 0) | (ids >= config.vocab_size)][0]
-        raise ValueError(
-            f"Token id {wrong} is outside the model's vocabulary of {config.vocab_size} entries. "
-            "Use the tokenizer of the model's checkpoint."
-        )
+def _unknown_id(ids: NDArray[np.integer], config: DistilBertConfig) -> ValueError:
+    unknown = ids[(ids < 0) | (ids >= config.vocab_size)][0]
+    return ValueError(
+        f"Token id {unknown} is outside the model's vocabulary of {config.vocab_size} entries. "
+        "Use the tokenizer of the model's checkpoint."
+    )

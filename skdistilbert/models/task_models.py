@@ -23,12 +23,9 @@ from skdistilbert.nn.weights import Linear
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from skdistilbert.checkpoint.names import Head
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
-
-    FloatArray = NDArray[np.float32]
 
 Row = TypeVar("Row")
 

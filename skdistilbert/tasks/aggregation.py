@@ -13,11 +13,8 @@ from skdistilbert.tokenization.decoding import join_tokens
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 
@@ -107,7 +104,7 @@ def _label_word(
 
 
 def label_of_word(scores: FloatArray, strategy: AggregationStrategy) -> tuple[int, np.float32]:
-    """Return the best label of a word and its score, given those of its tokens.
+    """Return the best label of a word and its score, given the scores of its tokens.
 
     The scores of a word are the mean over its tokens ("average"), or those of the token with the
     highest score ("max") or of the first token.

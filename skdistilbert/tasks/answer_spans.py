@@ -13,12 +13,9 @@ from skdistilbert.tasks.ranking import best_first
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.windows import Window
     from skdistilbert.tokenization import Encoding
-
-    FloatArray = NDArray[np.float32]
 
 
 class Answer(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.functional import sigmoid, softmax
@@ -12,18 +12,19 @@ from skdistilbert.tasks.text_batches import encode_with_warning
 from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterable, Mapping
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tokenization import WordPieceTokenizer
 
-    FloatArray = NDArray[np.float32]
-
 ScoreFunction = Literal["softmax", "sigmoid", "none"]
+SCORE_FUNCTIONS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "softmax": softmax,
+    "sigmoid": sigmoid,
+    "none": lambda logits: logits,
+}
 
 
 class Label(TypedDict):
@@ -86,12 +87,12 @@ def classify(
     model = check_model(model, tokenizer, DistilBertForSequenceClassification, "classify")
     if top_k is not None:
         check_positive("top_k", top_k)
-    function = _score_function(function_to_apply, model.config)
+    to_scores = SCORE_FUNCTIONS[_score_function(function_to_apply, model.config)]
     max_length = check_max_length(max_length, model.config)
     labels: list[list[Label]] = []
     rows = [texts] if isinstance(texts, str) else check_texts(texts)
     for _, input_ids in encode_with_warning(tokenizer, rows, max_length):
-        scores = _scores(model.logits(input_ids, n_threads=n_threads), function)
+        scores = to_scores(model.logits(input_ids, n_threads=n_threads))
         labels += [_best_labels(row, model.config.id2label, top_k) for row in scores]
     return labels[0] if isinstance(texts, str) else labels
 
@@ -99,10 +100,10 @@ def classify(
 def _score_function(name: str | None, config: DistilBertConfig) -> str:
     """Return the name of the function from logits to scores."""
     if name is not None:
-        if name not in get_args(ScoreFunction):
+        if name not in SCORE_FUNCTIONS:
             raise ValueError(
-                f"function_to_apply must be one of {', '.join(get_args(ScoreFunction))}, or None "
-                f"for the default of the checkpoint; got {name!r}."
+                f"function_to_apply must be one of {', '.join(SCORE_FUNCTIONS)}, or None for the "
+                f"default of the checkpoint; got {name!r}."
             )
         return name
     if config.problem_type == "regression":
@@ -110,13 +111,6 @@ def _score_function(name: str | None, config: DistilBertConfig) -> str:
     if config.problem_type == "multi_label_classification" or config.num_labels == 1:
         return "sigmoid"
     return "softmax"
-
-
-def _scores(logits: FloatArray, function: str) -> FloatArray:
-    if function == "none":
-        return logits
-    scores: FloatArray = sigmoid(logits) if function == "sigmoid" else softmax(logits)
-    return scores
 
 
 def _best_labels(

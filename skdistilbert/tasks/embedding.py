@@ -13,14 +13,10 @@ from skdistilbert.tasks.text_input import check_texts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tokenization import WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 
 def predict(

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 import numpy as np
 
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.models.inputs import check_ragged
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
-from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches
@@ -22,16 +20,12 @@ from skdistilbert.tokenization.truncation import check_stride
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from skdistilbert.checkpoint.prompts import Prompts
     from skdistilbert.checkpoint.sentence_modules import DenseFiles
     from skdistilbert.models import DistilBertModel
-    from skdistilbert.nn.packing import TokenIds
-    from skdistilbert.nn.pooling import Pooling, Windows
+    from skdistilbert.models.outputs import FloatArray
+    from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tokenization import WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 LongText = Literal["truncate", "window"]
 
@@ -74,24 +68,6 @@ class EmbeddingPlan(NamedTuple):
         """The options that the output of `pool_texts` depends on."""
         return self._replace(after=(), n_features=0)
 
-    def pool(
-        self,
-        model: DistilBertModel,
-        input_ids: Sequence[TokenIds],
-        n_threads: int | None,
-        windows: Windows | None = None,
-    ) -> FloatArray:
-        """Return the pooled hidden states of texts or windows: (n_texts, n_poolings * dim)."""
-        return pooled_features(
-            model.encoder,
-            check_ragged(input_ids, model.config),
-            self.poolings,
-            n_threads,
-            layers=self.layers,
-            n_skipped=self.n_skipped,
-            windows=windows,
-        )
-
     def after_pooling(self, pooled: FloatArray) -> FloatArray:
         """Return the features (n_texts, n_features) after the modules that follow the pooling."""
         for module in self.after:
@@ -118,7 +94,13 @@ def pool_texts(
     pooled = np.empty((len(texts), len(plan.poolings) * model.config.dim), np.float32)
     truncated_rows: list[int] = []
     for rows, encoded in encode_in_batches(tokenizer, texts, plan.max_length, plan.prompt):
-        pooled[rows] = plan.pool(model, encoded.input_ids, n_threads)
+        pooled[rows] = model.pooled(
+            encoded.input_ids,
+            plan.poolings,
+            n_threads=n_threads,
+            layers=plan.layers,
+            n_skipped=plan.n_skipped,
+        )
         truncated_rows += encoded.truncated_rows
     return pooled, truncated_rows
 
@@ -137,7 +119,15 @@ def _pool_windows(
     while batch := list(islice(stream, TEXTS_PER_BATCH)):
         input_ids = [ids for ids, _ in batch]
         places = WindowPlaces(*np.array([place for _, place in batch]).T)
-        totals.add(plan.pool(model, input_ids, n_threads, places.pooled), places)
+        pooled = model.pooled(
+            input_ids,
+            plan.poolings,
+            n_threads=n_threads,
+            layers=plan.layers,
+            n_skipped=plan.n_skipped,
+            windows=places.pooled,
+        )
+        totals.add(pooled, places)
     return totals.vectors.reshape(len(texts), len(plan.poolings) * model.config.dim)
 
 

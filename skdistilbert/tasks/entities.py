@@ -23,13 +23,9 @@ from skdistilbert.tokenization.truncation import check_stride
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from skdistilbert.models import DistilBertModel
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 TextEntities = list[Entity] | list[TokenLabel]
 

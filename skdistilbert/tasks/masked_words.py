@@ -17,13 +17,10 @@ from skdistilbert.tasks.text_input import check_texts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import NDArray
-
     from skdistilbert.models import DistilBertModel
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import IntArray
     from skdistilbert.tokenization import WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 
 class Guess(TypedDict):
@@ -158,7 +155,7 @@ def _guesses_of_text(
     tokenizer: WordPieceTokenizer, ids: IntArray, pairs: Sequence[list[tuple[int, float]]]
 ) -> MaskGuesses:
     places = [place for place, index in enumerate(ids) if index == tokenizer.mask_token_id]
-    # With several masks, the sequence shows those that are still masked.
+    # With several masks, the sequence shows the other masks.
     skip_special_tokens = len(places) == 1
 
     def guess(place: int, token: int, score: float) -> Guess:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from numbers import Integral
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from skdistilbert.models import DistilBertForQuestionAnswering
 from skdistilbert.tasks.answer_spans import Answer, AnswerOptions, answers_in_context
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
 
 DEFAULT_SEQ_LEN = 384  # that of transformers' pipeline
-
-
-class _Sizes(NamedTuple):
-    """Sizes of the windows of contexts."""
-
-    max_seq_len: int
-    doc_stride: int
 
 
 def answer(
@@ -117,7 +110,7 @@ def answer(
     question_ids = _question_ids(tokenizer, questions, max_question_len)
     encodings = _encode(tokenizer, contexts, "context")
     pairs = _pairs(len(questions), len(contexts), is_one_question, is_one_context)
-    windows = [_windows(tokenizer, q, question_ids[q], encodings[c], sizes) for q, c in pairs]
+    windows = [_windows(tokenizer, q, question_ids[q], encodings[c], *sizes) for q, c in pairs]
     input_ids = [window.input_ids for pair_windows in windows for window in pair_windows]
     logits = iter(model.logits(input_ids, n_threads=n_threads))
     ranked = [
@@ -135,8 +128,8 @@ def _window_sizes(
     doc_stride: int | None,
     tokenizer: WordPieceTokenizer,
     config: DistilBertConfig,
-) -> _Sizes:
-    """Return the validated sizes, with their defaults for None."""
+) -> tuple[int, int]:
+    """Return `max_seq_len` and `doc_stride`, validated and with their defaults for None."""
     if max_seq_len is None:
         max_seq_len = min(check_max_length(None, config, tokenizer), DEFAULT_SEQ_LEN)
     positions = config.max_position_embeddings
@@ -153,11 +146,11 @@ def _window_sizes(
             f"doc_stride must be an integer from 0 to less than max_seq_len={max_seq_len}; "
             f"got {doc_stride!r}."
         )
-    return _Sizes(max_seq_len, doc_stride)
+    return max_seq_len, doc_stride
 
 
 def _encode(tokenizer: WordPieceTokenizer, texts: Sequence[str], noun: str) -> list[Encoding]:
-    """Return the tokens of each text, or raise ValueError if there are none."""
+    """Return the tokens of each text; raise ValueError for a text without tokens."""
     encodings = list(encode_each(tokenizer, texts))
     for row, encoding in enumerate(encodings):
         if not encoding.input_ids:
@@ -181,22 +174,16 @@ def _question_ids(
 
 
 def _pairs(
-    n_questions: int,
-    n_contexts: int,
-    is_one_question: bool,
-    is_one_context: bool,
+    n_questions: int, n_contexts: int, is_one_question: bool, is_one_context: bool
 ) -> list[tuple[int, int]]:
     """Return the row of the question and the row of the context of each pair."""
-    if is_one_question:
-        return [(0, row) for row in range(n_contexts)]
-    if is_one_context:
-        return [(row, 0) for row in range(n_questions)]
-    if n_questions != n_contexts:
+    if not is_one_question and not is_one_context and n_questions != n_contexts:
         raise ValueError(
             f"Lists of questions and contexts must have the same length; got {n_questions} "
             f"questions and {n_contexts} contexts."
         )
-    return [(row, row) for row in range(n_questions)]
+    n_pairs = n_contexts if is_one_question else n_questions
+    return [(row * (not is_one_question), row * (not is_one_context)) for row in range(n_pairs)]
 
 
 def _windows(
@@ -204,10 +191,10 @@ def _windows(
     row: int,
     question_ids: list[int],
     encoding: Encoding,
-    sizes: _Sizes,
+    max_seq_len: int,
+    doc_stride: int,
 ) -> list[Window]:
     """Return the windows of a context, each after the whole question."""
-    max_seq_len, doc_stride = sizes
     room = max_seq_len - len(question_ids) - 3
     if room < 1:
         raise ValueError(

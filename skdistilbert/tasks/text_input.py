@@ -48,8 +48,11 @@ def check_texts(
         )
     if set(map(type, texts)) != {str}:
         texts = _fill_missing(texts, missing, noun)
-    name = "Row" if noun == "text" else noun.capitalize()
-    for row, text in enumerate(texts):
+    try:
+        for row, text in enumerate(texts):  # noqa: B007
+            text.encode()
+    except UnicodeEncodeError:
+        name = "Row" if noun == "text" else noun.capitalize()
         check_characters(text, f"{name} {row}")
     return texts
 

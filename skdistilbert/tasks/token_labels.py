@@ -12,12 +12,9 @@ from skdistilbert.tasks.aggregation import label_of_word
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.aggregation import AggregationStrategy, Token
     from skdistilbert.tokenization import Encoding
-
-    FloatArray = NDArray[np.float32]
 
 
 class TokenLabel(TypedDict):

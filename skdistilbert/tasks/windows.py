@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.text_input import Text
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 DEFAULT_STRIDE = 128  # that of transformers' pipeline for question answering
 
@@ -83,7 +82,7 @@ def counted_ranges(windows: Sequence[Window]) -> list[tuple[int, int]]:
 
 
 def join_windows(windows: Sequence[Window], scores: Sequence[FloatArray]) -> FloatArray:
-    """Return the scores of each token of a text, (n_tokens, n_scores), from those of windows."""
+    """Return the scores of a text's tokens, (n_tokens, n_scores), given the scores of windows."""
     ranges = counted_ranges(windows)
     return np.concatenate(
         [
@@ -94,7 +93,7 @@ def join_windows(windows: Sequence[Window], scores: Sequence[FloatArray]) -> Flo
 
 
 class WindowPlaces(NamedTuple):
-    """The places of windows in their texts; those of one text follow one another.
+    """The places of windows in their texts; the windows of a text follow one another.
 
     Positions include [CLS], the prompt and [SEP] of the text.
 
@@ -159,7 +158,7 @@ def place_windows(
 
 
 class TextVectors:
-    """The pooled vectors of texts, to which those of their windows are added.
+    """The pooled vectors of texts, as sums over their windows.
 
     Attributes
     ----------
