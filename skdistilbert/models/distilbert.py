@@ -88,7 +88,7 @@ class DistilBertModel:
         local_files_only: bool = False,
         allow_non_finite: bool = False,
     ) -> Self:
-        """Load a checkpoint as this class; the parameters are those of `load_model`.
+        """Load a checkpoint as this class, with the parameters of `load_model`.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class DistilBertModel:
             warn_user(
                 f"layer_norm_eps is {self.config.layer_norm_eps}, but transformers' DistilBERT "
                 f"always uses {DistilBertConfig.layer_norm_eps}. Its hidden states will differ "
-                "slightly from those of this model."
+                "slightly from this model's."
             )
         files = tokenizer_files(tokenizer) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)

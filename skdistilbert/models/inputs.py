@@ -12,6 +12,7 @@ from skdistilbert.nn.packing import Ragged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -67,18 +68,19 @@ def check_ragged(input_ids: Sequence[TokenIds], config: DistilBertConfig) -> Rag
 
 
 def check_vocabulary(
-    tokenizer: WordPieceTokenizer, config: DistilBertConfig, source: object = "model"
+    tokenizer: WordPieceTokenizer, config: DistilBertConfig, directory: Path | None = None
 ) -> None:
     """Raise CheckpointError if the tokenizer has token ids that the model has no embedding for."""
     largest = _largest_id(tokenizer)
     if largest >= config.vocab_size:
+        place = f"{directory}: " if directory else ""
         raise CheckpointError(
-            f"{source}: the tokenizer has the token id {largest}, but the model has only "
+            f"{place}The tokenizer has the token id {largest}, but the model has only "
             f"{config.vocab_size} word embeddings. Use the tokenizer of the model's checkpoint."
         )
 
 
-@lru_cache(maxsize=4)  # the maximum of a whole vocabulary takes as long as a short text
+@lru_cache(maxsize=4)  # encoding a short text takes less time than this maximum
 def _largest_id(tokenizer: WordPieceTokenizer) -> int:
     return max(tokenizer.ids_to_tokens)
 

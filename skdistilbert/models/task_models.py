@@ -179,8 +179,8 @@ class DistilBertForMaskedLM(DistilBertModel):
             Usually the id of [MASK].
         function : callable
             Maps logits of shape (n_tokens, vocab_size) to a list with one result per token. It
-            is called in several threads. The logits are not stored because those of many texts
-            would fill the memory.
+            is called in several threads. The logits are not stored because they would fill
+            the memory if there are many texts.
         n_threads : int, default: the number of threads that BLAS may use
 
         Returns

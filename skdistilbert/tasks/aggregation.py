@@ -106,8 +106,8 @@ def _label_word(
 def label_of_word(scores: FloatArray, strategy: AggregationStrategy) -> tuple[int, np.float32]:
     """Return the best label of a word and its score, given the scores of its tokens.
 
-    The scores of a word are the mean over its tokens ("average"), or those of the token with the
-    highest score ("max") or of the first token.
+    A word has the mean scores of its tokens ("average"), the scores of the token with the highest
+    score ("max"), or the scores of its first token.
     """
     if strategy == "average":
         word_scores = scores.mean(axis=0)

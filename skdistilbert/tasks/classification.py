@@ -90,7 +90,7 @@ def classify(
     to_scores = SCORE_FUNCTIONS[_score_function(function_to_apply, model.config)]
     max_length = check_max_length(max_length, model.config)
     labels: list[list[Label]] = []
-    rows = [texts] if isinstance(texts, str) else check_texts(texts)
+    rows = check_texts([texts] if isinstance(texts, str) else texts)
     for _, input_ids in encode_with_warning(tokenizer, rows, max_length):
         scores = to_scores(model.logits(input_ids, n_threads=n_threads))
         labels += [_best_labels(row, model.config.id2label, top_k) for row in scores]

@@ -57,7 +57,7 @@ def predict(
     (2, 5, 192)
     """
     model = check_model(model, tokenizer, DistilBertModel, "predict")
-    rows = [texts] if isinstance(texts, str) else check_texts(texts)
+    rows = check_texts([texts] if isinstance(texts, str) else texts)
     max_length = check_max_length(max_length, model.config)
     batches = encode_with_warning(tokenizer, rows, max_length)
     return model.hidden_states([ids for _, input_ids in batches for ids in input_ids])
@@ -154,7 +154,7 @@ def embed(
         long_text=long_text,
         stride=stride,
     )
-    rows = [texts] if isinstance(texts, str) else check_texts(texts)
+    rows = check_texts([texts] if isinstance(texts, str) else texts)
     pooled, truncated_rows = pool_texts(model, tokenizer, rows, plan, n_threads)
     limit = f"max_length={plan.max_length}"
     warn_truncated(truncated_rows, len(rows), limit, remedy=USE_WINDOWS)

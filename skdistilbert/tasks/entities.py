@@ -113,7 +113,7 @@ def extract_entities(
     task = _Task(model, tokenizer, aggregation_strategy, ignored)
     entities: list[TextEntities] = []
     before, after = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
-    rows: list[Text] = [texts] if isinstance(texts, str) else check_rows(texts)
+    rows = check_rows([texts] if isinstance(texts, str) else texts)
     for start in range(0, len(rows), TEXTS_PER_BATCH):
         batch = rows[start : start + TEXTS_PER_BATCH]
         encodings = list(encode_each(tokenizer, batch))

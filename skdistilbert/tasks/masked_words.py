@@ -97,7 +97,7 @@ def unmask(
         return [_best_tokens(scores, top_k, target_ids) for scores in softmax(logits)]
 
     guesses: list[MaskGuesses] = []
-    all_rows = [texts] if isinstance(texts, str) else check_texts(texts)
+    all_rows = check_texts([texts] if isinstance(texts, str) else texts)
     for rows, input_ids in encode_with_warning(tokenizer, all_rows, max_length):
         _check_masks(input_ids, tokenizer, rows.start, max_length)
         pairs = model.at_tokens(input_ids, tokenizer.mask_token_id, best, n_threads=n_threads)

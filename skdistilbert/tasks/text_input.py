@@ -86,7 +86,7 @@ def check_characters(text: str, name: str) -> None:
 
 def as_list(X: object, noun: str = "text") -> list[Any]:
     """Return the rows of an ordered collection, or of its only column, without checking them."""
-    if isinstance(X, str):  # the first words are those of scikit-learn's vectorizers
+    if isinstance(X, str):  # the message of scikit-learn's vectorizers
         raise ValueError(
             "Iterable over raw text documents expected, string object received. Pass a list; "
             "for one text, pass [text]."

@@ -178,7 +178,7 @@ def _score_of_word(rows: list[Json], strategy: str) -> Json:
 
 
 def _plain(results: Json) -> Json:
-    """Convert numbers of NumPy to those of Python."""
+    """Convert numbers of NumPy to numbers of Python."""
     if isinstance(results, list):
         return [_plain(each) for each in results]
     return {key: each.item() if hasattr(each, "item") else each for key, each in results.items()}

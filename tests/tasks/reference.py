@@ -1,4 +1,4 @@
-"""Compare our results with those of transformers' pipelines, stored or computed now."""
+"""Compare results with transformers' pipelines, stored or computed now."""
 
 from __future__ import annotations
 

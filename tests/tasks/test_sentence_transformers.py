@@ -1,6 +1,6 @@
-"""Compare embeddings with those of sentence-transformers.
+"""Compare embeddings with sentence-transformers.
 
-tests/data/make_sentence_reference.py stores them; the tests with the marker compute them anew.
+tests/data/make_sentence_reference.py stores them; tests with the marker compute them again.
 """
 
 from __future__ import annotations
