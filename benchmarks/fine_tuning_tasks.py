@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from skdistilbert import WordPieceTokenizer
-from skdistilbert.estimators.spans import entity_f1
+from skdistilbert.tasks.bio_labels import entity_f1
 
 if TYPE_CHECKING:
     from collections.abc import Callable

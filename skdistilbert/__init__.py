@@ -50,13 +50,13 @@ __all__ = [
     "unmask",
 ]
 
-# Each needs some of those before it, and none that come after.
+# In the order of their imports: a module imports earlier ones only.
 _MODULES = ("exceptions", "tokenization", "checkpoint", "models", "tasks", "estimators")
 
 
 def __getattr__(name: str) -> object:
-    # Public names come when they are first asked for, as SPEC 1 of Scientific Python has it: who
-    # wants a tokenizer does not wait for the network, nor who wants a model for scikit-learn.
+    # Public names are imported at their first use, as in SPEC 1 of Scientific Python. So a script
+    # that uses only the tokenizer imports neither the network nor scikit-learn.
     if name in __all__:
         for module_name in _MODULES:
             module = import_module(f"{__name__}.{module_name}")

@@ -1,9 +1,30 @@
-"""The typed errors of skdistilbert."""
+"""Exceptions and warnings of skdistilbert."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that can't be loaded; the message names the file, the field and the remedy."""
+    """A checkpoint cannot be loaded; the message names the file, the field and the remedy."""
 
 
 class TruncationWarning(UserWarning):
-    """Texts were longer than the model takes, and were cut."""
+    """Texts were truncated because they are longer than `max_length`."""
+
+
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning that points at the user's line.
+
+    This is the first caller outside of this package, scikit-learn and joblib.
+    """
+    modules = (sys.modules.get(name) for name in ("skdistilbert", "sklearn", "joblib"))
+    files = [module.__file__ for module in modules if module and module.__file__]
+    internal = tuple(f"{Path(file).parent}{os.sep}" for file in files)
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(internal):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import extremes
 from skdistilbert import DistilBertEmbedder, TruncationWarning
-from skdistilbert.tasks import encoding
+from skdistilbert.tasks import text_batches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def test_max_length_2_reads_nothing_of_any_text(tiny: Path) -> None:
 def test_memory_does_not_grow_with_the_number_of_texts(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoding, "TEXTS_AT_A_TIME", 128)
+    monkeypatch.setattr(text_batches, "TEXTS_PER_BATCH", 128)
     embedder = DistilBertEmbedder(tiny, pooling="mean").fit([""])
 
     def peak(n_texts: int) -> int:

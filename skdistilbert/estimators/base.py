@@ -14,14 +14,14 @@ from skdistilbert.estimators.cached_features import cached_features
 from skdistilbert.estimators.embedding_cache import EmbeddingCache, embedding_cache_file
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
 from skdistilbert.estimators.progress import showing_progress
-from skdistilbert.estimators.text_input import check_texts
 from skdistilbert.estimators.versions import check_scikit_learn
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.nn.runtime import resolve_n_threads
-from skdistilbert.tasks.embedding import pool_texts
-from skdistilbert.tasks.embedding_plan import check_pooling, plan_embedding
-from skdistilbert.tasks.encoding import check_max_length, warn_of_truncation
+from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tasks.embedding_plan import check_pooling, plan_embedding, pool_texts
+from skdistilbert.tasks.text_batches import SPLIT_TEXTS, USE_WINDOWS, warn_truncated
+from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
     import os
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
-    from skdistilbert.estimators.text_input import Missing
     from skdistilbert.files import Location
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tasks.text_input import Missing
 
 check_scikit_learn()
 
@@ -59,7 +59,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     revision_: str | None
 
     def _check_texts(self, X: object) -> list[str]:
-        return check_texts(X, self.missing)
+        return check_texts(X, self.missing, allow_empty=False)
 
     def _load_encoder(self) -> PretrainedEncoder:
         encoder: PretrainedEncoder | None = self.__dict__.get("_encoder")
@@ -140,13 +140,13 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
 
         if cache_file is None and not self.verbose:
             pooled, truncated = encode(texts)
-            n_truncated = len(truncated)
         else:
             context = repr((__version__, encoder.fingerprint, plan.pooling_key)).encode()
             progress = showing_progress(len(texts), type(self).__name__, self.verbose)
             with EmbeddingCache(cache_file) as cache, progress as advance:
-                pooled, n_truncated = cached_features(texts, encode, context, cache, advance)
-        warn_of_truncation(n_truncated, len(texts), plan.max_length)
+                pooled, truncated = cached_features(texts, encode, context, cache, advance)
+        remedy = USE_WINDOWS if hasattr(self, "long_text") else SPLIT_TEXTS
+        warn_truncated(truncated, len(texts), f"max_length={plan.max_length}", remedy=remedy)
         return self._check_finite(plan.after_pooling(pooled))
 
     def _check_finite(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:

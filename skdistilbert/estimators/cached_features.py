@@ -35,8 +35,8 @@ def cached_features(
     context: bytes,
     cache: EmbeddingCache,
     advance: Callable[[int], object],
-) -> tuple[FloatArray, int]:
-    """Give features of texts, (n_texts, n_features), and how many texts were cut.
+) -> tuple[FloatArray, list[int]]:
+    """Return the features of texts, (n_texts, n_features), and the truncated rows.
 
     Each text is encoded once, however often it stands there, and not at all if it is in the
     cache, or if another process is encoding it, which is then waited for.
@@ -69,7 +69,7 @@ def cached_features(
         if len(waiting) == len(missing):
             time.sleep(SECONDS_BETWEEN_LOOKS)
         missing = waiting
-    return gathered.features, gathered.n_truncated
+    return gathered.features, sorted(gathered.truncated_rows)
 
 
 def _keys(texts: Sequence[str], context: bytes) -> list[bytes]:
@@ -123,7 +123,7 @@ class _Gathered:
         self._advance = advance
         self.seen: set[bytes] = set()
         self.features: FloatArray = np.empty((len(keys), 0), np.float32)
-        self.n_truncated = 0
+        self.truncated_rows: list[int] = []
         self._rows: dict[bytes, list[int]] = {}
         for row, key in enumerate(keys):
             self._rows.setdefault(key, []).append(row)
@@ -136,7 +136,7 @@ class _Gathered:
                 self.features = np.empty((len(self.features), len(vector)), np.float32)
             rows = self._rows[key]
             self.features[rows] = vector
-            self.n_truncated += truncated * len(rows)
+            self.truncated_rows += rows if truncated else []
             n_rows += len(rows)
             self.seen.add(key)
         if n_rows:

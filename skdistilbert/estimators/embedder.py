@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
-    from skdistilbert.estimators.text_input import Missing
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.embedding_plan import LongText
+    from skdistilbert.tasks.text_input import Missing
 
 
 class DistilBertEmbedder(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from skdistilbert.estimators.embedding_store import DamagedStoreError, EmbeddingStore
+from skdistilbert.exceptions import warn_user
 from skdistilbert.files.user_cache import user_cache_directory
-from skdistilbert.tasks.encoding import stacklevel_of_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -159,4 +158,4 @@ def _inode(file: Path) -> int | None:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, RuntimeWarning, stacklevel=stacklevel_of_caller())
+    warn_user(message, RuntimeWarning)

@@ -27,7 +27,8 @@ from skdistilbert.nn.training.loop import History, Plan, constant, train, warm_u
 from skdistilbert.nn.training.network import Network
 from skdistilbert.nn.training.trainer import Trainer
 from skdistilbert.nn.weights import Linear
-from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces
+from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tasks.text_batches import encode_with_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,7 +165,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
             return Examples(None, self._features(texts), targets, weights)
         encoder = self._load_encoder()
         max_length = check_max_length(self.max_length, encoder.model.config)
-        pieces = encode_in_pieces(encoder.tokenizer, texts, max_length)
+        pieces = encode_with_warning(encoder.tokenizer, texts, max_length)
         return self._packed_examples(
             Ragged.from_lists([ids for _, piece in pieces for ids in piece]), targets, weights
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from skdistilbert.checkpoint import read_checkpoint
-from skdistilbert.exceptions import CheckpointError
 from skdistilbert.models import DistilBertModel
+from skdistilbert.models.inputs import check_vocabulary
 from skdistilbert.tokenization import WordPieceTokenizer
 
 if TYPE_CHECKING:
@@ -24,12 +24,7 @@ class PretrainedEncoder:
         self.model = DistilBertModel.from_checkpoint(checkpoint)
         self.tokenizer = WordPieceTokenizer.from_pretrained(directory)
         self.fingerprint: str = checkpoint.fingerprint
-        largest, n_embeddings = max(self.tokenizer.ids_to_tokens), checkpoint.config.vocab_size
-        if largest >= n_embeddings:
-            raise CheckpointError(
-                f"{directory}: the vocabulary has the token id {largest}, but the model has only "
-                f"{n_embeddings} word embeddings; the tokenizer belongs to another model."
-            )
+        check_vocabulary(self.tokenizer, checkpoint.config, directory)
 
 
 # Keyed by the directory and its files' sizes and times, so that a changed file is read anew.

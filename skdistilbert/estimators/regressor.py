@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from sklearn.utils import Tags
 
-    from skdistilbert.estimators.text_input import Missing
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training.examples import Examples
     from skdistilbert.nn.weights import Array
+    from skdistilbert.tasks.text_input import Missing
 
 
 class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[misc]

@@ -11,16 +11,16 @@ from sklearn.utils.validation import check_is_fitted
 from skdistilbert.estimators.callbacks import with_callbacks
 from skdistilbert.estimators.export import token_model
 from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_linear
-from skdistilbert.estimators.spans import entity_f1
-from skdistilbert.estimators.text_input import check_characters
 from skdistilbert.nn.heads import TokenClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.tape import DropoutRates
 from skdistilbert.nn.training.losses import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
-from skdistilbert.tasks.encoding import check_max_length
-from skdistilbert.tasks.windows import cut, encode_each, longest_input
+from skdistilbert.tasks.bio_labels import entity_f1
+from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tasks.text_input import check_characters
+from skdistilbert.tasks.windows import cut, encode_each
 
 if TYPE_CHECKING:
     import os
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.estimators.text_input import Missing
     from skdistilbert.models import DistilBertForTokenClassification
     from skdistilbert.nn.training.examples import Examples
     from skdistilbert.nn.training.trainer import Trainer
+    from skdistilbert.tasks.text_input import Missing
 
     Words = Sequence[str]
 
@@ -253,10 +253,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         """Yield the ids of each window, and the class of each token, or -1."""
         encoder = self._load_encoder()
         tokenizer = encoder.tokenizer
-        config, max_length = encoder.model.config, self.max_length
-        if max_length is None:
-            max_length = longest_input(tokenizer, config)
-        max_length = check_max_length(max_length, config)
+        max_length = check_max_length(self.max_length, encoder.model.config, tokenizer)
         around = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
         for encoding, of_words in zip(encode_each(tokenizer, texts), labels, strict=True):
             classes = np.searchsorted(self.classes_, of_words)

@@ -1,12 +1,6 @@
-"""DistilBERT and its task heads: a checkpoint's files joined to the network."""
+"""DistilBERT models with and without task heads, loaded from checkpoints."""
 
-from skdistilbert.models.base import DistilBertModel
-from skdistilbert.models.heads import (
-    DistilBertForMaskedLM,
-    DistilBertForQuestionAnswering,
-    DistilBertForSequenceClassification,
-    DistilBertForTokenClassification,
-)
+from skdistilbert.models.distilbert import DistilBertModel
 from skdistilbert.models.loading import load_model
 from skdistilbert.models.outputs import (
     BaseModelOutput,
@@ -14,6 +8,12 @@ from skdistilbert.models.outputs import (
     QuestionAnsweringModelOutput,
     SequenceClassifierOutput,
     TokenClassifierOutput,
+)
+from skdistilbert.models.task_models import (
+    DistilBertForMaskedLM,
+    DistilBertForQuestionAnswering,
+    DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
 )
 
 __all__ = [

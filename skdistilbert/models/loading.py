@@ -1,4 +1,4 @@
-"""Loading whatever model a checkpoint holds."""
+"""Load a checkpoint as the model class of its task."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.files import locate_checkpoint
-from skdistilbert.models.base import DistilBertModel
-from skdistilbert.models.heads import (
+from skdistilbert.models.distilbert import DistilBertModel
+from skdistilbert.models.task_models import (
     DistilBertForMaskedLM,
     DistilBertForQuestionAnswering,
     DistilBertForSequenceClassification,
@@ -37,32 +37,32 @@ def load_model(
     local_files_only: bool = False,
     allow_non_finite: bool = False,
 ) -> DistilBertModel:
-    """Load a checkpoint as the model that its ``architectures`` name.
+    """Load a checkpoint as the model class of its task head.
 
     Parameters
     ----------
     path : str or path-like
-        "mini", which comes with this package; a directory with ``config.json`` and
-        ``model.safetensors`` (or its shards and index), of ``model_type`` ``distilbert`` or
+        "mini", the model bundled with this package; a directory with ``config.json`` and
+        ``model.safetensors`` (or shards and an index), of ``model_type`` ``distilbert`` or
         ``bert``; or a name on the Hugging Face hub, such as "distilbert/distilbert-base-uncased".
     revision : str, default=None
-        Branch, tag or commit on the hub; None: its main branch.
+        Branch, tag or commit on the hub. None is the main branch.
     cache_dir : str or path-like, default=None
-        The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
+        Directory of the hub's cache. None uses ``HF_HUB_CACHE`` or ``HF_HOME``.
     local_files_only : bool, default=False
-        Never use the network.
+        Do not use the network.
     allow_non_finite : bool, default=False
-        Accept weights that are NaN or infinite.
+        Accept NaN and infinite weights.
 
     Returns
     -------
     DistilBertModel
-        Or the subclass with the checkpoint's task head.
+        Or the subclass with the task head of the checkpoint.
 
     Raises
     ------
     CheckpointError
-        If a file or tensor is missing, unexpected or malformed; it says which.
+        If a file or tensor is missing, unexpected or malformed; the message names it.
 
     Examples
     --------

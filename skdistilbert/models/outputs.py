@@ -1,6 +1,8 @@
-"""Results of the models, with the field names of transformers.
+"""Output classes of the models, with the field names of transformers.
 
-All arrays are float32. Positions that the attention mask hides are zero.
+All arrays are float32. Masked positions are zero. If requested, `hidden_states` are the output of
+the embeddings and of each layer, each (batch, seq_len, dim), and `attentions` are the attention
+probabilities of each layer, each (batch, n_heads, seq_len, seq_len) with one row per query.
 """
 
 from __future__ import annotations
@@ -12,77 +14,45 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float32]
+    Layers = tuple[FloatArray, ...]
 
 
 class BaseModelOutput(NamedTuple):
-    """Result of `DistilBertModel`.
+    """Output of `DistilBertModel`."""
 
-    Attributes
-    ----------
-    last_hidden_state : ndarray of shape (batch, seq_len, dim)
-    hidden_states : tuple of n_layers + 1 ndarrays of shape (batch, seq_len, dim), or None
-        Output of the embeddings, then of each layer; if asked for.
-    attentions : tuple of n_layers ndarrays of shape (batch, n_heads, seq_len, seq_len), or None
-        Attention probabilities, a row a query; if asked for.
-    """
-
-    last_hidden_state: FloatArray
-    hidden_states: tuple[FloatArray, ...] | None = None
-    attentions: tuple[FloatArray, ...] | None = None
+    last_hidden_state: FloatArray  # (batch, seq_len, dim)
+    hidden_states: Layers | None = None
+    attentions: Layers | None = None
 
 
 class SequenceClassifierOutput(NamedTuple):
-    """Result of `DistilBertForSequenceClassification`.
+    """Output of `DistilBertForSequenceClassification`."""
 
-    Attributes
-    ----------
-    logits : ndarray of shape (batch, num_labels)
-    hidden_states, attentions : as in `BaseModelOutput`
-    """
-
-    logits: FloatArray
-    hidden_states: tuple[FloatArray, ...] | None = None
-    attentions: tuple[FloatArray, ...] | None = None
+    logits: FloatArray  # (batch, num_labels)
+    hidden_states: Layers | None = None
+    attentions: Layers | None = None
 
 
 class TokenClassifierOutput(NamedTuple):
-    """Result of `DistilBertForTokenClassification`.
+    """Output of `DistilBertForTokenClassification`."""
 
-    Attributes
-    ----------
-    logits : ndarray of shape (batch, seq_len, num_labels)
-    hidden_states, attentions : as in `BaseModelOutput`
-    """
-
-    logits: FloatArray
-    hidden_states: tuple[FloatArray, ...] | None = None
-    attentions: tuple[FloatArray, ...] | None = None
+    logits: FloatArray  # (batch, seq_len, num_labels)
+    hidden_states: Layers | None = None
+    attentions: Layers | None = None
 
 
 class QuestionAnsweringModelOutput(NamedTuple):
-    """Result of `DistilBertForQuestionAnswering`.
+    """Output of `DistilBertForQuestionAnswering`."""
 
-    Attributes
-    ----------
-    start_logits, end_logits : ndarray of shape (batch, seq_len)
-    hidden_states, attentions : as in `BaseModelOutput`
-    """
-
-    start_logits: FloatArray
-    end_logits: FloatArray
-    hidden_states: tuple[FloatArray, ...] | None = None
-    attentions: tuple[FloatArray, ...] | None = None
+    start_logits: FloatArray  # (batch, seq_len)
+    end_logits: FloatArray  # (batch, seq_len)
+    hidden_states: Layers | None = None
+    attentions: Layers | None = None
 
 
 class MaskedLMOutput(NamedTuple):
-    """Result of `DistilBertForMaskedLM`.
+    """Output of `DistilBertForMaskedLM`."""
 
-    Attributes
-    ----------
-    logits : ndarray of shape (batch, seq_len, vocab_size)
-    hidden_states, attentions : as in `BaseModelOutput`
-    """
-
-    logits: FloatArray
-    hidden_states: tuple[FloatArray, ...] | None = None
-    attentions: tuple[FloatArray, ...] | None = None
+    logits: FloatArray  # (batch, seq_len, vocab_size)
+    hidden_states: Layers | None = None
+    attentions: Layers | None = None

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from skdistilbert.nn.packing import BoolArray, PackedBatch, Ragged
-    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.pooling import Pooling, Windows
     from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.weights import Array, Encoder
-    from skdistilbert.nn.windows import Windows
 
 # One row per token.
 Rows = TypeVar("Rows", "Array", "list[Any]")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from skdistilbert.nn.packing import PackedBatch
+    from skdistilbert.nn.packing import IntArray, PackedBatch
     from skdistilbert.nn.weights import Array
-    from skdistilbert.nn.windows import Windows
 
 Pooling = Literal["cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
@@ -37,6 +36,37 @@ def pool(hidden: Array, batch: PackedBatch, pooling: Pooling) -> Array:
     return (np.add.reduceat(hidden, starts, axis=1) / totals).T
 
 
+class Windows(NamedTuple):
+    """Which tokens of each window are pooled, as every token of a long text is pooled once.
+
+    Attributes
+    ----------
+    firsts, stops : int ndarray of shape (n_windows,)
+        Positions in the long text from which, and before which, tokens are pooled.
+    offsets : int ndarray of shape (n_windows,)
+        Position in the long text minus position in the window.
+    """
+
+    firsts: IntArray
+    stops: IntArray
+    offsets: IntArray
+
+    def select(self, hidden: Array, batch: PackedBatch) -> tuple[Array, PackedBatch]:
+        """Return the pooled tokens only, at their positions in the long texts."""
+        firsts, stops, offsets = (
+            np.repeat(values[batch.text_indices], batch.lengths) for values in self
+        )
+        positions = batch.position_ids + offsets
+        kept = (firsts <= positions) & (positions < stops)
+        selected = replace(
+            batch,
+            lengths=(self.stops - self.firsts)[batch.text_indices],
+            input_ids=batch.input_ids[kept],
+            position_ids=positions[kept],
+        )
+        return hidden[:, kept], selected
+
+
 def pool_each(
     hidden: Array,
     batch: PackedBatch,
@@ -49,7 +79,7 @@ def pool_each(
     If the texts are windows, "cls" and "lasttoken" still pool [CLS] and [SEP] of each window.
     """
     whole = _without_first(hidden, batch, n_skipped) if n_skipped else (hidden, batch)
-    counted = windows.counted(hidden, batch) if windows else whole
+    counted = windows.select(hidden, batch) if windows else whole
     return [
         pool(*(whole if pooling in ("cls", "lasttoken") else counted), pooling)
         for pooling in poolings

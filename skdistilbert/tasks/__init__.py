@@ -1,4 +1,4 @@
-"""From texts to what a user wants of them."""
+"""Functions from texts to embeddings, labels, entities, answers and masked words."""
 
 from skdistilbert.tasks.classification import classify
 from skdistilbert.tasks.embedding import embed, predict

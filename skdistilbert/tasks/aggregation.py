@@ -1,4 +1,4 @@
-"""From labels of tokens to entities, by the strategies of transformers."""
+"""Group labelled tokens into entities, with the aggregation strategies of transformers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
+from skdistilbert.tasks.bio_labels import label_runs
 from skdistilbert.tokenization.decoding import join_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
 
 
 class Entity(TypedDict):
-    """Neighbouring tokens of one kind."""
+    """Neighbouring tokens of the same kind."""
 
     entity_group: str
     score: float
@@ -50,10 +48,10 @@ class Labelled(NamedTuple):
     end: int
 
 
-def tokens_of_text(text: str, encoding: Encoding, tokenizer: WordPieceTokenizer) -> list[Token]:
-    """Give the tokens, and which of them continue a word.
+def split_tokens(text: str, encoding: Encoding, tokenizer: WordPieceTokenizer) -> list[Token]:
+    """Return the tokens of a text.
 
-    As in transformers, these are the tokens that are longer or shorter than their place in the
+    As in transformers, a token is a subword if its length differs from that of its span in the
     text, such as "##ing".
     """
     tokens = []
@@ -66,13 +64,13 @@ def tokens_of_text(text: str, encoding: Encoding, tokenizer: WordPieceTokenizer)
     return tokens
 
 
-def entities_of_window(
+def group_entities(
     tokens: Sequence[Token],
     scores: FloatArray,
     strategy: AggregationStrategy,
     id2label: Mapping[int, str],
 ) -> list[Entity]:
-    """Group the tokens of a window, whose scores are (n_tokens, num_labels), to entities."""
+    """Return the entities of a window, given scores of shape (n_tokens, num_labels)."""
     if strategy == "simple":
         best = scores.argmax(axis=1)
         labelled = [
@@ -84,11 +82,12 @@ def entities_of_window(
             _label_word(tokens[start:stop], scores[start:stop], strategy, id2label)
             for start, stop in _words(tokens)
         ]
-    return [_join(group) for group in _groups(labelled)]
+    runs = label_runs([token.label for token in labelled])
+    return [_join(labelled[start:stop]) for start, stop, _ in runs]
 
 
 def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """Give where each word starts and stops."""
+    """Return the range of tokens of each word."""
     starts = [index for index, token in enumerate(tokens) if not index or not token.is_subword]
     return pairwise([*starts, len(tokens)])
 
@@ -105,40 +104,24 @@ def _label_word(
 
 
 def label_of_word(scores: FloatArray, strategy: AggregationStrategy) -> tuple[int, np.float32]:
-    """Give the best label of a word and its score, from those of its tokens.
+    """Return the best label of a word and its score, given the scores of its tokens.
 
-    By their average, by the token with the highest score ("max"), or by the first token.
+    A word has the mean scores of its tokens ("average"), the scores of the token with the highest
+    score ("max"), or the scores of its first token.
     """
     if strategy == "average":
-        of_word = scores.mean(axis=0)
+        word_scores = scores.mean(axis=0)
     elif strategy == "max":
-        of_word = scores[scores.max(axis=1).argmax()]
+        word_scores = scores[scores.max(axis=1).argmax()]
     else:
-        of_word = scores[0]
-    index = int(of_word.argmax())
-    return index, of_word[index]
-
-
-def _groups(labelled: Iterable[Labelled]) -> Iterator[list[Labelled]]:
-    """Give runs of one kind; B- starts a new one, and labels without a prefix continue."""
-    group: list[Labelled] = []
-    for each in labelled:
-        if group and (each.label.startswith("B-") or _kind(each) != _kind(group[-1])):
-            yield group
-            group = []
-        group.append(each)
-    if group:
-        yield group
-
-
-def _kind(labelled: Labelled) -> str:
-    label = labelled.label
-    return label[2:] if label.startswith(("B-", "I-")) else label
+        word_scores = scores[0]
+    index = int(word_scores.argmax())
+    return index, word_scores[index]
 
 
 def _join(group: Sequence[Labelled]) -> Entity:
     return {
-        # Not `_kind`: what stands before the first hyphen goes, whatever it is.
+        # transformers removes any prefix before the first hyphen here, not only "B-" and "I-".
         "entity_group": group[0].label.split("-", 1)[-1],
         "score": float(np.mean([each.score for each in group])),
         "word": join_tokens([each.word for each in group], clean_up=False),
@@ -147,10 +130,10 @@ def _join(group: Sequence[Labelled]) -> Entity:
     }
 
 
-def merge_windows(windows: Iterable[list[Entity]]) -> list[Entity]:
-    """Of entities that overlap keep the longer, of equally long ones the surer."""
+def merge_overlapping(entities: Iterable[Entity]) -> list[Entity]:
+    """Return the longest of entities that overlap, or the one with the highest score."""
     merged: list[Entity] = []
-    for entity in sorted((entity for of in windows for entity in of), key=lambda e: e["start"]):
+    for entity in sorted(entities, key=lambda entity: entity["start"]):
         if not merged or entity["start"] >= merged[-1]["end"]:
             merged.append(entity)
         elif _weight(entity) > _weight(merged[-1]):

@@ -1,4 +1,4 @@
-"""From logits of starts and ends to the answers in one context."""
+"""Find the answers in one context from the logits of their starts and ends."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from skdistilbert.tasks.ranking import best_first
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.windows import Window
     from skdistilbert.tokenization import Encoding
 
-    FloatArray = NDArray[np.float32]
-
 
 class Answer(TypedDict):
-    """A part of the context, and how sure the model is of it."""
+    """A part of the context with its score."""
 
     score: float
     start: int
@@ -31,7 +28,7 @@ class Answer(TypedDict):
 
 
 class AnswerOptions(NamedTuple):
-    """How answers are chosen, as in `answer`."""
+    """Options of `answer` for the choice of answers."""
 
     top_k: int
     max_answer_len: int
@@ -40,7 +37,7 @@ class AnswerOptions(NamedTuple):
 
     @property
     def n_spans(self) -> int:
-        """How many spans of a window to look at: aligned ones often fall together."""
+        """Number of spans to consider in each window; several may align to the same words."""
         return self.top_k * 2 + 10 if self.align_to_words else self.top_k
 
 
@@ -51,31 +48,31 @@ def answers_in_context(
     logits: Iterable[FloatArray],
     options: AnswerOptions,
 ) -> list[Answer]:
-    """Give the best answers of all windows of a context, best first.
+    """Return the best answers in all windows of a context, best first.
 
     Parameters
     ----------
     context : str
     encoding : Encoding
-        The tokens of the context, without special ones.
+        The tokens of the context, without special tokens.
     windows : list of Window
     logits : list of ndarray of shape (n_tokens of the window, 2)
-        Of starts and ends.
+        Logits of starts and ends.
     options : AnswerOptions
     """
     answers: dict[str, Answer] = {}
     null_scores = []
-    for window, of_window in zip(windows, logits, strict=True):
-        start, end = _probabilities(of_window, window)
+    for window, window_logits in zip(windows, logits, strict=True):
+        start, end = _probabilities(window_logits, window)
         null_scores.append(float(start[0] * end[0]))
         for first, last, score in best_spans(
             start[1:], end[1:], options.n_spans, options.max_answer_len
         ):
-            place = _characters(encoding, window, first, last, options.align_to_words)
-            text = context[slice(*place)]
-            # The same words found elsewhere, or in the next window, make their first place surer.
+            a, b = _character_span(encoding, window, first, last, options.align_to_words)
+            text = context[a:b]
+            # Scores of the same words in several places or windows are added, as in transformers.
             found = answers.setdefault(
-                text.lower(), {"score": 0.0, "start": place[0], "end": place[1], "answer": text}
+                text.lower(), {"score": 0.0, "start": a, "end": b, "answer": text}
             )
             found["score"] += score
     ranked = list(answers.values())
@@ -85,7 +82,7 @@ def answers_in_context(
 
 
 def _probabilities(logits: FloatArray, window: Window) -> FloatArray:
-    """Of starts and ends (2, 1 + n): at [CLS], then at the tokens of the context."""
+    """Return probabilities of starts and ends, (2, 1 + n), at [CLS] and the context's tokens."""
     n_tokens = window.stop - window.start
     possible = np.concatenate([logits[:1], logits[-1 - n_tokens : -1]])  # [SEP] is last
     return softmax(np.ascontiguousarray(possible.T))
@@ -94,16 +91,16 @@ def _probabilities(logits: FloatArray, window: Window) -> FloatArray:
 def best_spans(
     start: FloatArray, end: FloatArray, n_spans: int, max_answer_len: int
 ) -> Iterator[tuple[int, int, float]]:
-    """Yield the first and last token and the score of the best spans, best first.
+    """Yield the first token, the last token and the score of the best spans, best first.
 
     Parameters
     ----------
     start, end : ndarray of shape (n_tokens,)
         Probabilities.
     n_spans : int
-        How many to yield; less if there are less of a score above 0.
+        Maximum number of spans; spans with a score of 0 are not yielded.
     max_answer_len : int
-        In tokens.
+        Maximum number of tokens.
     """
     n_tokens = len(start)
     longest = min(max_answer_len, n_tokens)
@@ -117,14 +114,14 @@ def best_spans(
             yield first, first + more, float(flat[place])
 
 
-def _characters(
+def _character_span(
     encoding: Encoding, window: Window, first: int, last: int, align_to_words: bool
 ) -> tuple[int, int]:
-    """Where a span of a window's tokens, or the words it touches, stands in the context."""
+    """Return the place in the context of a window's tokens, or of the words that they touch."""
     first, last = window.start + first, window.start + last
     if align_to_words:
-        words = cast("list[int]", encoding.word_ids)  # ascending; no special tokens are in it
-        # What another window has of a word is not seen from this one, as in transformers.
+        words = cast("list[int]", encoding.word_ids)  # ascending, without special tokens
+        # As in transformers, a word ends at the border of the window.
         first = bisect_left(words, words[first], window.start, window.stop)
         last = bisect_right(words, words[last], window.start, window.stop) - 1
     return encoding.offsets[first][0], encoding.offsets[last][1]

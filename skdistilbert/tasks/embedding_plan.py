@@ -1,58 +1,56 @@
-"""What `embed` is to do, from its arguments and what sentence-transformers' files say."""
+"""The plan of an embedding: all options of `embed`, validated and with their defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from numbers import Integral
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.models.inputs import check_ragged
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
-from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.pooling import POOLINGS
-from skdistilbert.tasks.encoding import check_max_length
+from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches
+from skdistilbert.tasks.windows import TextVectors, WindowPlaces, cut, place_windows
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
     from skdistilbert.checkpoint.prompts import Prompts
     from skdistilbert.checkpoint.sentence_modules import DenseFiles
     from skdistilbert.models import DistilBertModel
-    from skdistilbert.nn.packing import TokenIds
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
-    from skdistilbert.nn.windows import Windows
     from skdistilbert.tokenization import WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 LongText = Literal["truncate", "window"]
 
 
 class EmbeddingPlan(NamedTuple):
-    """How texts become vectors; every part has been checked.
+    """Validated options of an embedding.
 
     Attributes
     ----------
     prompt : str
-        Comes before every text.
+        Text before every text.
     max_length : int
-        In tokens.
+        Maximum number of tokens.
     n_prompt, n_skipped : int
-        How many tokens the prompt has, and how many at the start of a text are not pooled.
+        Number of tokens in the prompt, and number of tokens at the start that are not pooled.
     stride : int or None
-        By how many tokens the windows of long texts overlap; None where these are cut.
+        Overlap of the windows of long texts in tokens; None truncates long texts.
     layers : tuple of int
-        Whose hidden states are averaged; 0 is the embeddings.
+        Layers whose hidden states are averaged; 0 is the embeddings.
     poolings : tuple of str
-        Their vectors are joined.
+        Poolings whose vectors are concatenated.
     after : tuple of DenseFiles or None
-        The modules after the pooling; None is a normalisation to unit length.
+        Modules after the pooling; None normalizes to unit length.
     n_features : int
-        Of a vector after all that.
+        Number of features after these modules.
     """
 
     prompt: str
@@ -67,35 +65,90 @@ class EmbeddingPlan(NamedTuple):
 
     @property
     def pooling_key(self) -> tuple[object, ...]:
-        """All that pooled states depend on besides text and checkpoint: what is not `after`."""
+        """The options that the output of `pool_texts` depends on."""
         return self._replace(after=(), n_features=0)
 
-    def pool(
-        self,
-        model: DistilBertModel,
-        input_ids: Sequence[TokenIds],
-        n_threads: int | None,
-        windows: Windows | None = None,
-    ) -> FloatArray:
-        """Pool the hidden states of each text or window: (n_texts, n_poolings * dim)."""
-        return pooled_features(
-            model.encoder,
-            check_ragged(input_ids, model.config),
-            self.poolings,
-            n_threads,
-            layers=self.layers,
-            n_skipped=self.n_skipped,
-            windows=windows,
-        )
-
     def after_pooling(self, pooled: FloatArray) -> FloatArray:
-        """Apply Dense and Normalize in their order, then cut: (n_texts, n_features)."""
+        """Return the features (n_texts, n_features) after the modules that follow the pooling."""
         for module in self.after:
             if module is None:
                 pooled = unit_length(pooled)
             else:
                 pooled = dense(pooled, module.tensors, module.activation)
         return pooled[:, : self.n_features]
+
+
+def pool_texts(
+    model: DistilBertModel,
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    plan: EmbeddingPlan,
+    n_threads: int | None = None,
+) -> tuple[FloatArray, list[int]]:
+    """Return the pooled hidden states, (n_texts, n_poolings * dim), and the truncated rows.
+
+    The states of a text depend on the text, the checkpoint and `plan.pooling_key` only.
+    """
+    if plan.stride is not None:
+        return _pool_windows(model, tokenizer, texts, plan, n_threads), []
+    pooled = np.empty((len(texts), len(plan.poolings) * model.config.dim), np.float32)
+    truncated_rows: list[int] = []
+    for rows, encoded in encode_in_batches(tokenizer, texts, plan.max_length, plan.prompt):
+        pooled[rows] = model.pooled(
+            encoded.input_ids,
+            plan.poolings,
+            n_threads=n_threads,
+            layers=plan.layers,
+            n_skipped=plan.n_skipped,
+        )
+        truncated_rows += encoded.truncated_rows
+    return pooled, truncated_rows
+
+
+def _pool_windows(
+    model: DistilBertModel,
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    plan: EmbeddingPlan,
+    n_threads: int | None,
+) -> FloatArray:
+    """Return each text pooled over all of its windows: (n_texts, n_poolings * dim)."""
+    totals = TextVectors(len(texts), plan.poolings, model.config.dim)
+    stream = _windows_of_texts(tokenizer, texts, plan)
+    # A batch may end within a text, so a text of any length needs little more than its ids.
+    while batch := list(islice(stream, TEXTS_PER_BATCH)):
+        input_ids = [ids for ids, _ in batch]
+        places = WindowPlaces(*np.array([place for _, place in batch]).T)
+        pooled = model.pooled(
+            input_ids,
+            plan.poolings,
+            n_threads=n_threads,
+            layers=plan.layers,
+            n_skipped=plan.n_skipped,
+            windows=places.pooled,
+        )
+        totals.add(pooled, places)
+    return totals.vectors.reshape(len(texts), len(plan.poolings) * model.config.dim)
+
+
+def _windows_of_texts(
+    tokenizer: WordPieceTokenizer, texts: Sequence[str], plan: EmbeddingPlan
+) -> Iterator[tuple[list[int], tuple[int, ...]]]:
+    """Yield the token ids and the place of each window; every window begins with the prompt."""
+    assert plan.stride is not None
+    for row, text in enumerate(texts):
+        (encoded,) = tokenizer.encode_ragged(
+            [plan.prompt + text], add_special_tokens=False
+        ).input_ids
+        ids = encoded.tolist()
+        before = [tokenizer.cls_token_id, *ids[: plan.n_prompt]]
+        windows = cut(
+            ids[plan.n_prompt :], before, [tokenizer.sep_token_id], plan.max_length, plan.stride
+        )
+        for window, place in zip(
+            windows, place_windows(row, windows, len(before), plan.n_skipped), strict=True
+        ):
+            yield window.input_ids, place
 
 
 def plan_embedding(
@@ -110,12 +163,10 @@ def plan_embedding(
     long_text: LongText = "truncate",
     stride: int | None = None,
 ) -> EmbeddingPlan:
-    """Check the arguments of `embed`, which see, and decide what they leave open."""
+    """Validate the options of `embed` and fill in their defaults."""
     check_pooling(pooling)
     modules = model.sentence_modules if pooling is None else None
-    if max_length is None and modules is not None and tokenizer.model_max_length is not None:
-        max_length = min(tokenizer.model_max_length, model.config.max_position_embeddings)
-    max_length = check_max_length(max_length, model.config)
+    max_length = check_max_length(max_length, model.config, tokenizer if modules else None)
     prompt = _choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
     n_prompt, n_skipped = len(tokenizer.encode(prompt, add_special_tokens=False)), 0
     poolings: tuple[Pooling, ...] = (pooling or "cls",)
@@ -124,7 +175,7 @@ def plan_embedding(
     if modules is not None:
         for module in filter(None, modules.after):
             _check_activation(module)
-        poolings = cast("tuple[Pooling, ...]", modules.poolings)  # checked when they were read
+        poolings = cast("tuple[Pooling, ...]", modules.poolings)  # validated by the reader
         after, n_features = modules.after, modules.n_features
         if prompt and not modules.include_prompt:
             n_skipped = 1 + n_prompt  # with [CLS]
@@ -142,22 +193,22 @@ def plan_embedding(
 
 
 def check_pooling(pooling: str | None) -> None:
-    """Raise unless `pooling` is a known one, or None."""
+    """Raise ValueError unless `pooling` is known or None."""
     if pooling is not None and pooling not in POOLINGS:
         raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}.")
 
 
 def check_layers(layer: int | Sequence[int] | None, n_layers: int) -> tuple[int, ...]:
-    """Give the layers as indices from 0, the embeddings, to `n_layers`; None is the last."""
+    """Return the layers as indices from 0, the embeddings, to `n_layers`; None is the last."""
     if layer is None:
         return (n_layers,)
     layers = layer if isinstance(layer, Sequence | np.ndarray) else [layer]
     for index in layers:
         if not isinstance(index, Integral) or not -n_layers <= index + 1 <= n_layers + 1:
             raise ValueError(
-                f"layer must be an integer, or a list of them, between {-n_layers - 1} and "
-                f"{n_layers}: 0 is the embeddings, {n_layers} or -1 the last of {n_layers} "
-                f"layers; got {layer!r:.99}."
+                f"layer must be an integer from {-n_layers - 1} to {n_layers} or a list of them; "
+                f"got {layer!r:.99}. 0 is the embeddings, and {n_layers} or -1 is the last of "
+                f"{n_layers} layers."
             )
     if len(layers) == 0:
         raise ValueError("layer must name at least one layer; got an empty list.")
@@ -165,7 +216,7 @@ def check_layers(layer: int | Sequence[int] | None, n_layers: int) -> tuple[int,
 
 
 def _check_stride(long_text: LongText, stride: int | None, room: int) -> int | None:
-    """Give the overlap of windows that have room for so many tokens of a text; None to cut."""
+    """Return the overlap of windows with room for `room` tokens of a text; None truncates."""
     if long_text not in get_args(LongText):
         raise ValueError(
             f"long_text must be one of {', '.join(get_args(LongText))}; got {long_text!r:.99}."
@@ -182,10 +233,10 @@ def _check_stride(long_text: LongText, stride: int | None, room: int) -> int | N
 def _choose_prompt(
     prompts: Prompts, prompt: str | None, prompt_name: str | None, *, use_default: bool
 ) -> str:
-    """Give the prompt that is asked for by its text or name, or else the default; or ""."""
+    """Return the prompt that is given by text or name, else the default prompt or ""."""
     if prompt is not None and prompt_name is not None:
         raise ValueError(
-            f"Give prompt or prompt_name, not both; got {prompt!r:.99} and {prompt_name!r:.99}."
+            f"Pass prompt or prompt_name, not both; got {prompt!r:.99} and {prompt_name!r:.99}."
         )
     if prompt is not None:
         if not isinstance(prompt, str):

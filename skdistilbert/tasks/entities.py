@@ -1,4 +1,4 @@
-"""Named entities, and other labels of tokens and words."""
+"""Extract entities from texts, and label tokens and words."""
 
 from __future__ import annotations
 
@@ -9,33 +9,23 @@ from skdistilbert.nn.functional import softmax
 from skdistilbert.tasks.aggregation import (
     AggregationStrategy,
     Entity,
-    entities_of_window,
-    merge_windows,
-    tokens_of_text,
+    group_entities,
+    merge_overlapping,
+    split_tokens,
 )
-from skdistilbert.tasks.checks import check_head
-from skdistilbert.tasks.encoding import TEXTS_AT_A_TIME, check_max_length
-from skdistilbert.tasks.token_labels import (
-    TokenLabel,
-    labels_of_tokens,
-    labels_of_words,
-    scores_of_tokens,
-)
-from skdistilbert.tasks.windows import USUAL_STRIDE, Text, Window, cut, encode_each, longest_input
+from skdistilbert.tasks.checks import check_max_length, check_model
+from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
+from skdistilbert.tasks.text_input import Text, check_rows
+from skdistilbert.tasks.token_labels import TokenLabel, label_tokens, label_words
+from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each, join_windows
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
-
 
 TextEntities = list[Entity] | list[TokenLabel]
 
@@ -43,7 +33,7 @@ TextEntities = list[Entity] | list[TokenLabel]
 def extract_entities(
     model: DistilBertModel,
     tokenizer: WordPieceTokenizer,
-    texts: str | Sequence[Text],
+    texts: str | Iterable[Text],
     aggregation_strategy: AggregationStrategy = "simple",
     ignore_labels: Collection[str] = ("O",),
     stride: int | None = None,
@@ -51,53 +41,53 @@ def extract_entities(
     max_length: int | None = None,
     n_threads: int | None = None,
 ) -> TextEntities | list[TextEntities]:
-    """Find entities in texts, as the pipeline "token-classification" of transformers does.
+    """Return the entities in texts, as the pipeline "token-classification" of transformers does.
 
     Parameters
     ----------
     model : DistilBertForTokenClassification
     tokenizer : WordPieceTokenizer
-    texts : str, list of str, or list of lists of str
-        Lists of lists are texts that are split into words already.
+    texts : str, iterable of str, or iterable of lists of str
+        A list of str is a text that is split into words.
     aggregation_strategy : {"simple", "first", "average", "max", "none"}, default="simple"
-        "simple" joins neighbouring tokens of one kind, where "B-" begins a new entity. "first",
-        "average" and "max" first give all tokens of a word one label: that of the first token,
-        the best on average, or that of the surest token. "none" gives each token's label.
+        "simple" joins neighbouring tokens of the same kind; "B-" starts a new entity. "first",
+        "average" and "max" assign one label to all tokens of a word before: the label of the
+        first token, the label with the highest mean score, or the label of the token with the
+        highest score. "none" returns the label of each token.
     ignore_labels : collection of str, default=("O",)
-        Kinds to leave out, as they stand in the result.
-    stride : int, default: 128, or half a window if that is less
-        By how many tokens the windows overlap into which texts are cut that are longer than the
-        model. Where entities of two windows overlap, the longer one is kept, of equally long
-        ones the surer.
-    max_length : int, default: the tokenizer's ``model_max_length`` or the model's positions
-        Tokens in a window, [CLS] and [SEP] among them.
-    n_threads : int, default: as many as BLAS may use
+        Values of ``entity_group`` or ``entity`` that are not returned.
+    stride : int, default: 128, or half a window if this is less
+        Number of tokens in the overlap of the windows in which long texts are read. If entities
+        of two windows overlap, the longer one is returned, or the one with the higher score.
+    max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
+        Number of tokens in a window, including [CLS] and [SEP].
+    n_threads : int, default: the number of threads that BLAS may use
 
     Returns
     -------
     list of dict for one text, list of lists of dict for several
         Entities have ``entity_group`` (the label without "B-" or "I-"), ``score`` (the mean
-        probability of the label), ``word`` (as tokens spell it), ``start`` and ``end``, so that
+        probability of the label), ``word`` (the joined tokens), ``start`` and ``end``, so that
         ``text[start:end]`` is the entity.
-        With "none": ``entity`` (the label), ``score``, ``index`` (the token's place, where [CLS]
-        is 0), ``word`` (the token), ``start`` and ``end``.
-        For texts split into words, the same keys for every word, labels to ignore included:
-        ``index`` is the word's place, ``start`` and ``end`` its place in the words joined by
-        spaces. "simple" and "none" are the same as "first". A word without tokens, such as "",
-        has the entity None and the score 0.
+        With "none", tokens have ``entity`` (the label), ``score``, ``index`` (the position,
+        where [CLS] is 0), ``word`` (the token), ``start`` and ``end``.
+        For texts split into words, every word has the keys of "none", and `ignore_labels` is not
+        used. ``index`` is the position of the word. ``start`` and ``end`` are its position in
+        the words joined by spaces. "simple" and "none" are the same as "first". A word without
+        tokens, such as "", has the entity None and the score 0.
 
     Raises
     ------
     TypeError
-        If the model has no token-classification head, or a text is not a string.
+        If `model` has no token-classification head, or a text is not a string.
     ValueError
-        If `aggregation_strategy` is unknown, `max_length` is more than the model has positions
-        for, or `stride` too large for it.
+        If `aggregation_strategy` is unknown, `max_length` is above ``max_position_embeddings``,
+        or `stride` is too large for `max_length`.
 
     Notes
     -----
-    transformers cuts longer texts off unless it is given a stride, and has no windows with "none"
-    or words; here each token is then labelled by the window that shows most of its surroundings.
+    transformers truncates long texts unless a stride is given, and has no windows with "none" or
+    with words. Here each token then has the label from the window with more context around it.
 
     Examples
     --------
@@ -110,86 +100,64 @@ def extract_entities(
     LOC She
     LOC lives
     """
-    model = check_head(model, DistilBertForTokenClassification, "extract_entities")
+    model = check_model(model, tokenizer, DistilBertForTokenClassification, "extract_entities")
     if aggregation_strategy not in get_args(AggregationStrategy):
         raise ValueError(
             f"aggregation_strategy must be one of {', '.join(get_args(AggregationStrategy))}; "
             f"got {aggregation_strategy!r}."
         )
-    max_length, stride = _window_sizes(max_length, stride, tokenizer, model.config)
+    max_length = check_max_length(max_length, model.config, tokenizer)
+    stride = min((max_length - 2) // 2, DEFAULT_STRIDE) if stride is None else stride
+    check_stride(stride, max_length - 2)
     ignored = {ignore_labels} if isinstance(ignore_labels, str) else set(ignore_labels)
     task = _Task(model, tokenizer, aggregation_strategy, ignored)
     entities: list[TextEntities] = []
-    many = [texts] if isinstance(texts, str) else texts
-    for first_row in range(0, len(many), TEXTS_AT_A_TIME):
-        piece = many[first_row : first_row + TEXTS_AT_A_TIME]
-        encodings = list(encode_each(tokenizer, piece, first_row=first_row))
-        windows = [
-            cut(
-                each.input_ids,
-                [tokenizer.cls_token_id],
-                [tokenizer.sep_token_id],
-                max_length,
-                stride,
-            )
-            for each in encodings
-        ]
+    before, after = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
+    rows = check_rows([texts] if isinstance(texts, str) else texts)
+    for start in range(0, len(rows), TEXTS_PER_BATCH):
+        batch = rows[start : start + TEXTS_PER_BATCH]
+        encodings = list(encode_each(tokenizer, batch))
+        windows = [cut(each.input_ids, before, after, max_length, stride) for each in encodings]
         scores = _scores(model, windows, n_threads)
-        entities += map(task.entities_of_text, piece, encodings, windows, scores)
+        entities += map(task.extract, batch, encodings, windows, scores)
     return entities[0] if isinstance(texts, str) else entities
-
-
-def _window_sizes(
-    max_length: int | None,
-    stride: int | None,
-    tokenizer: WordPieceTokenizer,
-    config: DistilBertConfig,
-) -> tuple[int, int]:
-    """Give `max_length` and `stride`, checked, or what they are by default."""
-    if max_length is None:
-        max_length = longest_input(tokenizer, config)
-    check_max_length(max_length, config)
-    room = max_length - 2
-    stride = min(room // 2, USUAL_STRIDE) if stride is None else stride
-    check_stride(stride, room)
-    return max_length, stride
 
 
 def _scores(
     model: DistilBertForTokenClassification, windows: list[list[Window]], n_threads: int | None
 ) -> list[list[FloatArray]]:
-    """Give probabilities (n_tokens, num_labels) for each window of each text."""
-    input_ids = [window.input_ids for of_text in windows for window in of_text]
+    """Return the probabilities (n_tokens, num_labels) of each window of each text."""
+    input_ids = [window.input_ids for text_windows in windows for window in text_windows]
     logits = iter(model.logits(input_ids, n_threads=n_threads))
-    return [[softmax(next(logits)[1:-1]) for _ in of_text] for of_text in windows]
+    return [[softmax(next(logits)[1:-1]) for _ in text_windows] for text_windows in windows]
 
 
 class _Task(NamedTuple):
-    """What is the same for every text."""
+    """The arguments that are the same for all texts."""
 
     model: DistilBertForTokenClassification
     tokenizer: WordPieceTokenizer
     strategy: AggregationStrategy
     ignored: Collection[str]
 
-    def entities_of_text(
-        self,
-        text: Text,
-        encoding: Encoding,
-        windows: list[Window],
-        scores: list[FloatArray],
+    def extract(
+        self, text: Text, encoding: Encoding, windows: list[Window], scores: list[FloatArray]
     ) -> TextEntities:
+        """Return the entities of a text from the probabilities of its windows."""
         id2label = self.model.config.id2label
         if not isinstance(text, str):
-            of_tokens = scores_of_tokens(windows, scores)
-            return labels_of_words(text, encoding, of_tokens, self.strategy, id2label)
-        tokens = tokens_of_text(text, encoding, self.tokenizer)
+            token_scores = join_windows(windows, scores)
+            return label_words(text, encoding, token_scores, self.strategy, id2label)
+        tokens = split_tokens(text, encoding, self.tokenizer)
         if self.strategy == "none":
-            labels = labels_of_tokens(tokens, scores_of_tokens(windows, scores), id2label)
+            labels = label_tokens(tokens, join_windows(windows, scores), id2label)
             return [label for label in labels if label["entity"] not in self.ignored]
-        found = [
-            entities_of_window(tokens[start:stop], of_window, self.strategy, id2label)
-            for (start, stop, _), of_window in zip(windows, scores, strict=True)
+        entities = [
+            entity
+            for (start, stop, _), window_scores in zip(windows, scores, strict=True)
+            for entity in group_entities(
+                tokens[start:stop], window_scores, self.strategy, id2label
+            )
+            if entity["entity_group"] not in self.ignored
         ]
-        kept = [[e for e in of if e["entity_group"] not in self.ignored] for of in found]
-        return kept[0] if len(kept) == 1 else merge_windows(kept)
+        return entities if len(windows) == 1 else merge_overlapping(entities)

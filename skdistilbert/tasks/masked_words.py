@@ -1,32 +1,30 @@
-"""Words for the masked places of texts."""
+"""Predict the masked words of texts."""
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from skdistilbert.exceptions import warn_user
 from skdistilbert.models import DistilBertForMaskedLM
 from skdistilbert.nn.functional import softmax
-from skdistilbert.tasks.checks import check_head, check_positive
-from skdistilbert.tasks.encoding import check_max_length, encode_in_pieces, stacklevel_of_caller
+from skdistilbert.tasks.checks import check_max_length, check_model, check_positive
 from skdistilbert.tasks.ranking import best_first
+from skdistilbert.tasks.text_batches import encode_with_warning
+from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterable, Sequence
 
     from skdistilbert.models import DistilBertModel
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import IntArray
     from skdistilbert.tokenization import WordPieceTokenizer
 
-    FloatArray = NDArray[np.float32]
-
 
 class Guess(TypedDict):
-    """A token for a masked place."""
+    """A predicted token with its score."""
 
     score: float
     token: int
@@ -40,45 +38,45 @@ MaskGuesses = list[Guess] | list[list[Guess]]
 def unmask(
     model: DistilBertModel,
     tokenizer: WordPieceTokenizer,
-    texts: str | Sequence[str],
+    texts: str | Iterable[str],
     top_k: int = 5,
     targets: str | Sequence[str] | None = None,
     *,
     max_length: int | None = None,
     n_threads: int | None = None,
 ) -> MaskGuesses | list[MaskGuesses]:
-    """Guess the masked tokens of texts, as the pipeline "fill-mask" of transformers does.
+    """Predict the masked tokens of texts, as the pipeline "fill-mask" of transformers does.
 
     Parameters
     ----------
     model : DistilBertForMaskedLM
     tokenizer : WordPieceTokenizer
-    texts : str or list of str
-        Each with one [MASK] or several; each is guessed by itself, the others staying masked.
+    texts : str or iterable of str
+        Each with one or more [MASK]. Every mask is predicted while the others stay masked.
     top_k : int, default=5
-        How many guesses to give a mask.
+        Number of tokens to return for each mask.
     targets : str or list of str, default=None
-        The only tokens to score. One that is not in the vocabulary is replaced with its first
-        piece, with a warning.
+        The tokens to choose from. A target that is not in the vocabulary is replaced with its
+        first token, with a warning.
     max_length : int, default: the model's ``max_position_embeddings`` (512)
-        Longer texts are cut to this many tokens, with one warning that counts them.
-    n_threads : int, default: as many as BLAS may use
+        Longer texts are truncated to this many tokens, with one warning that names them.
+    n_threads : int, default: the number of threads that BLAS may use
 
     Returns
     -------
     list
-        Of a text with one mask: dicts with ``score`` (the probability among the whole
-        vocabulary), ``token`` (its id), ``token_str`` and ``sequence`` (the text with the guess,
-        as tokens spell it), best first; of equal scores the lower id is first. Of a text with
-        several masks: a list of these a mask. Of several texts: a list of these a text, also if
-        it is a list of one.
+        For a text with one mask, a list of dicts with ``score`` (the probability in the whole
+        vocabulary), ``token`` (the id), ``token_str`` and ``sequence`` (the decoded text with
+        this token). The best token is first; tokens with equal scores are in the order of their
+        ids. For a text with several masks, a list of such lists, one per mask. For a list of
+        texts, also of one text, a list with the result of each text.
 
     Raises
     ------
     TypeError
-        If the model has no masked-LM head, or a text is not a string.
+        If `model` has no masked-LM head, or a text is not a string.
     ValueError
-        If a text has no [MASK], `top_k` is below 1, or no target is left.
+        If a text has no [MASK], `top_k` is below 1, or `targets` has no known token.
 
     Examples
     --------
@@ -90,17 +88,17 @@ def unmask(
     it where is it?
     he where is he?
     """
-    model = check_head(model, DistilBertForMaskedLM, "unmask")
+    model = check_model(model, tokenizer, DistilBertForMaskedLM, "unmask")
     check_positive("top_k", top_k)
     max_length = check_max_length(max_length, model.config)
-    target_ids = None if targets is None else _target_ids(targets, tokenizer, model)
+    target_ids = None if targets is None else _target_ids(targets, tokenizer)
 
     def best(logits: FloatArray) -> list[list[tuple[int, float]]]:
-        return [_best(scores, top_k, target_ids) for scores in softmax(logits)]
+        return [_best_tokens(scores, top_k, target_ids) for scores in softmax(logits)]
 
     guesses: list[MaskGuesses] = []
-    many = [texts] if isinstance(texts, str) else texts
-    for rows, input_ids in encode_in_pieces(tokenizer, many, max_length):
+    all_rows = check_texts([texts] if isinstance(texts, str) else texts)
+    for rows, input_ids in encode_with_warning(tokenizer, all_rows, max_length):
         _check_masks(input_ids, tokenizer, rows.start, max_length)
         pairs = model.at_tokens(input_ids, tokenizer.mask_token_id, best, n_threads=n_threads)
         guesses += map(_guesses_of_text, [tokenizer] * len(pairs), input_ids, pairs)
@@ -113,48 +111,40 @@ def _check_masks(
     for row, ids in enumerate(input_ids, first_row):
         if tokenizer.mask_token_id not in ids:
             raise ValueError(
-                f"Row {row}: the text has no {tokenizer.mask_token} among its first {max_length} "
-                "tokens; write it where a word is to be guessed."
+                f"The text in row {row} has no {tokenizer.mask_token} among its first "
+                f"{max_length} tokens. Write {tokenizer.mask_token} in place of the word to "
+                "predict."
             )
 
 
-def _target_ids(
-    targets: str | Sequence[str], tokenizer: WordPieceTokenizer, model: DistilBertForMaskedLM
-) -> IntArray:
-    """Give the ids of the targets, each once, ascending."""
+def _target_ids(targets: str | Sequence[str], tokenizer: WordPieceTokenizer) -> IntArray:
+    """Return the distinct ids of the targets, ascending."""
     targets = [targets] if isinstance(targets, str) else targets
     known = {token: index for index, token in tokenizer.ids_to_tokens.items()}
     found = {
         index
         for target in targets
-        for index in ([known[target]] if target in known else _first_piece(target, tokenizer))
+        for index in ([known[target]] if target in known else _first_token(target, tokenizer))
     }
     if not found:
-        raise ValueError("targets must name at least one token of the vocabulary; none is left.")
-    if max(found) >= model.config.vocab_size:
         raise ValueError(
-            f"The token {tokenizer.ids_to_tokens[max(found)]!r} among targets is none of the "
-            f"model's {model.config.vocab_size}; the tokenizer belongs to another model."
+            f"targets must name at least one token of the vocabulary; got {targets!r:.99}."
         )
     return np.array(sorted(found))
 
 
-def _first_piece(target: str, tokenizer: WordPieceTokenizer) -> list[int]:
-    """Give one id, or none, with a warning."""
+def _first_token(target: str, tokenizer: WordPieceTokenizer) -> list[int]:
+    """Return a list with the id of the first token, if there is one, and warn."""
     ids = tokenizer.encode(target, add_special_tokens=False)[:1]
-    replaced = (
-        f"replacing it with {tokenizer.ids_to_tokens[ids[0]]!r}" if ids else "leaving it out"
-    )
-    warnings.warn(
-        f"The target {target!r} is not in the vocabulary: {replaced}.",
-        UserWarning,
-        stacklevel=stacklevel_of_caller(),
-    )
+    action = f"replacing it with {tokenizer.ids_to_tokens[ids[0]]!r}" if ids else "ignoring it"
+    warn_user(f"The target {target!r} is not in the vocabulary: {action}.")
     return ids
 
 
-def _best(scores: FloatArray, top_k: int, target_ids: IntArray | None) -> list[tuple[int, float]]:
-    """Give the ids of the highest scores (vocab_size,), and these."""
+def _best_tokens(
+    scores: FloatArray, top_k: int, target_ids: IntArray | None
+) -> list[tuple[int, float]]:
+    """Return the ids and scores of the best tokens, given scores of shape (vocab_size,)."""
     ids = np.arange(len(scores)) if target_ids is None else target_ids
     scores = scores[ids]
     best = best_first(scores, top_k)
@@ -165,7 +155,7 @@ def _guesses_of_text(
     tokenizer: WordPieceTokenizer, ids: IntArray, pairs: Sequence[list[tuple[int, float]]]
 ) -> MaskGuesses:
     places = [place for place, index in enumerate(ids) if index == tokenizer.mask_token_id]
-    # With several masks the others are to be seen.
+    # With several masks, the sequence shows the other masks.
     skip_special_tokens = len(places) == 1
 
     def guess(place: int, token: int, score: float) -> Guess:
@@ -176,7 +166,7 @@ def _guesses_of_text(
         return {"score": score, "token": token, "token_str": token_str, "sequence": sequence}
 
     guesses = [
-        [guess(place, *pair) for pair in of_mask]
-        for place, of_mask in zip(places, pairs, strict=True)
+        [guess(place, *pair) for pair in mask_pairs]
+        for place, mask_pairs in zip(places, pairs, strict=True)
     ]
     return guesses[0] if len(places) == 1 else guesses

@@ -1,4 +1,4 @@
-"""The best of many scores."""
+"""Select the best of many scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def best_first(scores: NDArray[np.float32], n: int | None) -> list[int]:
-    """Give the places of the `n` highest scores, all for None; of equal ones the first is first.
+    """Return the indices of the `n` highest scores, or of all for None, best first.
+
+    Equal scores keep their order.
 
     Parameters
     ----------
@@ -20,6 +22,6 @@ def best_first(scores: NDArray[np.float32], n: int | None) -> list[int]:
     """
     if n is None or n >= len(scores):
         return list(np.argsort(-scores, kind="stable").tolist())
-    # Sorting is left to the few that can be among the best.
-    (places,) = np.nonzero(scores >= np.partition(scores, -n)[-n])
-    return list(places[np.argsort(-scores[places], kind="stable")[:n]].tolist())
+    # Sorting only the candidates is faster than sorting a whole vocabulary.
+    (candidates,) = np.nonzero(scores >= np.partition(scores, -n)[-n])
+    return list(candidates[np.argsort(-scores[candidates], kind="stable")[:n]].tolist())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -12,13 +12,9 @@ from skdistilbert.tasks.aggregation import label_of_word
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.aggregation import AggregationStrategy, Token
-    from skdistilbert.tasks.windows import Window
     from skdistilbert.tokenization import Encoding
-
-    FloatArray = NDArray[np.float32]
 
 
 class TokenLabel(TypedDict):
@@ -32,29 +28,10 @@ class TokenLabel(TypedDict):
     end: int
 
 
-def scores_of_tokens(windows: Sequence[Window], scores: Sequence[FloatArray]) -> FloatArray:
-    """Give each token of a text the scores of the window that shows most of its surroundings.
-
-    Of two windows the later takes over in the middle of what they share.
-    """
-    takes_over = [0] + [
-        (window.stop + following.start + 1) // 2 for window, following in pairwise(windows)
-    ]
-    stops = [*takes_over[1:], windows[-1].stop]
-    return np.concatenate(
-        [
-            of_window[start - window.start : stop - window.start]
-            for window, of_window, start, stop in zip(
-                windows, scores, takes_over, stops, strict=True
-            )
-        ]
-    )
-
-
-def labels_of_tokens(
+def label_tokens(
     tokens: Sequence[Token], scores: FloatArray, id2label: Mapping[int, str]
 ) -> list[TokenLabel]:
-    """Give the label of each token of a text, counted with [CLS] as 0."""
+    """Return the label of each token of a text; `index` counts [CLS] as 0."""
     best = scores.argmax(axis=1).tolist()
     return [
         {
@@ -69,21 +46,21 @@ def labels_of_tokens(
     ]
 
 
-def labels_of_words(
+def label_words(
     words: Sequence[str],
     encoding: Encoding,
     scores: FloatArray,
     strategy: AggregationStrategy,
     id2label: Mapping[int, str],
 ) -> list[TokenLabel]:
-    """Give the label of each word, None for words without tokens."""
+    """Return the label of each word, which is None for a word without tokens."""
     word_ids = np.array(encoding.word_ids, np.intp)  # ascending
     borders = np.searchsorted(word_ids, np.arange(len(words) + 1))
     starts = accumulate((len(word) + 1 for word in words), initial=0)
     labels: list[TokenLabel] = []
     for index, (word, start) in enumerate(zip(words, starts, strict=False)):
-        of_word = scores[borders[index] : borders[index + 1]]
-        best, score = label_of_word(of_word, strategy) if len(of_word) else (None, 0.0)
+        word_scores = scores[borders[index] : borders[index + 1]]
+        best, score = label_of_word(word_scores, strategy) if len(word_scores) else (None, 0.0)
         labels.append(
             {
                 "entity": None if best is None else id2label[best],

@@ -74,7 +74,7 @@ def test_the_embedder_pools_the_layer_asked_for(tiny: Path) -> None:
         features = DistilBertEmbedder(tiny, pooling="max", layer=layer).fit_transform(TEXTS)
         expected = embed(model, tokenizer, TEXTS, "max", layer=layer)
         np.testing.assert_allclose(features, expected, atol=1e-6)
-    with pytest.raises(ValueError, match="between -6 and 5: .*; got 6"):
+    with pytest.raises(ValueError, match="from -6 to 5 .*; got 6"):
         DistilBertEmbedder(tiny, layer=6).fit(TEXTS)
 
 
@@ -145,7 +145,7 @@ def test_from_pretrained_needs_a_head(tiny: Path) -> None:
 
 
 def test_long_texts_are_cut_with_a_warning(estimator: Estimator) -> None:
-    with pytest.warns(TruncationWarning, match="1 of 9 texts have more than max_length=128"):
+    with pytest.warns(TruncationWarning, match="1 of 9 texts was truncated to max_length=128"):
         result(estimator.fit(TEXTS, LABELS), [*TEXTS[:8], "a " * 300])
 
 

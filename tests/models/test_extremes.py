@@ -1,4 +1,4 @@
-"""The largest and smallest weights of float32: finite results or one error, and no warnings."""
+"""The largest and smallest weights of float32 lead to finite results or to one error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def scaled(tensor: np.ndarray, scale: float) -> np.ndarray:
 
 
 def scaled_checkpoint(name: str, scale: float, tmp_path: Path) -> Path:
-    """A classifier of which one tensor of the encoder is scaled."""
+    """Return a checkpoint with a classification head and one scaled tensor of the encoder."""
     source = DATA / "distilbert-tiny-sequence-classification"
     directory = shutil.copytree(source, tmp_path / "model")
     tensors = load_file(directory / "model.safetensors")
@@ -51,7 +51,7 @@ def scaled_checkpoint(name: str, scale: float, tmp_path: Path) -> Path:
         "transformer.layer.0.output_layer_norm.weight",
     ],
 )
-def test_estimators_give_finite_features_or_refuse(
+def test_estimators_return_finite_features_or_raise(
     name: str, scale: float, tmp_path: Path
 ) -> None:
     directory = scaled_checkpoint(name, scale, tmp_path)
@@ -75,7 +75,9 @@ def test_estimators_give_finite_features_or_refuse(
     "name",
     ["transformer.layer.0.attention.q_lin.weight", "transformer.layer.1.output_layer_norm.weight"],
 )
-def test_training_gives_finite_results_or_refuses(name: str, scale: float, tmp_path: Path) -> None:
+def test_training_returns_finite_results_or_raises(
+    name: str, scale: float, tmp_path: Path
+) -> None:
     directory = scaled_checkpoint(name, scale, tmp_path)
     texts, targets = ["one two", "", "the one", "two"], [0, 1, 0, 1]
     options = {"max_iter": 2, "random_state": 0}

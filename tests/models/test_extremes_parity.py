@@ -1,7 +1,7 @@
-"""Weights as large and as small as float32 allows: what is finite in torch is so here.
+"""Compare with torch for the largest and smallest weights of float32.
 
-Where the sum of a product itself comes to the limit of float32, the order in which BLAS adds
-decides whether it overflows on the way, here as in torch: weights up to 1e38 keep clear of that.
+The tests scale weights to at most 1e38. With larger weights, the order of the additions in a
+matrix product decides whether an intermediate sum overflows, here and in torch.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ARCHITECTURES = {
     "masked_lm": "DistilBertForMaskedLM",
 }
 INPUT_IDS = np.random.default_rng(0).integers(0, 99, (3, 20))
-# Subnormal numbers have few digits. And squares of 1e19 overflow in a sum, as torch's variance has
-# it, which makes zeros of all features, but not in a mean.
-OTHERWISE_ROUNDED = (1e-45, 1e19)
+# Subnormal numbers have few digits. The sum of squares of 1e19 overflows in torch's variance, so
+# all features become zero, but the mean of squares does not overflow.
+DIFFERENTLY_ROUNDED = (1e-45, 1e19)
 MASK = np.arange(20) < np.array([[20], [9], [2]])
 
 pytestmark = pytest.mark.parity
@@ -42,7 +42,7 @@ def activation(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=ARCHITECTURES, ids=str)
 def theirs(request: pytest.FixtureRequest, activation: str) -> Any:  # noqa: ANN401
-    """A model of transformers, all of its parameters random."""
+    """Return a model of transformers with random parameters."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     torch.manual_seed(0)
     config = transformers.DistilBertConfig(**SIZES, activation=activation)
@@ -53,7 +53,7 @@ def theirs(request: pytest.FixtureRequest, activation: str) -> Any:  # noqa: ANN
     return model
 
 
-def test_each_tensor_at_each_scale(theirs: Any) -> None:  # noqa: ANN401
+def test_outputs_equal_those_of_torch_for_each_scaled_tensor(theirs: Any) -> None:  # noqa: ANN401
     compared = 0
     for name, parameter in theirs.named_parameters():
         before = parameter.detach().clone()
@@ -75,15 +75,15 @@ def test_each_tensor_at_each_scale(theirs: Any) -> None:  # noqa: ANN401
 
 
 def decided_by_rounding(name: str, scale: float) -> bool:
-    """Tell whether rounding alone decides the result, which is another's then."""
-    # All keys have this bias, so the softmax takes it away: beside a huge one nothing is left of
-    # the keys but how they were rounded.
+    """Return whether the result depends on rounding, which differs from torch's."""
+    # All keys have this bias, so it cancels in the softmax. If it is huge, only the rounding of
+    # the keys remains.
     huge_in_all_keys = name.endswith("k_lin.bias") and scale > 1
-    return scale in OTHERWISE_ROUNDED or huge_in_all_keys
+    return scale in DIFFERENTLY_ROUNDED or huge_in_all_keys
 
 
 def outputs(theirs: Any) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:  # noqa: ANN401
-    """Yield names and arrays of torch and of ours, at positions that are visible."""
+    """Yield the name, torch's values and our values of each output, at visible positions."""
     torch = pytest.importorskip("torch")
     config = DistilBertConfig(**SIZES, activation=theirs.config.activation)
     weights = {

@@ -36,7 +36,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_results_are_those_of_transformers(name: str) -> None:
+def test_outputs_equal_those_of_transformers(name: str) -> None:
     model = load_model(DATA / name)
     assert type(model) is MODELS[name]
     with np.load(DATA / f"{name}.npz") as reference:
@@ -59,7 +59,7 @@ def test_results_are_those_of_transformers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_without_layers_the_result_is_the_same_and_they_are_none(name: str) -> None:
+def test_hidden_states_and_attentions_are_returned_only_if_requested(name: str) -> None:
     model = load_model(DATA / name)
     ids = np.arange(12).reshape(2, 6)
     plain, full = model(ids), model(ids, output_hidden_states=True, output_attentions=True)
@@ -68,13 +68,13 @@ def test_without_layers_the_result_is_the_same_and_they_are_none(name: str) -> N
     np.testing.assert_allclose(plain[0], full[0], atol=1e-5)
 
 
-def test_hidden_positions_are_zero(tiny: Path) -> None:
+def test_masked_positions_are_zero(tiny: Path) -> None:
     output = load_model(tiny)([[2, 10, 11, 3]], [[1, 0, 1, 0]])
     assert output.last_hidden_state[0, [0, 2]].any(axis=1).all()
     assert not output.last_hidden_state[0, [1, 3]].any()
 
 
-def test_logits_of_ragged_texts_are_those_of_padded_ones() -> None:
+def test_logits_of_ragged_and_padded_texts_are_equal() -> None:
     model = DistilBertForSequenceClassification.from_pretrained(
         DATA / "distilbert-tiny-sequence-classification"
     )
@@ -88,7 +88,7 @@ def test_the_base_class_reads_the_encoder_of_any_checkpoint() -> None:
     assert model([[2, 3]]).last_hidden_state.shape == (1, 2, 32)
 
 
-def test_a_class_refuses_a_checkpoint_with_another_head(tiny: Path) -> None:
+def test_a_checkpoint_with_another_head_raises(tiny: Path) -> None:
     with pytest.raises(CheckpointError, match="'masked_lm'; this one has none"):
         DistilBertForMaskedLM.from_pretrained(tiny)
     with pytest.raises(CheckpointError, match="'masked_lm'; this one has question_answering"):
@@ -107,14 +107,14 @@ def test_a_class_refuses_a_checkpoint_with_another_head(tiny: Path) -> None:
         ([[0] * 129], None, "129 tokens, but this model has positions for at most 128"),
     ],
 )
-def test_bad_input_is_named(
+def test_invalid_padded_input_raises(
     tiny: Path, input_ids: list[list[int]], attention_mask: list[list[int]], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         load_model(tiny)(input_ids, attention_mask)
 
 
-def test_bad_ragged_input_is_named(tiny: Path) -> None:
+def test_invalid_ragged_input_raises(tiny: Path) -> None:
     model = load_model(tiny)
     with pytest.raises(ValueError, match="Text 1 has no tokens"):
         model.pooled([[1], []], "mean")
@@ -141,10 +141,10 @@ def test_save_pretrained_writes_what_load_model_reads(name: str, tmp_path: Path)
     assert WordPieceTokenizer.from_pretrained(tmp_path / "model") == tokenizer
 
 
-def test_what_transformers_would_compute_otherwise_is_said(tiny: Path, tmp_path: Path) -> None:
+def test_save_pretrained_warns_if_transformers_differs(tiny: Path, tmp_path: Path) -> None:
     model = load_model(tiny)
     config = replace(model.config, layer_norm_eps=1e-5)
-    with pytest.warns(UserWarning, match="layer_norm_eps is 1e-05; transformers' .* takes 1e-12"):
+    with pytest.warns(UserWarning, match="layer_norm_eps is 1e-05, but .* always uses 1e-12"):
         DistilBertModel(config, dict(model.weights)).save_pretrained(tmp_path / "model")
     assert load_model(tmp_path / "model").config.layer_norm_eps == 1e-5
 
@@ -154,7 +154,7 @@ def test_repr_shows_the_sizes(tiny: Path) -> None:
     assert repr(load_model(tiny)) == expected
 
 
-def test_a_directory_without_a_file_is_named(tiny: Path, tmp_path: Path) -> None:
+def test_a_missing_file_raises(tiny: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny, tmp_path / "model")
     (tmp_path / "model" / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"model\.safetensors does not exist"):

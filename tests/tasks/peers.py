@@ -1,7 +1,7 @@
-"""What transformers' pipelines answer, in the cases that the tests compare.
+"""Compute the results of transformers' pipelines that the tests compare with.
 
-Each function takes a checkpoint directory and gives JSON. torch and transformers are imported
-only when one is called.
+Each function takes a checkpoint directory and returns JSON. The functions import torch and
+transformers themselves.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CLASSIFICATIONS: list[tuple[tuple[str | None, int], dict[str, Json]]] = [
 
 
 def classifications(directory: Path) -> Json:
-    """A list a case, of a list a text."""
+    """Return a list per case with a list per text."""
     from transformers import DistilBertForSequenceClassification
 
     results = []
@@ -58,7 +58,7 @@ GUESSES: list[dict[str, Json]] = [
 
 
 def guesses(directory: Path) -> Json:
-    """A list a case, of results a text."""
+    """Return a list per case with the results of each text."""
     from transformers import DistilBertForMaskedLM
 
     model = DistilBertForMaskedLM.from_pretrained(directory)
@@ -84,7 +84,7 @@ LONG: list[tuple[int, dict[str, Json]]] = [
 
 
 def entities(directory: Path) -> Json:
-    """Results of short texts, of long ones, and of words."""
+    """Return the results of short texts, of long texts and of words."""
     from transformers import DistilBertForTokenClassification
 
     model = DistilBertForTokenClassification.from_pretrained(directory)
@@ -124,7 +124,7 @@ LONG_ANSWERS = (ANSWERS[1], ANSWERS[4])
 
 
 def answers(directory: Path) -> Json:
-    """Results of pairs, and of one with a long context, a list a case."""
+    """Return a list per case with the results of pairs, also of one with a long context."""
     from transformers import DistilBertForQuestionAnswering
 
     model = DistilBertForQuestionAnswering.from_pretrained(directory)
@@ -142,14 +142,14 @@ def answers(directory: Path) -> Json:
 
 
 def abridged(found: Json) -> Json:
-    """Give the places of all entities as one text, and every tenth entity."""
+    """Return a digest of the positions of all entities, and every tenth entity."""
     places = " ".join(f"{each['start']}-{each['end']}" for each in found)
     digest = hashlib.sha256(places.encode()).hexdigest()
     return {"n": len(found), "places": digest, "some": found[:: max(1, len(found) // 10)]}
 
 
 def _words(model: Json, tokenizer: Json) -> Json:
-    """Labels of words, from the logits: a list a strategy, of a list a text."""
+    """Return a list per strategy with the labels of the words of each text, from the logits."""
     import torch
 
     results: dict[str, Json] = {"first": [], "average": [], "max": []}
@@ -178,7 +178,7 @@ def _score_of_word(rows: list[Json], strategy: str) -> Json:
 
 
 def _plain(results: Json) -> Json:
-    """Make NumPy's numbers Python's."""
+    """Convert numbers of NumPy to numbers of Python."""
     if isinstance(results, list):
         return [_plain(each) for each in results]
     return {key: each.item() if hasattr(each, "item") else each for key, each in results.items()}
@@ -192,7 +192,7 @@ def _pipeline(task: str, model: Json, directory: Path) -> Json:
     return transformers.pipeline(task, model=model.eval(), tokenizer=tokenizer, device="cpu")
 
 
-# The tasks whose pipelines transformers 5 has no longer.
+# transformers 5 has removed the pipelines of these tasks.
 IN_TRANSFORMERS_4 = {"question-answering"}
 
 RESULTS: dict[str, Callable[[Path], Json]] = {

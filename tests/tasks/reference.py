@@ -1,4 +1,4 @@
-"""Comparing our results with those of transformers' pipelines, stored or made just now."""
+"""Compare results with transformers' pipelines, stored or computed now."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCES = ["stored", pytest.param("live", marks=pytest.mark.parity)]
 
 
 def reference(name: str, source: str) -> peers.Json:
-    """Give the results for the tiny checkpoint of a task: those on file, or made now."""
+    """Return the results for the tiny checkpoint of a task, stored or computed now."""
     if source == "live":
         major = version("transformers").split(".")[0]
         if (name in peers.IN_TRANSFORMERS_4) != (int(major) < 5):

@@ -34,7 +34,7 @@ def with_labels(problem_type: str | None, num_labels: int) -> DistilBertForSeque
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.filterwarnings("default")
-def test_labels_are_those_of_transformers(source: str) -> None:
+def test_labels_equal_those_of_transformers(source: str) -> None:
     expected = reference("sequence-classification", source)
     for ((problem_type, num_labels), arguments), results in zip(
         CLASSIFICATIONS, expected, strict=True
@@ -44,7 +44,7 @@ def test_labels_are_those_of_transformers(source: str) -> None:
         assert_same(got, results, f"{problem_type}, {num_labels}, {arguments}")
 
 
-def test_one_text_alone_and_many_in_any_order() -> None:
+def test_labels_do_not_depend_on_order_batch_or_threads() -> None:
     many = classify(MODEL, TOKENIZER, TEXTS, top_k=None)
     backwards = classify(MODEL, TOKENIZER, TEXTS[::-1], top_k=None, n_threads=2)
     assert_same(backwards[::-1], many)
@@ -52,7 +52,7 @@ def test_one_text_alone_and_many_in_any_order() -> None:
     assert classify(MODEL, TOKENIZER, []) == []
 
 
-def test_scores_that_leave_float32_and_ties() -> None:
+def test_scores_underflow_to_zero_and_ties_keep_their_order() -> None:
     weights = {**MODEL.weights, "classifier.weight": np.zeros((3, 32), np.float32)}
     weights["classifier.bias"] = np.float32([-1e4, 5, 5])
     config = replace(MODEL.config, problem_type="multi_label_classification")
@@ -61,17 +61,17 @@ def test_scores_that_leave_float32_and_ties() -> None:
     assert [row["label"] for row in classify(model, TOKENIZER, "a", 2)] == ["angry", "pleased"]
 
 
-def test_what_is_no_classification() -> None:
+def test_invalid_arguments_raise() -> None:
     with pytest.raises(
         TypeError,
-        match="classify needs a DistilBertForSequenceClassification; got DistilBertForMaskedLM",
+        match="needs a DistilBertForSequenceClassification as model; got DistilBertForMaskedLM",
     ):
         classify(load_model(DATA / "distilbert-tiny-masked-lm"), TOKENIZER, "a")
     with pytest.raises(ValueError, match="top_k must be an integer of at least 1; got 0"):
         classify(MODEL, TOKENIZER, "a", top_k=0)
     with pytest.raises(ValueError, match="one of softmax, sigmoid, none, or None .*; got 'tanh'"):
         classify(MODEL, TOKENIZER, "a", function_to_apply="tanh")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="Row 1: a text must be a string, got 5"):
+    with pytest.raises(TypeError, match=r"1 of 2 texts \(row 1\) is not \(the first is 5"):
         classify(MODEL, TOKENIZER, ["a", 5])  # type: ignore[list-item]
-    with pytest.warns(TruncationWarning, match="1 of 2 texts have more than max_length=128"):
+    with pytest.warns(TruncationWarning, match=r"1 of 2 texts was truncated .*=128 .*\(row 1\)"):
         classify(MODEL, TOKENIZER, ["a", "a " * 200])

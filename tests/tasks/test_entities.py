@@ -28,7 +28,7 @@ def with_labels(labels: tuple[str, ...]) -> DistilBertForTokenClassification:
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.filterwarnings("default")
-def test_entities_are_those_of_transformers(source: str) -> None:
+def test_entities_equal_those_of_transformers(source: str) -> None:
     expected = reference("token-classification", source)
     for scheme, labels in SCHEMES.items():
         for strategy in STRATEGIES:
@@ -52,7 +52,7 @@ def test_entities_are_those_of_transformers(source: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_one_text_alone_and_many_in_any_order(strategy: str) -> None:
+def test_entities_do_not_depend_on_order_batch_or_threads(strategy: str) -> None:
     texts = [*TEXTS, *map(list, WORDS), long_text(300)]
     many = extract_entities(MODEL, TOKENIZER, texts, strategy)
     backwards = extract_entities(MODEL, TOKENIZER, texts[::-1], strategy, n_threads=2)
@@ -62,7 +62,7 @@ def test_one_text_alone_and_many_in_any_order(strategy: str) -> None:
     assert extract_entities(MODEL, TOKENIZER, [], strategy) == []
 
 
-def test_places_are_those_in_the_text() -> None:
+def test_start_and_end_are_positions_in_the_text() -> None:
     (entity, *_) = extract_entities(MODEL, TOKENIZER, "  Wh\u00c9re is it", ignore_labels=())
     assert "  Wh\u00c9re is it"[entity["start"] : entity["end"]].startswith("Wh\u00c9re")
     words = WORDS[1]
@@ -78,7 +78,7 @@ def test_words_without_tokens_have_no_label() -> None:
 
 
 @pytest.mark.parametrize("stride", [0, 5, 6])
-def test_tokens_are_labelled_by_the_window_that_shows_more_around_them(stride: int) -> None:
+def test_tokens_have_the_label_of_the_window_with_more_context(stride: int) -> None:
     words = [word for word in long_text(60).split() if word.isalpha()][:40]
     text = " ".join(words)
     whole = extract_entities(MODEL, TOKENIZER, text, "none", ())
@@ -102,7 +102,7 @@ def test_tokens_are_labelled_by_the_window_that_shows_more_around_them(stride: i
         assert by_start[word["start"]] == pytest.approx(word["score"], abs=1e-5)
 
 
-def test_long_texts_are_read_to_their_end() -> None:
+def test_long_texts_are_read_completely() -> None:
     text = long_text(400)
     by_default = extract_entities(MODEL, TOKENIZER, text, "first", ())
     assert by_default[-1]["end"] == len(text)
@@ -113,10 +113,10 @@ def test_long_texts_are_read_to_their_end() -> None:
     assert_same(by_tokenizer, by_argument)
 
 
-def test_what_is_no_extraction() -> None:
+def test_invalid_arguments_raise() -> None:
     with pytest.raises(
         TypeError,
-        match="extract_entities needs a DistilBertForTokenClassification; got DistilBertModel",
+        match="extract_entities needs a DistilBertForTokenClassification as model; got Dist",
     ):
         extract_entities(load_model(DATA / "distilbert-tiny"), TOKENIZER, "a")
     with pytest.raises(ValueError, match="one of none, simple, first, average, max; got 'mean'"):
@@ -125,9 +125,9 @@ def test_what_is_no_extraction() -> None:
         extract_entities(MODEL, TOKENIZER, "a", stride=126)
     with pytest.raises(ValueError, match="max_length must be .* and 128, .*; got 129"):
         extract_entities(MODEL, TOKENIZER, "a", max_length=129)
-    with pytest.raises(TypeError, match="Row 1: a text must be a string, got None"):
+    with pytest.raises(TypeError, match="Row 1 must be a string; got None"):
         extract_entities(MODEL, TOKENIZER, ["a", None])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match="Row 1: Word 2: a text must be a string, got 5"):
+    with pytest.raises(TypeError, match="Row 1: word 2 must be a string; got 5"):
         extract_entities(MODEL, TOKENIZER, [["a"], ["a", "b", 5]])  # type: ignore[list-item]
     with pytest.raises(ValueError, match=r"Row 0: .*lone surrogate U\+D83D"):
         extract_entities(MODEL, TOKENIZER, ["\ud83d"])

@@ -26,7 +26,7 @@ QUESTIONS, CONTEXTS = map(list, zip(*PAIRS, strict=True))
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.filterwarnings("default")
-def test_answers_are_those_of_transformers(source: str) -> None:
+def test_answers_equal_those_of_transformers(source: str) -> None:
     expected = reference("question-answering", source)
     for arguments, results in zip(ANSWERS, expected["pairs"], strict=True):
         got = answer(MODEL, TOKENIZER, QUESTIONS, CONTEXTS, **arguments)
@@ -35,7 +35,7 @@ def test_answers_are_those_of_transformers(source: str) -> None:
         assert_same(answer(MODEL, TOKENIZER, *LONG_PAIR, **arguments), results, str(arguments))
 
 
-def test_one_pair_alone_and_many_in_any_order() -> None:
+def test_answers_do_not_depend_on_order_batch_or_threads() -> None:
     many = answer(MODEL, TOKENIZER, QUESTIONS, CONTEXTS, top_k=3)
     backwards = answer(MODEL, TOKENIZER, QUESTIONS[::-1], CONTEXTS[::-1], top_k=3, n_threads=2)
     assert_same(backwards[::-1], many)
@@ -43,7 +43,7 @@ def test_one_pair_alone_and_many_in_any_order() -> None:
     assert answer(MODEL, TOKENIZER, [], []) == []
 
 
-def test_lists_meet_single_texts() -> None:
+def test_a_single_question_or_context_is_paired_with_every_other() -> None:
     of_one_context = answer(MODEL, TOKENIZER, QUESTIONS, CONTEXTS[0])
     expected = [answer(MODEL, TOKENIZER, question, CONTEXTS[0]) for question in QUESTIONS]
     assert_same(of_one_context, expected)
@@ -53,7 +53,7 @@ def test_lists_meet_single_texts() -> None:
     assert_same(answer(MODEL, TOKENIZER, QUESTIONS[:1], CONTEXTS[0]), of_one_context[:1])
 
 
-def test_answers_that_touch_both_ends() -> None:
+def test_answers_may_begin_and_end_with_the_context() -> None:
     context = "The house"
     found = answer(MODEL, TOKENIZER, "What?", context, top_k=9)
     assert {each["answer"] for each in found} == {"The", "house", "The house"}
@@ -67,7 +67,7 @@ def test_answers_that_touch_both_ends() -> None:
     assert scores["The house"] == pytest.approx(start[1] * end[2], abs=1e-5)
 
 
-def test_answers_to_questions_without_one() -> None:
+def test_the_impossible_answer_has_the_score_of_cls() -> None:
     (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", "The house")])[0].T
     possible = [0, 4, 5]
     null = np.exp(start[0] + end[0]) / np.exp(start[possible]).sum() / np.exp(end[possible]).sum()
@@ -77,7 +77,7 @@ def test_answers_to_questions_without_one() -> None:
     assert impossible["score"] == pytest.approx(null, abs=1e-5)
 
 
-def test_scores_that_vanish_in_float32() -> None:
+def test_scores_that_underflow_are_finite() -> None:
     weights = {
         **MODEL.weights,
         "qa_outputs.weight": MODEL.weights["qa_outputs.weight"] * np.float32(1e4),
@@ -87,9 +87,9 @@ def test_scores_that_vanish_in_float32() -> None:
         assert math.isfinite(found["score"])
 
 
-def test_long_questions_are_cut_with_a_warning() -> None:
+def test_long_questions_are_truncated_with_a_warning() -> None:
     question = long_text(100)
-    with pytest.warns(TruncationWarning, match="1 of 2 questions have more than max_question_len"):
+    with pytest.warns(TruncationWarning, match=r"1 of 2 questions was truncated .*=9 .*\(row 0\)"):
         cut, _ = answer(MODEL, TOKENIZER, [question, "a"], "It is here.", max_question_len=9)
     assert cut["answer"]
     with warnings.catch_warnings():
@@ -98,25 +98,25 @@ def test_long_questions_are_cut_with_a_warning() -> None:
         assert_same(answer(MODEL, TOKENIZER, words, "It is here."), cut)
 
 
-def test_questions_that_leave_no_room() -> None:
+def test_questions_that_leave_no_room_raise() -> None:
     with pytest.raises(
-        ValueError, match="Question 1 has 9 tokens, .* no room .* in max_seq_len=12: shorten it"
+        ValueError, match="Question 1 has 9 tokens, .* no room .* in max_seq_len=12. Shorten"
     ):
         answer(MODEL, TOKENIZER, ["a", "a " * 9], "It is here.", max_seq_len=12, doc_stride=1)
     with pytest.raises(
         ValueError,
-        match="doc_stride=4 is too large: after question 0 .* give a doc_stride below 2",
+        match="doc_stride=4 is too large: after question 0 .* Use a doc_stride below 2",
     ):
         answer(MODEL, TOKENIZER, "a " * 5, "It is here.", max_seq_len=10, doc_stride=4)
     fits = answer(MODEL, TOKENIZER, "a " * 5, "It is", max_seq_len=10, doc_stride=4)
     assert_same(answer(MODEL, TOKENIZER, "a " * 5, "It is"), fits)
 
 
-def test_sizes_that_cannot_be() -> None:
+def test_invalid_sizes_raise() -> None:
     for sizes, message in (
         ({"max_seq_len": 129}, "max_seq_len must be .* between 5, .* and 128, .*; got 129"),
         ({"max_seq_len": 4}, "max_seq_len must be .* between 5"),
-        ({"doc_stride": 128}, "doc_stride must be .* less than max_seq_len=128, .*; got 128"),
+        ({"doc_stride": 128}, "doc_stride must be .* less than max_seq_len=128; got 128"),
         ({"doc_stride": -1}, "doc_stride must be an integer from 0"),
         ({"top_k": 0}, "top_k must be an integer of at least 1; got 0"),
         ({"max_answer_len": 0}, "max_answer_len must be an integer of at least 1; got 0"),
@@ -126,14 +126,14 @@ def test_sizes_that_cannot_be() -> None:
             answer(MODEL, TOKENIZER, "a", "a", **sizes)
 
 
-def test_what_cannot_be_answered() -> None:
-    with pytest.raises(TypeError, match="answer needs a DistilBertForQuestionAnswering; got Dis"):
+def test_invalid_arguments_raise() -> None:
+    with pytest.raises(TypeError, match="needs a DistilBertForQuestionAnswering as model; got"):
         answer(load_model(DATA / "distilbert-tiny"), TOKENIZER, "a", "a")
-    with pytest.raises(ValueError, match="Question 1 is empty: '' has no tokens"):
+    with pytest.raises(ValueError, match="must have tokens; question 1, '', has none"):
         answer(MODEL, TOKENIZER, ["a", ""], "a")
-    with pytest.raises(ValueError, match="Context 0 is empty: ' ' has no tokens"):
+    with pytest.raises(ValueError, match="must have tokens; context 0, ' ', has none"):
         answer(MODEL, TOKENIZER, ["a", "b"], " ")
-    with pytest.raises(TypeError, match="Context 1 must be a string; got None of type NoneType"):
+    with pytest.raises(TypeError, match=r"1 of 2 contexts \(row 1\) is not \(the first is None"):
         answer(MODEL, TOKENIZER, "a", ["a", None])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="got 1 questions and 2 contexts"):
         answer(MODEL, TOKENIZER, ["a"], ["a", "b"])

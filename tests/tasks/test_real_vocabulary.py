@@ -1,4 +1,4 @@
-"""The tasks against transformers with a vocabulary of 30,000 entries, and random weights."""
+"""Compare the tasks with transformers, with 30,000 vocabulary entries and random weights."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ CHECKS = {
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("lower", [True, False])
 @pytest.mark.parametrize("task", CHECKS)
-def test_tasks_are_those_of_transformers(
+def test_tasks_equal_those_of_transformers(
     task: str, lower: bool, minilm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")

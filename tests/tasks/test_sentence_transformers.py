@@ -1,6 +1,6 @@
-"""Against sentence-transformers: results stored by tests/data/make_sentence_reference.py, or new.
+"""Compare embeddings with sentence-transformers.
 
-"live" needs sentence-transformers, beside torch and transformers.
+tests/data/make_sentence_reference.py stores them; tests with the marker compute them again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def check(case: str, reference: dict[str, Any], directory: Path) -> None:
     texts, expected = reference["texts"].tolist(), reference[f"{case}:embeddings"]
     model, tokenizer = load_model(directory), WordPieceTokenizer.from_pretrained(directory)
     embedder = DistilBertEmbedder(directory).fit(texts)
-    with pytest.warns(TruncationWarning, match="1 of 4 texts have more than max_length=16"):
+    with pytest.warns(TruncationWarning, match="1 of 4 texts was truncated to max_length=16"):
         got = embed(model, tokenizer, texts)
     with pytest.warns(TruncationWarning):
         features = embedder.transform(texts)
@@ -47,18 +47,18 @@ def check(case: str, reference: dict[str, Any], directory: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_embeddings_are_those_on_file(case: str, tmp_path: Path) -> None:
+def test_embeddings_equal_the_stored_ones(case: str, tmp_path: Path) -> None:
     check(case, STORED, tmp_path / "model")
 
 
-def test_the_cases_differ() -> None:
+def test_the_stored_cases_differ() -> None:
     different = {STORED[f"{case}:embeddings"].round(3).tobytes() for case in CASES}
     assert len(different) == len(CASES) - 1  # the last token is never one of a prompt
 
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
-def test_embeddings_are_those_made_now(tmp_path: Path) -> None:
+def test_embeddings_equal_those_of_sentence_transformers(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     from tests.data.make_sentence_reference import results
 
@@ -71,7 +71,7 @@ def test_embeddings_are_those_made_now(tmp_path: Path) -> None:
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("mode", [*get_args(Pooling), ("cls", "mean"), ("max", "weightedmean")])
-def test_poolings_as_older_releases_wrote_them(
+def test_poolings_in_the_format_of_older_releases(
     mode: str | tuple[str, ...], tiny: Path, tmp_path: Path
 ) -> None:
     peer = pytest.importorskip("sentence_transformers")
@@ -91,7 +91,9 @@ def test_poolings_as_older_releases_wrote_them(
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("include_prompt", [True, False])
 @pytest.mark.parametrize("mode", get_args(Pooling))
-def test_prompts(mode: Pooling, include_prompt: bool, tiny: Path, tmp_path: Path) -> None:
+def test_prompts_equal_those_of_sentence_transformers(
+    mode: Pooling, include_prompt: bool, tiny: Path, tmp_path: Path
+) -> None:
     peer = pytest.importorskip("sentence_transformers")
     theirs = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
     modules = [theirs.Transformer(str(tiny), max_seq_length=16)]
@@ -112,7 +114,7 @@ def test_prompts(mode: Pooling, include_prompt: bool, tiny: Path, tmp_path: Path
 @pytest.mark.parity
 @pytest.mark.minilm
 @pytest.mark.filterwarnings("default")
-def test_minilm(minilm: Path) -> None:
+def test_embeddings_of_minilm_equal_those_of_sentence_transformers(minilm: Path) -> None:
     peer = pytest.importorskip("sentence_transformers")
     expected = peer.SentenceTransformer(str(minilm), device="cpu").encode(list(TEXTS))
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Texts that try the tasks: accents, emoji, Chinese, nothing at all, thousands of words."""
+"""Texts for the tests of tasks: accents, emoji, Chinese, no words, thousands of words."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _PARTS = (
 
 
 def long_text(n_words: int) -> str:
-    """A text of so many words, in which no two stretches of some hundred words are the same."""
+    """Return a text of `n_words` words that does not repeat within some hundred words."""
     words: list[str] = []
     step = 0
     while len(words) < n_words:

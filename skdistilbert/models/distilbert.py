@@ -1,8 +1,7 @@
-"""The encoder without a task head, and what all models share."""
+"""DistilBertModel: the encoder without a task head, and the base class of the task models."""
 
 from __future__ import annotations
 
-import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -12,7 +11,7 @@ from skdistilbert.checkpoint import DistilBertConfig, read_checkpoint, write_che
 from skdistilbert.checkpoint.mapped_file import check_unchanged
 from skdistilbert.checkpoint.prompts import Prompts, read_prompts
 from skdistilbert.checkpoint.sentence_modules import read_sentence_modules
-from skdistilbert.exceptions import CheckpointError
+from skdistilbert.exceptions import CheckpointError, warn_user
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.models.inputs import check_padded, check_ragged
 from skdistilbert.models.outputs import BaseModelOutput
@@ -32,35 +31,35 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.mapped_file import MappedFile
     from skdistilbert.checkpoint.names import Head
     from skdistilbert.checkpoint.sentence_modules import SentenceModules
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
-    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.pooling import Pooling, Windows
     from skdistilbert.tokenization import WordPieceTokenizer
-
-    FloatArray = NDArray[np.float32]
 
 
 class EncodedPadded(NamedTuple):
-    """Output of the encoder on a padded batch, and which positions count."""
+    """Output of the encoder on a padded batch."""
 
     states: BaseModelOutput
-    visible: NDArray[np.bool_]  # (batch, seq_len)
+    visible: NDArray[np.bool_]  # (batch, seq_len): False for padding
 
 
 class DistilBertModel:
-    """DistilBERT's encoder (Sanh et al., 2019): token ids to hidden states.
+    """DistilBERT's encoder (Sanh et al., 2019), which maps token ids to hidden states.
 
-    Computes in float32 on packed batches: hidden positions cost nothing.
+    The model computes in float32 on packed batches, so padding takes no time.
 
     Parameters
     ----------
     config : DistilBertConfig
         Sizes and options of the network.
     weights : mapping of str to float32 ndarray
-        Tensors named as in a Hugging Face DistilBERT file, without the prefix ``distilbert.``.
+        Tensors with the names of a Hugging Face DistilBERT file, without the prefix
+        ``distilbert.``.
 
     See Also
     --------
-    load_model : Picks the class that fits a checkpoint.
+    load_model : Load a checkpoint as the class of its task.
 
     Examples
     --------
@@ -73,7 +72,7 @@ class DistilBertModel:
 
     head: ClassVar[Head | None] = None
     _directory: Path | None = None
-    mapped: tuple[MappedFile, ...] = ()  # the files of which weights are views
+    mapped: tuple[MappedFile, ...] = ()  # the memory-mapped files that hold the weights
 
     def __init__(self, config: DistilBertConfig, weights: Mapping[str, FloatArray]) -> None:
         self.config = config
@@ -89,28 +88,13 @@ class DistilBertModel:
         local_files_only: bool = False,
         allow_non_finite: bool = False,
     ) -> Self:
-        """Load a checkpoint.
-
-        Parameters
-        ----------
-        path : str or path-like
-            "mini", which comes with this package; a directory with ``config.json`` and
-            ``model.safetensors``; or a name on the Hugging Face hub, such as
-            "distilbert/distilbert-base-uncased".
-        revision : str, default=None
-            Branch, tag or commit on the hub; None: its main branch.
-        cache_dir : str or path-like, default=None
-            The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
-        local_files_only : bool, default=False
-            Never use the network.
-        allow_non_finite : bool, default=False
-            Accept weights that are NaN or infinite.
+        """Load a checkpoint as this class, with the parameters of `load_model`.
 
         Raises
         ------
         CheckpointError
-            If a file or tensor is missing, unexpected or malformed, or the checkpoint was made
-            for another task.
+            If a file or tensor is missing, unexpected or malformed, or the checkpoint has the head
+            of another task.
         """
         location = locate_checkpoint(
             path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
@@ -124,27 +108,28 @@ class DistilBertModel:
             raise CheckpointError(
                 f"{path}: {cls.__name__} needs a checkpoint with the head {cls.head!r}; this one "
                 f"has {checkpoint.head or 'none'} (architectures: "
-                f"{', '.join(checkpoint.config.architectures) or 'not stated'})."
+                f"{', '.join(checkpoint.config.architectures) or 'not stated'}). Use load_model "
+                "to load it as the class of its task."
             )
         return cls.from_checkpoint(checkpoint)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
-        """Build the model on a checkpoint that has been read."""
+        """Return a model with the weights of a checkpoint that has been read."""
         model = cls(checkpoint.config, checkpoint.weights)
         model._directory, model.mapped = checkpoint.directory, checkpoint.mapped
         return model
 
     @cached_property
     def sentence_modules(self) -> SentenceModules | None:
-        """What ``modules.json`` of sentence-transformers names, if the checkpoint has one."""
+        """The modules in ``modules.json`` of sentence-transformers; None without that file."""
         if self._directory is None:
             return None
         return read_sentence_modules(self._directory, self.config.dim)
 
     @cached_property
     def prompts(self) -> Prompts:
-        """What ``config_sentence_transformers.json`` wants before texts."""
+        """The prompts in ``config_sentence_transformers.json``."""
         return read_prompts(self._directory) if self._directory else Prompts()
 
     def save_pretrained(
@@ -152,16 +137,15 @@ class DistilBertModel:
         directory: str | os.PathLike[str],
         tokenizer: WordPieceTokenizer | None = None,
     ) -> None:
-        """Write a checkpoint that transformers, and `load_model`, load.
+        """Write a checkpoint for `load_model` and transformers.
 
-        The files take their places all at once: whatever happens, the directory holds either
-        those of before or the new ones. Others in it stay. Weights are written in float32, also
-        if they were read from float16 or bfloat16.
+        Weights are written in float32, also if they were read from float16 or bfloat16. Other
+        files in the directory are kept.
 
         Parameters
         ----------
         directory : str or path-like
-            Made if it does not exist. Gets ``config.json`` and ``model.safetensors``.
+            Receives ``config.json`` and ``model.safetensors``. It is created if necessary.
         tokenizer : WordPieceTokenizer, default=None
             Also write ``vocab.txt`` and ``tokenizer_config.json``.
 
@@ -170,31 +154,22 @@ class DistilBertModel:
         ValueError
             If the directory is the working directory or above it.
         OSError
-            If it can't be written; on Windows also if a model that is in use was loaded from it.
+            If the files cannot be written. On Windows this includes files of a loaded model.
         CheckpointError
-            If the file that the model was loaded from was written to meanwhile.
+            If the file of the weights was overwritten after the model was loaded.
 
         Warns
         -----
         UserWarning
-            If ``layer_norm_eps`` is not the 1e-12 that transformers' DistilBERT always takes, as
-            may be after a BERT was loaded: it computes slightly else there.
-
-        Notes
-        -----
-        All is written to a hidden directory beside, which Linux and macOS exchange with this one
-        in one step. Elsewhere two renamings are needed, and a crash just between them leaves the
-        old directory whole under ``.<name>-saving-*/<name>-old``. What a killed process leaves
-        there can be removed. A mounted volume, or a directory in one that may not be written,
-        gets file after file instead, the weights last.
+            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. DistilBERT in
+            transformers always uses 1e-12, so its hidden states differ slightly.
         """
         check_unchanged(self.mapped)
         if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
-            warnings.warn(
-                f"layer_norm_eps is {self.config.layer_norm_eps}; transformers' DistilBERT takes "
-                f"{DistilBertConfig.layer_norm_eps} whatever is written, and gives slightly "
-                "other numbers.",
-                stacklevel=2,
+            warn_user(
+                f"layer_norm_eps is {self.config.layer_norm_eps}, but transformers' DistilBERT "
+                f"always uses {DistilBertConfig.layer_norm_eps}. Its hidden states will differ "
+                "slightly from this model's."
             )
         files = tokenizer_files(tokenizer) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)
@@ -208,12 +183,12 @@ class DistilBertModel:
 
     @property
     def encoder(self) -> Encoder:
-        """The weights as the network takes them.
+        """The weights in the form that the functions of `nn` take.
 
         Raises
         ------
         CheckpointError
-            If their file was written to meanwhile.
+            If the file of the weights was overwritten after the model was loaded.
         """
         check_unchanged(self.mapped)
         return self._encoder
@@ -236,32 +211,32 @@ class DistilBertModel:
         *,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
-    ) -> Any:  # noqa: ANN401 - each head returns its own named tuple
+    ) -> Any:  # noqa: ANN401 - each task model returns its own named tuple
         """Run the network on a padded batch.
 
         Parameters
         ----------
         input_ids : integer array-like of shape (batch, seq_len)
         attention_mask : array-like of shape (batch, seq_len), default: all ones
-            Zero where a token is not to be seen, wherever that is.
+            Zero at padding and at other tokens that must not be attended to.
         output_hidden_states, output_attentions : bool, default=False
-            Also return those of every layer.
+            Also return the hidden states or attention probabilities of every layer.
 
         Returns
         -------
-        BaseModelOutput, or the output named after the head
-            Float32 arrays in transformers' axis order, zero at hidden positions.
+        BaseModelOutput, or the output class of the task model
+            Float32 arrays in transformers' axis order. Masked positions are zero.
 
         Raises
         ------
         ValueError
-            If shapes differ, an id is outside the vocabulary, a row is hidden as a whole, or
-            ``seq_len`` exceeds the model's positions.
+            If the shapes differ, an id is outside the vocabulary, the mask hides a whole row, or
+            ``seq_len`` exceeds ``max_position_embeddings``.
         """
         encoded = self._encode_padded(
             input_ids, attention_mask, output_hidden_states, output_attentions
         )
-        with np.errstate(all="ignore"):  # what overflows does so in torch, too
+        with np.errstate(all="ignore"):  # torch does not warn about overflow either
             return self._with_head(encoded)
 
     def _with_head(self, encoded: EncodedPadded) -> Any:  # noqa: ANN401
@@ -290,17 +265,13 @@ class DistilBertModel:
     def hidden_states(
         self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
     ) -> FloatArray:
-        """Last hidden states of texts of uneven lengths, zero after each text's end.
+        """Return the last hidden states of texts, padded with zeros: (n_texts, longest, dim).
 
         Parameters
         ----------
         input_ids : list of lists of int, or of integer ndarrays
-            Token ids, a list or an array of shape (n_tokens,) a text.
-        n_threads : int, default: as many as BLAS may use
-
-        Returns
-        -------
-        ndarray of shape (n_texts, longest, dim)
+            The token ids of each text.
+        n_threads : int, default: the number of threads that BLAS may use
         """
         texts = check_ragged(input_ids, self.config)
         seq_len = int(texts.lengths.max(initial=0))
@@ -309,24 +280,35 @@ class DistilBertModel:
     def pooled(
         self,
         input_ids: Sequence[TokenIds],
-        pooling: Pooling,
+        pooling: Pooling | Sequence[Pooling],
         *,
         n_threads: int | None = None,
+        layers: Sequence[int] | None = None,
+        n_skipped: int = 0,
+        windows: Windows | None = None,
     ) -> FloatArray:
-        """One vector a text: its last hidden states, pooled.
+        """Return the pooled hidden states of each text: (n_texts, n_poolings * dim).
 
         Parameters
         ----------
         input_ids : list of lists of int, or of integer ndarrays
-            Token ids, a list or an array of shape (n_tokens,) a text.
+            The token ids of each text.
         pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}
-            As for `embed`.
-        n_threads : int, default: as many as BLAS may use
-
-        Returns
-        -------
-        ndarray of shape (n_texts, dim)
+            As in `embed`. The vectors of several poolings are concatenated.
+        n_threads : int, default: the number of threads that BLAS may use
+        layers : list of int, default: the last layer
+            Layers whose hidden states are averaged; 0 is the embeddings.
+        n_skipped : int, default=0
+            Number of tokens at the start of each text that are not pooled.
+        windows : Windows, default=None
+            The tokens to pool if the texts are windows of longer texts.
         """
         return pooled_features(
-            self.encoder, check_ragged(input_ids, self.config), pooling, n_threads
+            self.encoder,
+            check_ragged(input_ids, self.config),
+            pooling,
+            n_threads,
+            layers=layers,
+            n_skipped=n_skipped,
+            windows=windows,
         )

@@ -1,4 +1,4 @@
-"""DistilBERT with each of its four task heads."""
+"""DistilBERT with each of the four task heads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
-from skdistilbert.models.base import DistilBertModel, EncodedPadded
+from skdistilbert.models.distilbert import DistilBertModel, EncodedPadded
 from skdistilbert.models.inputs import check_ragged
 from skdistilbert.models.outputs import (
     MaskedLMOutput,
@@ -23,12 +23,9 @@ from skdistilbert.nn.weights import Linear
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from skdistilbert.checkpoint.names import Head
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
-
-    FloatArray = NDArray[np.float32]
 
 Row = TypeVar("Row")
 
@@ -39,7 +36,7 @@ class DistilBertForSequenceClassification(DistilBertModel):
     Parameters
     ----------
     config, weights
-        As for `DistilBertModel`; with the tensors ``pre_classifier`` and ``classifier``.
+        As in `DistilBertModel`, with the tensors ``pre_classifier`` and ``classifier``.
 
     Examples
     --------
@@ -63,7 +60,7 @@ class DistilBertForSequenceClassification(DistilBertModel):
         return SequenceClassifierOutput(self._logits(first), hidden_states, attentions)
 
     def logits(self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None) -> FloatArray:
-        """Logits of texts given as lists of token ids: (n_texts, num_labels)."""
+        """Return the logits of texts from their token ids: (n_texts, num_labels)."""
         first = self.pooled(input_ids, "cls", n_threads=n_threads)
         return self._logits(np.ascontiguousarray(first.T))
 
@@ -77,7 +74,7 @@ class DistilBertForTokenClassification(DistilBertModel):
     Parameters
     ----------
     config, weights
-        As for `DistilBertModel`; with the tensor ``classifier``.
+        As in `DistilBertModel`, with the tensor ``classifier``.
 
     Examples
     --------
@@ -100,17 +97,17 @@ class DistilBertForTokenClassification(DistilBertModel):
     def logits(
         self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
     ) -> list[FloatArray]:
-        """Logits of texts given as lists of token ids: (seq_len, num_labels) a text."""
+        """Return the logits of each text from its token ids: (seq_len, num_labels)."""
         return _logits_of_tokens(self, "classifier", input_ids, n_threads)
 
 
 class DistilBertForQuestionAnswering(DistilBertModel):
-    """DistilBERT with a head that scores each token as start and as end of the answer.
+    """DistilBERT with a head that scores each token as the start and the end of the answer.
 
     Parameters
     ----------
     config, weights
-        As for `DistilBertModel`; with the tensor ``qa_outputs``.
+        As in `DistilBertModel`, with the tensor ``qa_outputs``.
 
     Examples
     --------
@@ -134,18 +131,18 @@ class DistilBertForQuestionAnswering(DistilBertModel):
     def logits(
         self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
     ) -> list[FloatArray]:
-        """Logits of texts given as lists of token ids: (seq_len, 2) a text."""
+        """Return the logits of each text from its token ids: (seq_len, 2)."""
         return _logits_of_tokens(self, "qa_outputs", input_ids, n_threads)
 
 
 class DistilBertForMaskedLM(DistilBertModel):
-    """DistilBERT with the head that guesses masked tokens.
+    """DistilBERT with the head that predicts masked tokens.
 
     Parameters
     ----------
     config, weights
-        As for `DistilBertModel`; with the tensors ``vocab_transform``, ``vocab_layer_norm`` and
-        ``vocab_projector``, whose weight is usually that of the word embeddings.
+        As in `DistilBertModel`, with the tensors ``vocab_transform``, ``vocab_layer_norm`` and
+        ``vocab_projector``. The weight of the last one is usually that of the word embeddings.
 
     Examples
     --------
@@ -170,23 +167,26 @@ class DistilBertForMaskedLM(DistilBertModel):
         *,
         n_threads: int | None = None,
     ) -> list[list[Row]]:
-        """Apply a function to the logits of one kind of token; no others are projected.
+        """Return the results of a function on the logits at every occurrence of a token.
+
+        The head is computed for these tokens only.
 
         Parameters
         ----------
         input_ids : list of lists of int, or of integer ndarrays
-            Token ids, a list or an array of shape (n_tokens,) a text.
+            The token ids of each text.
         token_id : int
-            Which tokens: usually [MASK].
+            Usually the id of [MASK].
         function : callable
-            Takes logits of shape (n_tokens, vocab_size), gives a row a token. Logits are not
-            kept, as those of many texts would fill the memory. It is called in several threads.
-        n_threads : int, default: as many as BLAS may use
+            Maps logits of shape (n_tokens, vocab_size) to a list with one result per token. It
+            is called in several threads. The logits are not stored because they would fill
+            the memory if there are many texts.
+        n_threads : int, default: the number of threads that BLAS may use
 
         Returns
         -------
         list of lists
-            The rows of each text.
+            The results of each text.
         """
         texts = check_ragged(input_ids, self.config)
         return token_outputs(
@@ -209,19 +209,19 @@ def _logits_of_tokens(
     input_ids: Sequence[TokenIds],
     n_threads: int | None,
 ) -> list[FloatArray]:
-    """Apply a linear layer to every token: (seq_len, n_outputs) a text."""
+    """Apply a linear layer to every token and return (seq_len, n_outputs) for each text."""
     texts = check_ragged(input_ids, model.config)
     weights = Linear.from_tensors(model.weights, layer)
-    every = np.ones(len(texts.input_ids), bool)
+    all_tokens = np.ones(len(texts.input_ids), bool)
 
     def head(hidden: FloatArray) -> FloatArray:
         return np.ascontiguousarray(linear(hidden, weights).T)
 
-    return token_outputs(model.encoder, texts, head, every, n_threads)
+    return token_outputs(model.encoder, texts, head, all_tokens, n_threads)
 
 
 def _at_visible(encoded: EncodedPadded, head: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Apply a head to the visible tokens: (batch, seq_len, n_outputs), zero elsewhere."""
+    """Return a head's logits (batch, seq_len, n_outputs), with zeros at masked positions."""
     hidden = encoded.states.last_hidden_state[encoded.visible].T  # (dim, n_tokens)
     packed = head(np.ascontiguousarray(hidden))  # (n_outputs, n_tokens)
     logits = np.zeros((*encoded.visible.shape, len(packed)), packed.dtype)

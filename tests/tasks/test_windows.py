@@ -16,7 +16,7 @@ from skdistilbert import (
     load_model,
 )
 from skdistilbert.nn.pooling import POOLINGS
-from skdistilbert.tasks import long_texts
+from skdistilbert.tasks import embedding_plan
 from tests.nn.test_pooling import pooled
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def pair(tiny: Path) -> Pair:
 
 
 def expected(pair: Pair, text: str, pooling: Pooling, max_length: int, stride: int) -> np.ndarray:
-    """Pool a text token by token: each in the window with more tokens up to its nearest edge."""
+    """Pool a text token by token, each from the window whose nearest edge is farther away."""
     model, tokenizer = pair
     ids = tokenizer.encode(text, add_special_tokens=False)
     windows = tokenizer.encode_windows(text, max_length=max_length, stride=stride)
     starts = np.cumsum([0] + [len(each) - 2 - stride for each in windows])[:-1]
     stops = [start + len(each) - 2 for start, each in zip(starts, windows, strict=True)]
     states = [model.hidden_states([each.input_ids])[0] for each in windows]
-    # Where a document begins or ends, a window's edge hides nothing.
+    # The edges of the text itself are not edges of a window.
     edges = [-np.inf, *starts[1:]], [*stops[:-1], np.inf]
     room = [
         [min(token - a, b - 1 - token) for a, b in zip(*edges, strict=True)]
@@ -61,7 +61,7 @@ def expected(pair: Pair, text: str, pooling: Pooling, max_length: int, stride: i
 
 @pytest.mark.parametrize(("max_length", "stride"), [(10, 0), (10, 3), (10, 7), (11, 4), (33, 8)])
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_every_token_counts_once(
+def test_every_token_is_pooled_once(
     pair: Pair, pooling: Pooling, max_length: int, stride: int
 ) -> None:
     with warnings.catch_warnings():
@@ -74,26 +74,26 @@ def test_every_token_counts_once(
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_texts_that_fit_give_the_same_as_ever(pair: Pair, pooling: Pooling) -> None:
+def test_texts_that_fit_are_not_changed_by_windows(pair: Pair, pooling: Pooling) -> None:
     np.testing.assert_array_equal(
         embed(*pair, TEXTS, pooling, long_text="window"), embed(*pair, TEXTS, pooling)
     )
     assert embed(*pair, [], pooling, long_text="window").shape == (0, 32)
 
 
-@pytest.mark.parametrize("at_a_time", [1, 3])
-def test_a_document_may_be_spread_over_pieces(
-    pair: Pair, at_a_time: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("windows_per_batch", [1, 3])
+def test_the_windows_of_a_text_may_be_in_several_batches(
+    pair: Pair, windows_per_batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for pooling in POOLINGS:
         whole = embed(*pair, TEXTS, pooling, 10, long_text="window")
         with monkeypatch.context() as patch:
-            patch.setattr(long_texts, "TEXTS_AT_A_TIME", at_a_time)
+            patch.setattr(embedding_plan, "TEXTS_PER_BATCH", windows_per_batch)
             got = embed(*pair, TEXTS, pooling, 10, long_text="window")
         np.testing.assert_allclose(got, whole, atol=1e-5)
 
 
-def test_layers_of_windows(pair: Pair) -> None:
+def test_windows_average_layers(pair: Pair) -> None:
     text = TEXTS[0]
     first, last = (embed(*pair, text, "mean", 10, layer=n, long_text="window") for n in (1, -1))
     both = embed(*pair, text, "mean", 10, layer=[1, -1], long_text="window")
@@ -102,7 +102,7 @@ def test_layers_of_windows(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("include_prompt", [True, False])
-def test_a_prompt_stands_before_every_window(
+def test_every_window_begins_with_the_prompt(
     include_prompt: bool, tiny: Path, tmp_path: Path
 ) -> None:
     directory = shutil.copytree(tiny, tmp_path / "model")
@@ -124,7 +124,7 @@ def test_a_prompt_stands_before_every_window(
     np.testing.assert_allclose(got[1], embed(model, tokenizer, "one", prompt=prompt), atol=1e-5)
 
 
-def test_the_embedder_reads_long_texts(tiny: Path, pair: Pair) -> None:
+def test_the_embedder_reads_long_texts_in_windows(tiny: Path, pair: Pair) -> None:
     params: dict[str, Any] = {"max_length": 10, "long_text": "window", "stride": 2}
     embedder = DistilBertEmbedder(tiny, pooling="mean", **params).fit(TEXTS)
     np.testing.assert_allclose(
@@ -142,7 +142,7 @@ def test_the_embedder_reads_long_texts(tiny: Path, pair: Pair) -> None:
         ({"long_text": "window", "prompt": "one " * 8}, "room for 0 tokens"),
     ],
 )
-def test_wrong_windows_are_named_in_fit(
+def test_invalid_windows_raise_in_fit(
     params: dict[str, Any], message: str, tiny: Path, pair: Pair
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -151,6 +151,6 @@ def test_wrong_windows_are_named_in_fit(
         DistilBertEmbedder(tiny, max_length=10, **params).fit(["one"])
 
 
-def test_a_text_that_is_none_is_named(pair: Pair) -> None:
-    with pytest.raises(TypeError, match="Row 1: a text must be a string"):
+def test_a_text_that_is_not_a_string_raises(pair: Pair) -> None:
+    with pytest.raises(TypeError, match=r"1 of 2 texts \(row 1\) is not"):
         embed(*pair, ["one", None], long_text="window", prompt="a ")  # type: ignore[list-item]

@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils.fixes import parse_version
 
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
-from skdistilbert.estimators.text_input import check_texts
+from skdistilbert.tasks.text_input import check_rows, check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,21 +102,23 @@ def make(request: pytest.FixtureRequest) -> Maker:
     return maker
 
 
-def test_texts_in_any_container(make: Maker) -> None:
+def test_every_container_of_texts_becomes_a_list(make: Maker) -> None:
     texts = check_texts(make([*TEXTS]))
     assert texts == TEXTS
     assert set(map(type, texts)) == {str}
 
 
-def test_fixed_width_arrays() -> None:
+def test_arrays_of_numpy_strings_become_lists() -> None:
     assert check_texts(np.array(TEXTS)) == TEXTS
     assert check_texts(list(np.array(TEXTS))) == TEXTS  # of numpy.str_
     assert check_texts(np.array(TEXTS, dtype=np.dtypes.StringDType())) == TEXTS
 
 
-def test_missing_texts_are_named_or_filled(make: Maker) -> None:
+def test_missing_texts_raise_or_become_empty_texts(make: Maker) -> None:
     texts: Texts = [None, "a", None, "b"]
-    with pytest.raises(ValueError, match=r"2 of 4 texts \(row 0, 2\) are missing .*'empty'"):
+    with pytest.raises(ValueError, match=r"2 of 4 texts \(rows 0, 2\) are missing .*'empty'"):
+        check_texts(make([*texts]), "error")
+    with pytest.raises(TypeError, match=r"2 of 4 texts \(rows 0, 2\) are not"):
         check_texts(make([*texts]))
     assert check_texts(make([*texts]), "empty") == ["", "a", "", "b"]
 
@@ -124,18 +126,18 @@ def test_missing_texts_are_named_or_filled(make: Maker) -> None:
 @pytest.mark.parametrize(
     "value", [None, float("nan"), np.float32("nan"), np.datetime64("NaT", "s")]
 )
-def test_values_that_mean_missing(value: object) -> None:
+def test_none_nan_and_nat_are_missing(value: object) -> None:
     with pytest.raises(ValueError, match=r"1 of 2 texts \(row 1\) is missing"):
-        check_texts(["a", value])
+        check_texts(["a", value], "error")
     assert check_texts(["a", value], "empty") == ["a", ""]
 
 
-def test_pandas_values_that_mean_missing() -> None:
+def test_missing_values_of_pandas_are_missing() -> None:
     pandas = pytest.importorskip("pandas")
     assert check_texts(["a", pandas.NA, pandas.NaT], "empty") == ["a", "", ""]
 
 
-def test_the_caller_s_texts_are_left_alone() -> None:
+def test_check_texts_does_not_change_its_argument() -> None:
     lists, array = ["a", None], np.array(["a", None], dtype=object)
     check_texts(lists, "empty"), check_texts(array, "empty")
     assert lists == array.tolist() == ["a", None]
@@ -146,21 +148,21 @@ def test_the_caller_s_texts_are_left_alone() -> None:
     [
         (["a", 3, None], r"1 of 3 texts \(row 1\) is not \(the first is 3, of type int\)"),
         (["a", b"b"], r"row 1.*b'b', of type bytes"),
-        ([["a"], ["b"]], r"2 of 2 texts \(row 0, 1\) are not .*of type list"),
+        ([["a"], ["b"]], r"2 of 2 texts \(rows 0, 1\) are not .*of type list"),
         ([np.zeros(2)], "of type ndarray"),
-        ([datetime.date(2020, 1, 1)] * 9, r"9 of 9 texts \(row 0, 1, 2, 3, 4, \.\.\.\) are not"),
+        ([datetime.date(2020, 1, 1)] * 9, r"9 of 9 texts \(rows 0, 1, 2, 3, 4, \.\.\.\) are not"),
         (np.array([b"a"]), "of type bytes"),
         (np.arange(3), "3 of 3 .*of type int"),
         (csr_array(np.eye(2)), "2 of 2"),
-        (b"a text", "Expected an iterable of texts, in order; got bytes"),
-        ({"text": ["a"]}, "got dict"),
-        ({"a", "b"}, "got set"),
-        (3, "got int"),
-        (None, "got NoneType"),
+        (b"a text", "Expected an ordered iterable of texts, .*; got b'a text' of type bytes"),
+        ({"text": ["a"]}, "of type dict"),
+        ({"a", "b"}, "of type set"),
+        (3, "got 3 of type int"),
+        (None, "got None of type NoneType"),
     ],
 )
 @pytest.mark.parametrize("missing", ["error", "empty"])
-def test_what_is_no_text_is_named(X: object, message: str, missing: Any) -> None:  # noqa: ANN401
+def test_other_values_raise_with_their_rows(X: object, message: str, missing: Any) -> None:  # noqa: ANN401
     with pytest.raises(TypeError, match=message):
         check_texts(X, missing)
 
@@ -168,25 +170,29 @@ def test_what_is_no_text_is_named(X: object, message: str, missing: Any) -> None
 @pytest.mark.parametrize(
     "X", [np.array("a"), np.float64(3), np.full((2, 3), "a"), np.full((2, 1, 1), "a")]
 )
-def test_several_columns_are_an_error(X: np.ndarray) -> None:
+def test_arrays_that_are_not_one_column_raise(X: np.ndarray) -> None:
     with pytest.raises(ValueError, match="Expected one column of texts; got .* of shape"):
         check_texts(X)
 
 
-def test_a_frame_of_several_columns_is_an_error() -> None:
+def test_a_frame_of_several_columns_raises_and_names_the_remedy() -> None:
     pandas = pytest.importorskip("pandas")
-    with pytest.raises(ValueError, match=r"one column of texts; got DataFrame of shape \(1, 2\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"got DataFrame of shape \(1, 2\).*ColumnTransformer",
+    ):
         check_texts(pandas.DataFrame({"a": ["x"], "b": ["y"]}))
 
 
-def test_errors_in_the_words_of_scikit_learn() -> None:
+def test_estimators_raise_the_errors_of_scikit_learn() -> None:
     with pytest.raises(ValueError, match="Iterable over raw text documents expected, string obj"):
         check_texts("a text")
     with pytest.raises(ValueError, match="0 sample") as theirs:
         check_array(np.empty(0), ensure_2d=False)
     for X in ([], np.empty((0, 1), object), iter(())):
         with pytest.raises(ValueError, match="0 sample") as ours:
-            check_texts(X)
+            check_texts(X, allow_empty=False)
+        assert check_texts(X if isinstance(X, list | np.ndarray) else []) == []
         assert str(ours.value) == str(theirs.value)
 
 
@@ -208,10 +214,39 @@ def test_a_million_texts_of_a_frame_take_well_under_a_second(kind: str) -> None:
     assert time.process_time() - start < 1
 
 
-def test_estimators_fill_missing_texts_when_asked(tiny: Path) -> None:
+def test_generators_are_read_once_and_in_order() -> None:
+    texts = iter(TEXTS)
+    assert check_texts(texts) == TEXTS
+    assert next(texts, None) is None
+
+
+def test_rows_may_be_texts_or_lists_of_words() -> None:
+    rows = ["a text", ["two", "words"], ("one",), []]
+    assert check_rows(iter(rows)) == rows
+    assert check_rows(np.array(["a", "b"])) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "message"),
+    [
+        (None, TypeError, "Expected an ordered iterable of texts, .*; got None"),
+        ({"a": "b"}, TypeError, "Expected an ordered iterable of texts"),
+        (["a", 5], TypeError, "Row 1 must be a string; got 5 of type int"),
+        (["a", ["b", None]], TypeError, "Row 1: word 1 must be a string; got None"),
+        (["a", ["b", "\ud800"]], ValueError, r"Row 1: word 1: .*lone surrogate U\+D800"),
+    ],
+)
+def test_rows_that_are_not_texts_or_words_raise(
+    rows: object, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        check_rows(rows)
+
+
+def test_estimators_read_missing_texts_as_empty_if_requested(tiny: Path) -> None:
     X, y = ["where", None, "who", float("nan")], [0, 1, 0, 1]
     for estimator in (DistilBertEmbedder(tiny), DistilBertClassifier(tiny, random_state=0)):
-        with pytest.raises(ValueError, match=r"2 of 4 texts \(row 1, 3\) are missing"):
+        with pytest.raises(ValueError, match=r"2 of 4 texts \(rows 1, 3\) are missing"):
             estimator.fit(X, y)
         with pytest.raises(ValueError, match="missing must be 'error' or 'empty'; got 'drop'"):
             estimator.set_params(missing="drop").fit(X, y)
@@ -225,7 +260,9 @@ def test_estimators_fill_missing_texts_when_asked(tiny: Path) -> None:
 
 @pytest.mark.parametrize("column", ["text", ["text"]])
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_a_column_of_a_frame_by_name(tiny: Path, library: str, column: str | list[str]) -> None:
+def test_a_column_transformer_selects_the_column(
+    tiny: Path, library: str, column: str | list[str]
+) -> None:
     frame = pytest.importorskip(library).DataFrame({"n": [1.0, 2, 3, 4], "text": TEXTS})
     if library == "pandas" and (isinstance(column, list) or KEEPS_INDEX):
         frame.index = [7, 1, 8, 2]  # as after a split

@@ -1,0 +1,160 @@
+"""Validate the texts that users pass to functions and estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from skdistilbert.tokenization.normalization import about_lone_surrogate
+
+Missing = Literal["error", "empty"]
+Text = str | list[str] | tuple[str, ...]  # running text, or its words
+
+
+def check_texts(
+    X: object, missing: Missing | None = None, *, noun: str = "text", allow_empty: bool = True
+) -> list[str]:
+    """Return the texts as a list.
+
+    Parameters
+    ----------
+    X : iterable of str
+        Any ordered collection or generator, which is read once. Also Series and one-column
+        frames of pandas and polars, Arrow arrays, and arrays of shape (n_texts,) or (n_texts, 1).
+    missing : {"error", "empty"}, default=None
+        Whether None, NaN, pandas.NA and pandas.NaT are an error or an empty text. None treats
+        them like other values that are not strings.
+    noun : str, default="text"
+        What error messages call a text.
+    allow_empty : bool, default=True
+        Accept a collection without texts.
+
+    Raises
+    ------
+    ValueError
+        If `X` is a string, has several columns or no texts, or a text is missing or contains a
+        lone surrogate; the message names the rows.
+    TypeError
+        If `X` is not an ordered collection or a text is not a string; the message names the rows.
+    """
+    if missing not in (None, *get_args(Missing)):
+        raise ValueError(f"missing must be 'error' or 'empty'; got {missing!r}.")
+    texts = as_list(X, noun)
+    if not texts and not allow_empty:  # the message of scikit-learn's own checks
+        raise ValueError(
+            "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is required."
+        )
+    if set(map(type, texts)) != {str}:
+        texts = _fill_missing(texts, missing, noun)
+    try:
+        for row, text in enumerate(texts):  # noqa: B007
+            text.encode()
+    except UnicodeEncodeError:
+        name = "Row" if noun == "text" else noun.capitalize()
+        check_characters(text, f"{name} {row}")
+    return texts
+
+
+def check_rows(X: object) -> list[Text]:
+    """Return the texts of a collection in which lists and tuples are texts split into words.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `check_texts`.
+    """
+    rows: list[Any] = as_list(X)
+    for row, text in enumerate(rows):
+        if isinstance(text, list | tuple):
+            for index, word in enumerate(text):
+                _check_string(word, f"Row {row}: word {index}")
+        else:
+            _check_string(text, f"Row {row}")
+    return rows
+
+
+def check_characters(text: str, name: str) -> None:
+    """Raise ValueError if a text contains a lone surrogate, which is not a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        raise ValueError(f"{name}: {about_lone_surrogate(code)}") from None
+
+
+def as_list(X: object, noun: str = "text") -> list[Any]:
+    """Return the rows of an ordered collection, or of its only column, without checking them."""
+    if isinstance(X, str):  # the message of scikit-learn's vectorizers
+        raise ValueError(
+            "Iterable over raw text documents expected, string object received. Pass a list; "
+            "for one text, pass [text]."
+        )
+    if hasattr(X, "__array__") and not isinstance(X, bytes):
+        return _column_as_list(X)
+    if not isinstance(X, Iterable) or isinstance(X, bytes | Mapping | set | frozenset):
+        raise TypeError(
+            f"Expected an ordered iterable of {noun}s, such as a list or a Series; got {X!r:.99} "
+            f"of type {type(X).__name__}."
+        )
+    return list(X)
+
+
+def format_rows(rows: list[int]) -> str:
+    """Return the numbers of up to five rows for a message, such as "rows 0, 4, 7"."""
+    named = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    return f"row{'s' if len(rows) > 1 else ''} {named}"
+
+
+def _column_as_list(X: object) -> list[Any]:
+    # Series, frames and Arrow arrays become arrays much faster than lists. A masked array must
+    # not lose its mask.
+    texts = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
+    if texts.ndim != 1 and (texts.ndim != 2 or texts.shape[1] != 1):
+        raise ValueError(
+            f"Expected one column of texts; got {type(X).__name__} of shape {texts.shape}. Select "
+            "one column; for several, use one estimator per column in a ColumnTransformer."
+        )
+    return list(texts.ravel().tolist())
+
+
+def _check_string(text: object, name: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{name} must be a string; got {text!r:.99} of type {type(text).__name__}."
+        )
+    check_characters(text, name)
+
+
+def _fill_missing(texts: list[Any], missing: Missing | None, noun: str) -> list[str]:
+    """Return the texts with "" for missing ones, or raise if some are not strings."""
+    others = [row for row, text in enumerate(texts) if not isinstance(text, str)]
+    lost = [row for row in others if missing and _is_missing(texts[row])]
+    wrong = sorted({*others}.difference(lost))
+    if wrong:
+        first = texts[wrong[0]]
+        raise TypeError(
+            f"Every {noun} must be a string; {_count(wrong, texts, noun)} not (the first is "
+            f"{first!r:.100}, of type {type(first).__name__})."
+        )
+    if lost and missing == "error":
+        raise ValueError(
+            f"{_count(lost, texts, noun)} missing (None, NaN or NA). Fill in or drop these "
+            "rows, or set missing='empty' to read them as empty texts."
+        )
+    for row in lost:
+        texts[row] = ""
+    return texts
+
+
+def _is_missing(value: object) -> bool:
+    if value is None or type(value).__name__ == "NAType":  # comparing pandas.NA returns NA
+        return True
+    differs = value != value  # true for NaN and NaT only
+    return isinstance(differs, bool | np.bool) and bool(differs)
+
+
+def _count(rows: list[int], texts: list[Any], noun: str) -> str:
+    verb = "is" if len(rows) == 1 else "are"
+    return f"{len(rows)} of {len(texts)} {noun}s ({format_rows(rows)}) {verb}"
