@@ -1,4 +1,4 @@
-"""`config_sentence_transformers.json`: what is to be put before texts (Reimers et al., 2019)."""
+"""`config_sentence_transformers.json`: prompts to put before texts (Reimers et al., 2019)."""
 
 from __future__ import annotations
 
@@ -12,41 +12,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SENTENCE_CONFIG_FILE = "config_sentence_transformers.json"
-# sentence-transformers knows these two for every model, empty where a model does not set them.
+# In sentence-transformers, every model has these two; they are empty by default.
 EMPTY_PROMPTS = {"query": "", "document": ""}
 
 
 class Prompts(NamedTuple):
-    """The prompts of a checkpoint.
-
-    Attributes
-    ----------
-    texts : mapping of str to str
-        By their names.
-    default_name : str or None
-        The one that is used unless another is asked for.
-    """
+    """The prompts of a checkpoint by their names, and the name of the default prompt."""
 
     texts: Mapping[str, str] = EMPTY_PROMPTS
     default_name: str | None = None
 
 
 def read_prompts(directory: Path) -> Prompts:
-    """Read a directory's prompts.
+    """Read the prompts of a checkpoint directory.
 
     Raises
     ------
     CheckpointError
-        If the file is malformed, or names a default prompt that it does not have.
+        If the file is malformed, or its default prompt does not exist.
     """
     file = directory / SENTENCE_CONFIG_FILE
     config = read_json_object(file) if file.is_file() else {}
     prompts: Any = config.get("prompts") or {}
     if not isinstance(prompts, dict):
         raise CheckpointError(f"{file}: prompts must be an object; got {prompts!r:.99}.")
-    # An empty prompt may be written as null.
-    given = {name: "" if text is None else text for name, text in prompts.items()}
-    texts = EMPTY_PROMPTS | given
+    texts = EMPTY_PROMPTS | {name: "" if text is None else text for name, text in prompts.items()}
     for name, text in texts.items():
         if not isinstance(text, str):
             raise CheckpointError(f"{file}: prompt {name!r} must be a string; got {text!r:.99}.")

@@ -1,4 +1,4 @@
-"""`modules.json`: what sentence-transformers computes after the encoder (Reimers et al., 2019)."""
+"""`modules.json`: sentence-transformers' modules after the encoder (Reimers et al., 2019)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from skdistilbert.checkpoint.prompts import SENTENCE_CONFIG_FILE
 from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.file_names import is_plain_name
 from skdistilbert.files.json_file import parse_json, read_json_object
-from skdistilbert.files.names import is_plain_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODULES_FILE = "modules.json"
-# In the order in which sentence-transformers joins them.
+# In the order in which sentence-transformers concatenates the pooled vectors.
 LEGACY_POOLINGS = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -29,26 +29,26 @@ LEGACY_POOLINGS = {
 
 
 class DenseFiles(NamedTuple):
-    """A Dense module: its tensors, ``linear.weight`` and perhaps ``linear.bias``."""
+    """A Dense module with the tensors ``linear.weight`` and, optionally, ``linear.bias``."""
 
     tensors: dict[str, NDArray[np.float32]]
-    activation: str  # the last part of its name in torch: "Tanh", "Identity", ...
+    activation: str  # its class name in torch: "Tanh", "Identity", ...
     config_file: Path
 
 
 class SentenceModules(NamedTuple):
-    """The modules after the encoder, in their order.
+    """The modules after the encoder.
 
     Attributes
     ----------
     poolings : tuple of str
-        Their vectors are joined.
+        The pooled vectors are concatenated in this order.
     include_prompt : bool
-        Whether a prompt's tokens are pooled.
+        Whether pooling includes the tokens of the prompt.
     after : tuple of DenseFiles or None
-        None is a normalisation to unit length.
+        The modules after pooling; None is a normalisation to unit length.
     n_features : int
-        What the last module gives, or the first of these if ``truncate_dim`` is less.
+        Number of output features, after truncation to ``truncate_dim``.
     """
 
     poolings: tuple[str, ...]
@@ -58,19 +58,19 @@ class SentenceModules(NamedTuple):
 
 
 def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
-    """Read a directory's ``modules.json`` and what it names; None if there is none.
+    """Read ``modules.json`` and the modules that it names; return None if it does not exist.
 
     Parameters
     ----------
     directory : Path
     dim : int
-        Width of the encoder's hidden states.
+        Size of the encoder's hidden states.
 
     Raises
     ------
     CheckpointError
         If a module is not Transformer, Pooling, Dense or Normalize, a file is malformed, or a
-        Dense module does not fit what stands before it.
+        Dense module does not accept the output of the module before it.
     """
     file = directory / MODULES_FILE
     if not file.is_file():
@@ -79,7 +79,7 @@ def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
     if kinds[:2] != ["Transformer", "Pooling"] or set(kinds[2:]) - {"Dense", "Normalize"}:
         raise CheckpointError(
             f"{file}: expected Transformer, Pooling, then Dense or Normalize; got "
-            f"{', '.join(kinds):.99}. Name a pooling, such as 'mean', to use the encoder alone."
+            f"{', '.join(kinds):.99}. To use only the encoder, set pooling, for example to 'mean'."
         )
     poolings, include_prompt = _read_pooling(paths[1] / "config.json")
     after: list[DenseFiles | None] = []
@@ -108,15 +108,15 @@ def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]: 
         kind = module.get("type") if isinstance(module, dict) else None
         path = module.get("path") if isinstance(module, dict) else None
         if not (isinstance(kind, str) and kind.startswith("sentence_transformers.")):
-            raise CheckpointError(f"{file}: {kind!r:.99} is no module of sentence-transformers.")
+            raise CheckpointError(f"{file}: {kind!r:.99} is not a sentence-transformers module.")
         if not isinstance(path, str) or not (path == "" or is_plain_name(path)):
             raise CheckpointError(
-                f"{file}: path must name a directory beside it; got {path!r:.99}."
+                f"{file}: path must name a directory next to this file; got {path!r:.99}."
             )
         kinds.append(kind.rpartition(".")[2])
         paths.append(file.parent / path)
     if paths and paths[0] != file.parent:
-        raise CheckpointError(f"{file}: the Transformer must stand in the directory itself.")
+        raise CheckpointError(f"{file}: the Transformer's path must be ''; got {paths[0].name!r}.")
     return kinds, paths
 
 
@@ -149,13 +149,13 @@ def _read_dense(directory: Path, n_features: int) -> DenseFiles:
     names = [config.get(f"module_{end}_name") for end in ("input", "output")]
     if config.get("use_residual") or any(x not in (None, "sentence_embedding") for x in names):
         raise CheckpointError(
-            f"{config_file}: use_residual, and names other than 'sentence_embedding', are not "
-            "supported."
+            f"{config_file}: use_residual, and inputs or outputs other than 'sentence_embedding', "
+            "are not supported."
         )
     if config.get("in_features") != n_features:
         raise CheckpointError(
-            f"{config_file}: in_features must be {n_features}, as the modules before give so "
-            f"many; got {config.get('in_features')!r:.99}."
+            f"{config_file}: in_features must be {n_features}, the number of features that the "
+            f"previous module returns; got {config.get('in_features')!r:.99}."
         )
     weights = directory / "model.safetensors"
     if not weights.is_file() and (directory / "pytorch_model.bin").is_file():
@@ -168,8 +168,9 @@ def _read_dense(directory: Path, n_features: int) -> DenseFiles:
     shapes: dict[str, tuple[Any, ...]] = {
         "linear.weight": (config.get("out_features"), n_features)
     }
-    _check_flag(config.get("bias", True), "bias", config_file)
-    if config.get("bias", True):
+    bias = config.get("bias", True)
+    _check_flag(bias, "bias", config_file)
+    if bias:
         shapes["linear.bias"] = shapes["linear.weight"][:1]
     found = {name: entry.shape for name, entry in file.entries.items()}
     if found != shapes:

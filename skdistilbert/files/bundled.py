@@ -1,13 +1,13 @@
-"""The model that comes with this package."""
+"""The model that is part of this package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-# A directory of this name in the working directory is "./mini".
+# "./mini" names a directory of the same name in the working directory.
 BUNDLED_MODEL = "mini"
 
 
 def bundled_directory() -> Path:
-    """Give the directory of the bundled model, where it was installed."""
+    """Return the directory of the bundled model."""
     return Path(__file__).parents[1] / "mini_model"

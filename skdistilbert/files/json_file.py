@@ -1,4 +1,4 @@
-"""JSON files from strangers: read whole, as an object, or refused by name."""
+"""Parse JSON of unknown origin strictly."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def read_json_object(file: Path) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        If the file is missing, not UTF-8, not JSON (NaN and Infinity are not), nested beyond
-        Python's limit, names a key twice, or holds no object.
+        If the file is missing, is not UTF-8, is not valid JSON (NaN and Infinity are not), is
+        nested too deeply, repeats a key, or has another top level.
     """
-    if not file.is_file():  # reading a pipe would wait for ever
+    if not file.is_file():  # a pipe would block
         raise CheckpointError(
-            f"{file} does not exist; a checkpoint directory needs it. Is {file.parent} the "
-            "directory that save_pretrained wrote?"
+            f"{file} does not exist, but the checkpoint needs it. Copy this file into the "
+            "directory, or save or download the checkpoint again."
         )
     try:
         text = file.read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def read_json_object(file: Path) -> dict[str, Any]:
 
 
 def parse_json_object(text: str | bytes, name: str) -> dict[str, Any]:
-    """Parse a JSON object; `name` says in errors where it stands."""
+    """Parse a JSON object; error messages begin with `name`."""
     value = parse_json(text, name)
     if not isinstance(value, dict):
         raise CheckpointError(f"{name}: must hold an object, got {type(value).__name__}.")
@@ -41,7 +41,7 @@ def parse_json_object(text: str | bytes, name: str) -> dict[str, Any]:
 
 
 def parse_json(text: str | bytes, name: str) -> Any:  # noqa: ANN401
-    """Parse any JSON value."""
+    """Parse any JSON value; error messages begin with `name`."""
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except RecursionError:
@@ -51,13 +51,13 @@ def parse_json(text: str | bytes, name: str) -> Any:  # noqa: ANN401
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number in JSON")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r:.99} stands there twice")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {repeated!r:.99} is repeated")
     return result

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import Checkpoint
     from skdistilbert.checkpoint.mapped_file import MappedFile
-    from skdistilbert.checkpoint.names import Head
     from skdistilbert.checkpoint.sentence_modules import SentenceModules
+    from skdistilbert.checkpoint.tensor_names import Head
     from skdistilbert.nn.packing import TokenIds
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tokenization import WordPieceTokenizer
@@ -152,48 +152,45 @@ class DistilBertModel:
         directory: str | os.PathLike[str],
         tokenizer: WordPieceTokenizer | None = None,
     ) -> None:
-        """Write a checkpoint that transformers, and `load_model`, load.
+        """Write a checkpoint that transformers and `load_model` can load.
 
-        The files take their places all at once: whatever happens, the directory holds either
-        those of before or the new ones. Others in it stay. Weights are written in float32, also
-        if they were read from float16 or bfloat16.
+        Weights are written in float32, even if they were read from float16 or bfloat16. Other
+        files in the directory stay.
 
         Parameters
         ----------
         directory : str or path-like
-            Made if it does not exist. Gets ``config.json`` and ``model.safetensors``.
+            Directory for ``config.json`` and ``model.safetensors``; created if it does not exist.
         tokenizer : WordPieceTokenizer, default=None
             Also write ``vocab.txt`` and ``tokenizer_config.json``.
 
         Raises
         ------
-        ValueError
-            If the directory is the working directory or above it.
         OSError
-            If it can't be written; on Windows also if a model that is in use was loaded from it.
+            If the directory cannot be written, or, on Windows, if a model in use was loaded from
+            it.
         CheckpointError
-            If the file that the model was loaded from was written to meanwhile.
+            If the file that the model was loaded from was written to since then.
 
         Warns
         -----
         UserWarning
-            If ``layer_norm_eps`` is not the 1e-12 that transformers' DistilBERT always takes, as
-            may be after a BERT was loaded: it computes slightly else there.
+            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. transformers'
+            DistilBERT always uses 1e-12 and then computes slightly different hidden states.
 
         Notes
         -----
-        All is written to a hidden directory beside, which Linux and macOS exchange with this one
-        in one step. Elsewhere two renamings are needed, and a crash just between them leaves the
-        old directory whole under ``.<name>-saving-*/<name>-old``. What a killed process leaves
-        there can be removed. A mounted volume, or a directory in one that may not be written,
-        gets file after file instead, the weights last.
+        All files are written completely before the first one replaces an old file. A crash
+        therefore leaves the old files or the new ones. If it happens while files are replaced,
+        loading raises `CheckpointError` until the model is saved again. Temporary files of a
+        killed process (``.saving-*``) are removed by the next save.
         """
         check_unchanged(self.mapped)
         if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
             warnings.warn(
-                f"layer_norm_eps is {self.config.layer_norm_eps}; transformers' DistilBERT takes "
-                f"{DistilBertConfig.layer_norm_eps} whatever is written, and gives slightly "
-                "other numbers.",
+                f"layer_norm_eps is {self.config.layer_norm_eps}, but transformers' DistilBERT "
+                f"always uses {DistilBertConfig.layer_norm_eps}; its hidden states will differ "
+                "slightly.",
                 stacklevel=2,
             )
         files = tokenizer_files(tokenizer) if tokenizer else {}
@@ -208,12 +205,14 @@ class DistilBertModel:
 
     @property
     def encoder(self) -> Encoder:
-        """The weights as the network takes them.
+        """The weights in the form that `skdistilbert.nn` uses.
+
+        Every use checks the mapped files, so read this property once per call.
 
         Raises
         ------
         CheckpointError
-            If their file was written to meanwhile.
+            If a mapped file was written to since it was loaded.
         """
         check_unchanged(self.mapped)
         return self._encoder

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from skdistilbert.checkpoint.names import Head
+    from skdistilbert.checkpoint.tensor_names import Head
     from skdistilbert.nn.packing import TokenIds
 
     FloatArray = NDArray[np.float32]

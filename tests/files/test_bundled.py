@@ -1,4 +1,4 @@
-"""The model that comes with the package."""
+"""Tests of the bundled model."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_it_is_small_and_in_half_precision() -> None:
     assert (bundled_directory() / "README.md").read_text("utf-8").startswith("---\nlicense:")
 
 
-def test_it_is_found_by_its_name_in_any_directory(
+def test_the_name_loads_it_from_any_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -47,7 +47,7 @@ def test_it_is_found_by_its_name_in_any_directory(
         assert embed(model, tokenizer, TEXTS).shape == (4, model.config.dim)
 
 
-def test_its_name_means_it_whatever_is_in_the_working_directory(
+def test_a_directory_of_the_same_name_does_not_hide_it(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -58,7 +58,9 @@ def test_its_name_means_it_whatever_is_in_the_working_directory(
 
 
 def test_it_has_no_revisions() -> None:
-    with pytest.raises(ValueError, match="revision='main' has no meaning"):
+    with pytest.raises(
+        ValueError, match="revision must be None for the directory .*mini_model; got 'main'"
+    ):
         locate_checkpoint("mini", revision="main")
 
 
@@ -76,20 +78,20 @@ def test_it_is_the_default(estimator: Any) -> None:  # noqa: ANN401
     assert estimator.get_params()["model"] == "mini"
 
 
-def test_what_is_like_is_near() -> None:
+def test_similar_texts_have_similar_features() -> None:
     units = DistilBertEmbedder(normalize=True).fit_transform(TEXTS)
     similarities = units @ units.T
     assert similarities[0, 1] > similarities[0, 2] + 0.2
 
 
-def test_embed_takes_the_mean_as_its_modules_say() -> None:
+def test_embed_uses_mean_pooling_by_default() -> None:
     model, tokenizer = load_model("mini"), WordPieceTokenizer.from_pretrained("mini")
     np.testing.assert_array_equal(
         embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, "mean")
     )
 
 
-def test_a_pickle_names_it_and_loads_in_another_process(tmp_path: Path) -> None:
+def test_a_pickle_loads_in_another_process(tmp_path: Path) -> None:
     embedder = DistilBertEmbedder().fit(TEXTS)
     content = pickle.dumps(embedder)
     assert len(content) < 3000
@@ -107,7 +109,7 @@ def test_a_pickle_names_it_and_loads_in_another_process(tmp_path: Path) -> None:
     assert done.stdout.strip() == expected
 
 
-def test_a_pickle_of_other_weights_is_refused() -> None:
+def test_a_pickle_fitted_on_other_weights_is_refused() -> None:
     embedder = DistilBertEmbedder().fit(TEXTS)
     embedder.fingerprint_ = "0" * 64
     with pytest.raises(CheckpointError, match="mini: these are not the weights"):
@@ -116,7 +118,7 @@ def test_a_pickle_of_other_weights_is_refused() -> None:
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
-def test_transformers_loads_it_and_gives_the_same_hidden_states() -> None:
+def test_transformers_computes_the_same_hidden_states() -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     directory = str(bundled_directory())

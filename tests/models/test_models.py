@@ -144,7 +144,7 @@ def test_save_pretrained_writes_what_load_model_reads(name: str, tmp_path: Path)
 def test_what_transformers_would_compute_otherwise_is_said(tiny: Path, tmp_path: Path) -> None:
     model = load_model(tiny)
     config = replace(model.config, layer_norm_eps=1e-5)
-    with pytest.warns(UserWarning, match="layer_norm_eps is 1e-05; transformers' .* takes 1e-12"):
+    with pytest.warns(UserWarning, match="layer_norm_eps is 1e-05, but transformers' .* uses 1e-12"):
         DistilBertModel(config, dict(model.weights)).save_pretrained(tmp_path / "model")
     assert load_model(tmp_path / "model").config.layer_norm_eps == 1e-5
 
