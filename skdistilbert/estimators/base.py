@@ -10,8 +10,7 @@ from sklearn.base import BaseEstimator
 
 from skdistilbert import __version__
 from skdistilbert.checkpoint.mapped_file import is_overwritten
-from skdistilbert.estimators.cached_features import cached_features
-from skdistilbert.estimators.embedding_cache import EmbeddingCache, embedding_cache_file
+from skdistilbert.estimators.cache import EmbeddingCache, cached_features, embedding_cache_file
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.text_input import check_texts
@@ -140,13 +139,12 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
 
         if cache_file is None and not self.verbose:
             pooled, truncated = encode(texts)
-            n_truncated = len(truncated)
         else:
             context = repr((__version__, encoder.fingerprint, plan.pooling_key)).encode()
             progress = showing_progress(len(texts), type(self).__name__, self.verbose)
             with EmbeddingCache(cache_file) as cache, progress as advance:
-                pooled, n_truncated = cached_features(texts, encode, context, cache, advance)
-        warn_of_truncation(n_truncated, len(texts), plan.max_length)
+                pooled, truncated = cached_features(texts, encode, context, cache, advance)
+        warn_of_truncation(len(truncated), len(texts), plan.max_length)
         return self._check_finite(plan.after_pooling(pooled))
 
     def _check_finite(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
