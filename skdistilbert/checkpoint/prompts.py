@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files.json_file import read_json_object
+from skdistilbert.files.json_file import check_value, read_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,26 +23,16 @@ class Prompts(NamedTuple):
 
 
 def read_prompts(directory: Path) -> Prompts:
-    """Read the prompts of a checkpoint directory.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is malformed, or its default prompt does not exist.
-    """
+    """Read the prompts of a directory; raise CheckpointError if they are malformed."""
     file = directory / SENTENCE_CONFIG_FILE
     config = read_json_object(file) if file.is_file() else {}
     prompts: Any = config.get("prompts") or {}
-    if not isinstance(prompts, dict):
-        raise CheckpointError(f"{file}: prompts must be an object; got {prompts!r:.99}.")
+    check_value(isinstance(prompts, dict), file, "prompts", "an object", prompts)
     texts = EMPTY_PROMPTS | {name: "" if text is None else text for name, text in prompts.items()}
     for name, text in texts.items():
-        if not isinstance(text, str):
-            raise CheckpointError(f"{file}: prompt {name!r} must be a string; got {text!r:.99}.")
+        check_value(isinstance(text, str), file, f"prompt {name!r}", "a string", text)
     default_name = config.get("default_prompt_name")
-    if default_name is not None and default_name not in list(texts):
-        raise CheckpointError(
-            f"{file}: default_prompt_name must be one of {', '.join(map(repr, texts))}; "
-            f"got {default_name!r:.99}."
-        )
+    names = [None, *texts]
+    expected = f"one of {', '.join(map(repr, texts))}"
+    check_value(default_name in names, file, "default_prompt_name", expected, default_name)
     return Prompts(texts, default_name)

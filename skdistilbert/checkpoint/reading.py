@@ -15,6 +15,7 @@ from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_fini
 from skdistilbert.checkpoint.tensor_names import (
     ENCODER_PREFIXES,
     HEAD_OF_ARCHITECTURE,
+    HEAD_OF_TENSOR,
     HEAD_PREFIXES,
     POSITIONS,
     PROJECTOR,
@@ -52,26 +53,16 @@ PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 class Checkpoint:
     """The contents of a checkpoint directory.
 
-    Attributes
-    ----------
-    config : DistilBertConfig
-    weights : mapping of str to read-only float32 ndarray
-        Tensors with transformers' names for DistilBERT, without the prefix ``distilbert.``.
-    head : str or None
-        "sequence_classification", "token_classification", "question_answering", "masked_lm".
-    files : tuple of Path
-        All files that affect results; weights come last.
-    directory : Path
-    mapped : tuple of MappedFile
-        The files that `weights` are views of.
+    Weights are read-only and have transformers' names for DistilBERT, without the prefix
+    ``distilbert.``.
     """
 
     config: DistilBertConfig
     weights: Mapping[str, FloatArray]
     head: Head | None
-    files: tuple[Path, ...]
+    files: tuple[Path, ...]  # all files that affect results; weights come last
     directory: Path
-    mapped: tuple[MappedFile, ...]
+    mapped: tuple[MappedFile, ...]  # the files that `weights` are views of
 
     @cached_property
     def fingerprint(self) -> str:
@@ -89,20 +80,17 @@ def read_checkpoint(
 ) -> Checkpoint:
     """Read ``config.json`` and ``model.safetensors``, or its shards and their index.
 
+    A BERT encoder becomes a DistilBERT: the embedding of token type 0 is added to every position
+    embedding, and the pooler and the next-sentence head are ignored.
+
     Parameters
     ----------
     path : str or path-like
-        Checkpoint directory of ``model_type`` ``distilbert`` or ``bert``. A BERT encoder becomes
-        a DistilBERT: the embedding of token type 0 is added to every position embedding, and the
-        pooler and the next-sentence head are ignored.
+        Checkpoint directory of ``model_type`` ``distilbert`` or ``bert``.
     encoder_only : bool, default=False
         Ignore the task head and all other tensors outside the encoder.
     allow_non_finite : bool, default=False
         Accept weights that are NaN or infinite.
-
-    Returns
-    -------
-    Checkpoint
 
     Raises
     ------
@@ -169,16 +157,10 @@ class _WeightsReader:
             )
         if not any(name.startswith(HEAD_PREFIXES) for name in self._sources):
             return None
-        return HEAD_OF_ARCHITECTURE[architecture] if architecture else self._head_of_tensors()
-
-    def _head_of_tensors(self) -> Head:
-        if "vocab_transform.weight" in self._sources:
-            return "masked_lm"
-        if "qa_outputs.weight" in self._sources:
-            return "question_answering"
-        if "pre_classifier.weight" in self._sources:
-            return "sequence_classification"
-        return "token_classification"
+        if architecture:
+            return HEAD_OF_ARCHITECTURE[architecture]
+        heads = (head for tensor, head in HEAD_OF_TENSOR.items() if tensor in self._sources)
+        return next(heads, "token_classification")
 
     def read(self, head: Head | None, *, encoder_only: bool) -> dict[str, FloatArray]:
         """Return the tensors of the encoder and a head; raise CheckpointError for others."""

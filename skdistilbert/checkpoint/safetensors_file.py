@@ -37,13 +37,7 @@ class TensorEntry(NamedTuple):
 
 
 class SafetensorsFile:
-    """A validated and mapped file.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing or malformed.
-    """
+    """A validated and mapped file; a missing or malformed file raises CheckpointError."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -74,10 +68,7 @@ class SafetensorsFile:
     def read(self, name: str) -> NDArray[np.float32]:
         """Return a tensor as read-only float32; a view of the file if the file has float32.
 
-        Raises
-        ------
-        CheckpointError
-            If the tensor is not float32, float16 or bfloat16.
+        Raises CheckpointError if the tensor is not float32, float16 or bfloat16.
         """
         dtype, shape, start, stop = self.entries[name]
         if dtype not in DTYPES:

@@ -67,6 +67,11 @@ POSITIONS = "embeddings.position_embeddings.weight"
 PROJECTOR = "vocab_projector.weight"
 
 ENCODER_PREFIXES = ("embeddings.", "transformer.")
+HEAD_OF_TENSOR: dict[str, Head] = {
+    "vocab_transform.weight": "masked_lm",
+    "qa_outputs.weight": "question_answering",
+    "pre_classifier.weight": "sequence_classification",
+}
 HEAD_PREFIXES = (
     "pre_classifier.",
     "classifier.",

@@ -41,19 +41,8 @@ def write_checkpoint(
 ) -> None:
     """Write ``config.json``, ``model.safetensors`` and further files, such as a tokenizer's.
 
-    See `skdistilbert.files.atomic_save` for the directory's state after a crash.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Directory; created if it does not exist.
-    config : DistilBertConfig
-        Its ``architectures`` are replaced by the one that belongs to `head`.
-    weights : mapping of str to float32 ndarray
-        Tensors as in `Checkpoint.weights`.
-    head : str or None
-    extra_files : mapping of str to bytes or None, optional
-        Contents by file name; None removes a file.
+    The ``architectures`` of `config` are replaced by the one that belongs to `head`. In
+    `extra_files`, None removes a file. The module `atomic_save` explains the state after a crash.
     """
     values = config.to_dict() | {"architectures": [ARCHITECTURE_OF_HEAD[head]]}
     tensors = _tensors_in_file(config, weights, head)

@@ -37,18 +37,8 @@ SECONDS_TO_WAIT_FOR_SAVE = 1.0
 def replace_files(directory: Path, files: Mapping[str, Content]) -> None:
     """Write, replace and remove files of a directory; other files in it stay.
 
-    Parameters
-    ----------
-    directory : Path
-        Created if it does not exist.
-    files : mapping of str to bytes, callable or None
-        By file name: the content, a function that writes the file at the given path, or None to
-        remove the file.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written; NotADirectoryError if `directory` is a file.
+    `files` maps a name to its content, to a function that writes the file at the given path, or
+    to None to remove the file. The directory is created if it does not exist.
     """
     directory = directory.absolute()
     if directory.exists() and not directory.is_dir():

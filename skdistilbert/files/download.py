@@ -58,11 +58,8 @@ NO_CONNECTION = (
 def download(repo_id: str, revision: str, cache: Path) -> Path:
     """Download the files of a model that this package reads; return their directory.
 
-    Raises
-    ------
-    CheckpointError
-        If ``huggingface_hub`` is not installed, the download fails, or the architecture is not
-        supported.
+    Raises CheckpointError if ``huggingface_hub`` is not installed, the download fails, or the
+    architecture is not supported.
     """
     try:
         import huggingface_hub

@@ -22,10 +22,7 @@ def is_plain_name(name: str) -> bool:
 def shard_names(index: Path) -> tuple[str, ...]:
     """Return the files that ``model.safetensors.index.json`` names, each once.
 
-    Raises
-    ------
-    CheckpointError
-        If the index is malformed or names other files than .safetensors files next to it.
+    Raises CheckpointError if the index is malformed or names files in other directories.
     """
     weight_map = read_json_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:

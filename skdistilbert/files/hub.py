@@ -25,14 +25,7 @@ REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]*", re.ASCII)
 
 
 class Location(NamedTuple):
-    """The files of a checkpoint.
-
-    Attributes
-    ----------
-    directory : Path
-    commit : str or None
-        The commit on the hub that these files belong to; None for other directories.
-    """
+    """The directory of a checkpoint, and its commit on the hub (None for other directories)."""
 
     directory: Path
     commit: str | None
@@ -50,7 +43,8 @@ def locate_checkpoint(
     A model in the hub's cache needs neither the network nor ``huggingface_hub``. Any other model
     is downloaded with ``huggingface_hub``, but only the files that this package reads. The token
     of ``hf auth login`` or ``HF_TOKEN`` is used, and ``HF_HOME``, ``HF_HUB_CACHE``,
-    ``HF_HUB_OFFLINE`` and ``HF_ENDPOINT`` have their usual meaning.
+    ``HF_HUB_OFFLINE`` and ``HF_ENDPOINT`` have their usual meaning. A cached branch stays at the
+    commit of its first download; pass a commit or tag as `revision` to get another one.
 
     Parameters
     ----------
@@ -63,21 +57,11 @@ def locate_checkpoint(
     local_files_only : bool, default=False
         Never use the network.
 
-    Returns
-    -------
-    Location
-
     Raises
     ------
     CheckpointError
         If the model is not found or cannot be downloaded, or if a save to the directory was
-        interrupted. The message says what to do.
-
-    Notes
-    -----
-    A cached branch stays at the commit of its first download. Pass a commit or tag as `revision`
-    to get another one. If another library has cached only a part of a snapshot, the missing
-    optional files count as absent from the repository.
+        interrupted.
 
     Examples
     --------

@@ -14,11 +14,8 @@ if TYPE_CHECKING:
 def read_json_object(file: Path) -> dict[str, Any]:
     """Read a JSON file whose top level is an object.
 
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, is not UTF-8, is not valid JSON (NaN and Infinity are not), is
-        nested too deeply, repeats a key, or has another top level.
+    Raises CheckpointError if the file is missing, is not UTF-8, is not valid JSON (NaN and
+    Infinity are not), is nested too deeply, repeats a key, or has another top level.
     """
     if not file.is_file():  # a pipe would block
         raise CheckpointError(
@@ -48,6 +45,12 @@ def parse_json(text: str | bytes, name: str) -> Any:  # noqa: ANN401
         raise CheckpointError(f"{name}: is nested too deeply.") from None
     except ValueError as error:
         raise CheckpointError(f"{name}: is not valid JSON ({error}).") from None
+
+
+def check_value(valid: bool, file: Path, name: str, expected: str, value: object) -> None:
+    """Raise CheckpointError for an invalid value of a field of a JSON file."""
+    if not valid:
+        raise CheckpointError(f"{file}: {name} must be {expected}; got {value!r:.99}.")
 
 
 def _refuse_constant(constant: str) -> NoReturn:

@@ -26,13 +26,7 @@ MAX_MEGABYTES = 1024
 
 
 def embedding_cache_file(embedding_cache: bool | str | os.PathLike[str] | None) -> Path | None:
-    """Return the file that an estimator's ``embedding_cache`` parameter names, or None.
-
-    Raises
-    ------
-    TypeError
-        If the parameter is not None, a bool or a path.
-    """
+    """Return the file that an estimator's ``embedding_cache`` parameter names, or None."""
     if embedding_cache is None or embedding_cache is False:
         return None
     if embedding_cache is True:
@@ -55,20 +49,10 @@ def _max_bytes() -> int:
 
 
 class EmbeddingCache:
-    """The embeddings in a file, during one call of an estimator.
+    """The embeddings in a file (None caches nothing), during one call of an estimator.
 
     After an error, the rest of the call encodes all texts, with a warning. A damaged file is then
     renamed to ``<name>.damaged``, so that the next call starts a new one.
-
-    Parameters
-    ----------
-    file : Path or None
-        None caches nothing.
-
-    Raises
-    ------
-    ValueError
-        If the environment variable ``SKDISTILBERT_CACHE_MB`` is not a number.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -110,7 +94,8 @@ class EmbeddingCache:
                 self._inode = _inode(self._file)
                 self._store = EmbeddingStore(self._file, self._max_bytes)
             return operation(self._store)
-        except (OSError, sqlite3.DatabaseError) as error:
+        # SQLite's messages may quote bytes of a damaged file, which sqlite3 cannot decode.
+        except (OSError, sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self.__exit__()
             file, self._file = self._file, None
             warnings.warn(

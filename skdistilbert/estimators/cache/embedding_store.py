@@ -48,14 +48,9 @@ class StoredEmbedding(NamedTuple):
 class EmbeddingStore:
     """A connection to the file, which is created if it does not exist.
 
-    All methods raise `OSError` or `sqlite3.OperationalError` if the file cannot be used, for
-    example because it is locked for long, and another `sqlite3.DatabaseError` if it is damaged.
-
-    Parameters
-    ----------
-    file : Path
-    max_bytes : int
-        The least recently used rows are evicted when the file has more bytes in use.
+    The least recently used rows are evicted when the file has more than `max_bytes` in use. All
+    methods raise `OSError` or `sqlite3.OperationalError` if the file cannot be used, for example
+    because it stays locked, and another `sqlite3.DatabaseError` if it is damaged.
     """
 
     def __init__(self, file: Path, max_bytes: int) -> None:

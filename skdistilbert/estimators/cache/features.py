@@ -37,19 +37,9 @@ def cached_features(
 ) -> tuple[FloatArray, list[int]]:
     """Return the features of texts and the rows of truncated texts, as `encode` does.
 
-    Equal texts are encoded once. Texts that another process is encoding are waited for.
-
-    Parameters
-    ----------
-    texts : sequence of str
-    encode : callable
-        Takes texts; returns their features, (n_texts, n_features), and the rows of truncated
-        texts.
-    context : bytes
-        Everything except the text that affects the features.
-    cache : EmbeddingCache
-    advance : callable
-        Called with the number of rows that have become known.
+    Equal texts are encoded once. Texts that another process is encoding are waited for. `context`
+    is everything except the text that affects the features. `advance` is called with the number
+    of rows that have become known.
     """
     prefix = hashlib.blake2b(context).digest()
     keys = [hashlib.blake2b(prefix + text.encode(), digest_size=32).digest() for text in texts]
