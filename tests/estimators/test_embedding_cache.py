@@ -260,6 +260,11 @@ def make_other_tables(file: Path) -> None:
     execute(file, "CREATE TABLE embeddings (key, vector)")
 
 
+def spoil_the_schema(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"claims (key", b"claims \xe6key"))  # not UTF-8
+
+
 def change_a_number(file: Path) -> None:
     execute(file, "UPDATE embeddings SET vector = zeroblob(128) WHERE rowid = 7")
 
@@ -293,6 +298,7 @@ def execute(file: Path, statement: str) -> None:
         leave_a_header,
         overwrite,
         make_other_tables,
+        spoil_the_schema,
         change_a_number,
         cut_a_vector,
         exchange_rows,
