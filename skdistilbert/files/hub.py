@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.atomic_save import check_save_is_finished
-from skdistilbert.files.bundled import BUNDLED_MODEL, bundled_directory
 from skdistilbert.files.download import download
 from skdistilbert.files.hub_cache import (
     cache_directory,
@@ -18,6 +17,9 @@ from skdistilbert.files.hub_cache import (
     is_offline,
 )
 
+# "./mini" names a directory of the same name in the working directory.
+BUNDLED_MODEL = "mini"
+BUNDLED_DIRECTORY = Path(__file__).parents[1] / "mini_model"
 # "name" or "owner/name", by the hub's rules.
 REPO_ID = re.compile(r"(?:\w[\w.-]{0,95}/)?\w[\w.-]{0,95}", re.ASCII)
 # Branches and tags, which may contain slashes, and commits; ".." could leave `refs/`.
@@ -75,7 +77,7 @@ def locate_checkpoint(
             f"such as 'distilbert/distilbert-base-uncased'; got {model!r}."
         )
     if model == BUNDLED_MODEL:
-        model = bundled_directory()
+        model = BUNDLED_DIRECTORY
     if os.path.isdir(model):  # noqa: PTH112 - Path("") is the working directory
         if revision is not None:
             raise ValueError(f"revision must be None for the directory {model}; got {revision!r}.")

@@ -25,17 +25,17 @@ from skdistilbert import (
     load_model,
 )
 from skdistilbert.files import locate_checkpoint
-from skdistilbert.files.bundled import bundled_directory
+from skdistilbert.files.hub import BUNDLED_DIRECTORY
 
 TEXTS = ["Where is my parcel?", "the parcel has not come", "I forgot my password", "a"]
 
 
 def test_it_is_small_and_in_half_precision() -> None:
-    files = [file for file in bundled_directory().rglob("*") if file.is_file()]
+    files = [file for file in BUNDLED_DIRECTORY.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= 16 * 2**20
-    weights = load_file(bundled_directory() / "model.safetensors")
+    weights = load_file(BUNDLED_DIRECTORY / "model.safetensors")
     assert {array.dtype for array in weights.values()} == {np.dtype(np.float16)}
-    assert (bundled_directory() / "README.md").read_text("utf-8").startswith("---\nlicense:")
+    assert (BUNDLED_DIRECTORY / "README.md").read_text("utf-8").startswith("---\nlicense:")
 
 
 def test_the_name_loads_it_from_any_directory(
@@ -95,7 +95,7 @@ def test_a_pickle_loads_in_another_process(tmp_path: Path) -> None:
     embedder = DistilBertEmbedder().fit(TEXTS)
     content = pickle.dumps(embedder)
     assert len(content) < 3000
-    assert str(bundled_directory()).encode() not in content
+    assert str(BUNDLED_DIRECTORY).encode() not in content
     (tmp_path / "embedder.pickle").write_bytes(content)
     script = (
         "import pickle, sys\n"
@@ -121,7 +121,7 @@ def test_a_pickle_fitted_on_other_weights_is_refused() -> None:
 def test_transformers_computes_the_same_hidden_states() -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    directory = str(bundled_directory())
+    directory = str(BUNDLED_DIRECTORY)
     theirs = transformers.AutoModel.from_pretrained(directory).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
