@@ -72,7 +72,9 @@ def test_names_cannot_leave_the_directory(tmp_path: Path) -> None:
         modules[1]["path"] = name
         write(files | {"modules.json": dump(modules)}, tmp_path / "model")
         encoder = PretrainedEncoder(tmp_path / "model")
-        with pytest.raises(CheckpointError, match=r"modules.json: path must name a directory"):
+        with pytest.raises(
+            CheckpointError, match=r"modules.json: path must be the name of a directory"
+        ):
             embed(encoder.model, encoder.tokenizer, ["one"])
 
 
