@@ -35,7 +35,7 @@ from skdistilbert import (
     WordPieceTokenizer,
     load_model,
 )
-from skdistilbert.checkpoint.names import encoder_shapes
+from skdistilbert.checkpoint.tensor_names import encoder_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

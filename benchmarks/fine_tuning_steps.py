@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.resources import peak_memory
 from skdistilbert import DistilBertConfig, DistilBertModel, load_model
-from skdistilbert.checkpoint.names import encoder_shapes
+from skdistilbert.checkpoint.tensor_names import encoder_shapes
 from skdistilbert.estimators.fine_tuning import new_sequence_head
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.threads import for_each

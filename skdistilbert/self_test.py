@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.checkpoint.config import DistilBertConfig
-from skdistilbert.checkpoint.names import encoder_shapes
+from skdistilbert.checkpoint.tensor_names import encoder_shapes
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.weights import Encoder

@@ -53,20 +53,6 @@ for module, names in {
             delattr(module, name)
 for name in ("fcntl", "resource", "grp", "pwd", "termios"):
     sys.modules[name] = None  # importing it is an ImportError
-
-
-def open_no_directory(path, flags):
-    if os.path.isdir(path):
-        raise PermissionError("directories can't be opened")
-    return os.open(path, flags)
-
-
-# What other packages must not see.
-from skdistilbert.files import directory_swap
-
-directory_swap.os = types.SimpleNamespace(**vars(os) | {"open": open_no_directory})
-directory_swap.sys = types.SimpleNamespace(platform="win32")
-directory_swap.ctypes = None
 """
 LOCALE_ENCODING = """
 import warnings

@@ -1,4 +1,4 @@
-"""Checkpoint files: configuration and weights, no arithmetic."""
+"""Read and write checkpoint files: configuration and weights."""
 
 from skdistilbert.checkpoint.config import DistilBertConfig
 from skdistilbert.checkpoint.reading import Checkpoint, read_checkpoint

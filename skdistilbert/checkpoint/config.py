@@ -12,9 +12,9 @@ from skdistilbert.files.model_type import check_model_type
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-# What `model_type: bert` calls the same things.
+# Field names of `model_type: bert`, and the DistilBERT fields with the same meaning.
 BERT_FIELDS = {
     "hidden_size": "dim",
     "num_hidden_layers": "n_layers",
@@ -24,20 +24,15 @@ BERT_FIELDS = {
     "hidden_dropout_prob": "dropout",
     "attention_probs_dropout_prob": "attention_dropout",
 }
-# Those of them that transformers takes in a file of `model_type: distilbert`, too; they win.
+# transformers accepts these in files of `model_type: distilbert`, too, and prefers them.
 ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
-# Options of BERT under which its encoder is no DistilBERT, and the values under which it is.
+# A BERT encoder with other values than these is not equivalent to a DistilBERT.
 BERT_FIXED: dict[str, Any] = {
     "position_embedding_type": "absolute",
     "is_decoder": False,
     "add_cross_attention": False,
 }
-PROBLEM_TYPES = (
-    None,
-    "regression",
-    "single_label_classification",
-    "multi_label_classification",
-)
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
 
 @dataclass(frozen=True)
@@ -47,43 +42,43 @@ class DistilBertConfig:
     Parameters
     ----------
     vocab_size : int, default=30522
-        Entries of the vocabulary.
+        Number of vocabulary entries.
     max_position_embeddings : int, default=512
-        Tokens a text may have.
+        Maximum number of tokens of a text.
     sinusoidal_pos_embds : bool, default=False
-        Positions are sines and cosines rather than learnt.
+        Use sines and cosines instead of trained position embeddings.
     n_layers : int, default=6
     n_heads : int, default=12
-        Attention heads a layer; divides `dim`.
+        Attention heads per layer; must divide `dim`.
     dim : int, default=768
-        Width of the hidden states.
+        Size of the hidden states.
     hidden_dim : int, default=3072
-        Width of the feed-forward network.
+        Size of the feed-forward layer.
     dropout, attention_dropout : float, default=0.1
-        Used in training only.
+        Applied only during training.
     activation : {"gelu", "relu"}, default="gelu"
     initializer_range : float, default=0.02
-        Standard deviation of fresh weights.
+        Standard deviation of newly initialised weights.
     qa_dropout : float, default=0.1
     seq_classif_dropout : float, default=0.2
-        Dropout before the head, used in training only.
+        Dropout before the head, applied only during training.
     pad_token_id : int, default=0
-        No network reads it; null in a file is 0 here.
+        Not used by the network; null in a file becomes 0.
     layer_norm_eps : float, default=1e-12
-        Fixed in transformers' DistilBERT; BERT files may have another.
+        transformers' DistilBERT always uses the default; BERT files may have another value.
     architectures : tuple of str, default=()
-        Class that wrote the checkpoint.
+        The class that wrote the checkpoint.
     id2label : dict of int to str, default={0: "LABEL_0", 1: "LABEL_1"}
-        Names of a head's outputs.
+        Names of the head's outputs.
     problem_type : str or None, default=None
         "regression", "single_label_classification" or "multi_label_classification".
     tie_word_embeddings : bool, default=True
-        The masked-LM head projects with the word embeddings.
+        The masked-LM head uses the word embeddings as its projection.
 
     Raises
     ------
     ValueError
-        If a value is of the wrong type or size; the message names it.
+        If a value has the wrong type or size.
 
     Examples
     --------
@@ -117,50 +112,40 @@ class DistilBertConfig:
     tie_word_embeddings: bool = True
 
     def __post_init__(self) -> None:
-        """Check every value."""
-        for name in ("vocab_size", "max_position_embeddings", "n_heads", "dim", "hidden_dim"):
-            self._check_integer(name, minimum=1)
-        self._check_integer("n_layers", minimum=0)
-        self._check_integer("pad_token_id", minimum=0)
-        for name in ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"):
-            self._check_number(name, maximum=1)
-        self._check_number("initializer_range")
-        self._check_number("layer_norm_eps")
-        for name in ("sinusoidal_pos_embds", "tie_word_embeddings"):
-            self._check_one_of(name, (True, False))
-        self._check_one_of("activation", ("gelu", "relu"))
-        self._check_one_of("problem_type", PROBLEM_TYPES)
+        """Validate every value."""
+        sizes = ("vocab_size", "max_position_embeddings", "n_heads", "dim", "hidden_dim")
+        self._check(sizes, "an integer of at least 1", lambda x: type(x) is int and x >= 1)
+        counts = ("n_layers", "pad_token_id")
+        self._check(counts, "an integer of at least 0", lambda x: type(x) is int and x >= 0)
+        rates = ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
+        self._check(rates, "a number from 0 to 1", lambda x: _is_number(x) and x <= 1)
+        self._check(("initializer_range", "layer_norm_eps"), "a number of at least 0", _is_number)
+        flags = ("sinusoidal_pos_embds", "tie_word_embeddings")
+        self._check(flags, "True or False", lambda x: type(x) is bool)
+        self._check(("activation",), "'gelu' or 'relu'", lambda x: x in ("gelu", "relu"))
+        types = (None, *PROBLEM_TYPES)
+        self._check(("problem_type",), f"one of {types}", lambda x: x in types)
         if self.dim % self.n_heads:
             raise ValueError(
                 f"n_heads must divide dim; got n_heads={self.n_heads} and dim={self.dim}."
             )
         _check_labels(self.id2label)
 
-    def _check_integer(self, name: str, minimum: int) -> None:
-        value = getattr(self, name)
-        if type(value) is not int or value < minimum:
-            raise ValueError(
-                f"{name} must be an integer of at least {minimum}; got {value!r:.99}."
-            )
-
-    def _check_number(self, name: str, maximum: float = float("inf")) -> None:
-        value = getattr(self, name)
-        if type(value) not in (int, float) or not 0 <= value <= maximum:
-            raise ValueError(f"{name} must be a number from 0 to {maximum}; got {value!r:.99}.")
-
-    def _check_one_of(self, name: str, allowed: tuple[object, ...]) -> None:
-        value = getattr(self, name)
-        if not any(value is one or (type(value) is str and value == one) for one in allowed):
-            raise ValueError(f"{name} must be one of {allowed}; got {value!r:.99}.")
+    def _check(
+        self, names: tuple[str, ...], expected: str, is_valid: Callable[[Any], bool]
+    ) -> None:
+        for name in names:
+            if not is_valid(value := getattr(self, name)):
+                raise ValueError(f"{name} must be {expected}; got {value!r:.99}.")
 
     @property
     def num_labels(self) -> int:
-        """Outputs of a classification head."""
+        """The number of outputs of a classification head."""
         return len(self.id2label)
 
     @property
     def label2id(self) -> dict[str, int]:
-        """The output that each label stands for."""
+        """The output index of each label."""
         return {label: index for index, label in self.id2label.items()}
 
     @classmethod
@@ -170,7 +155,7 @@ class DistilBertConfig:
         Raises
         ------
         CheckpointError
-            If the file is missing or malformed, of another architecture, or a value is not valid.
+            If the file is missing or malformed, or has an invalid value or another architecture.
         """
         file = Path(path) / "config.json"
         values = read_json_object(file)
@@ -181,14 +166,14 @@ class DistilBertConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Take the fields of a ``config.json`` of ``model_type`` distilbert or bert.
+        """Return a configuration with the fields of a ``config.json`` of DistilBERT or BERT.
 
-        Keys that have no meaning for the network, such as ``transformers_version``, are left.
+        Fields that the network does not use, such as ``transformers_version``, are ignored.
 
         Raises
         ------
         ValueError
-            If ``model_type`` is another, or a value is not valid.
+            If ``model_type`` is not "distilbert" or "bert", or a value is invalid.
         """
         if check_model_type(values) == "bert":
             values = _from_bert(values)
@@ -196,19 +181,22 @@ class DistilBertConfig:
             aliased = {BERT_FIELDS[name]: values[name] for name in ALIASES if name in values}
             values = {**values, **aliased}
         if values.get("pad_token_id") is None:
-            values.pop("pad_token_id", None)
+            values["pad_token_id"] = cls.pad_token_id
         values["architectures"] = _architectures(values.get("architectures"))
         values["id2label"] = _labels(values)
-        known = {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the fields of a ``config.json`` that transformers reads."""
+        """Return the fields of a ``config.json`` that transformers reads."""
         values = asdict(self)
         values["architectures"] = list(self.architectures)
         values["id2label"] = {str(index): label for index, label in self.id2label.items()}
         values["label2id"] = self.label2id
         return {"model_type": "distilbert", **values}
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401
+    return type(value) in (int, float) and value >= 0
 
 
 def _from_bert(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,20 +227,19 @@ def _labels(values: Mapping[str, Any]) -> dict[int, Any]:
     if not isinstance(labels, dict):
         raise ValueError(f"id2label must be an object; got {labels!r:.99}.")
     try:
-        return {int(index): _as_label(label) for index, label in labels.items()}
+        # transformers accepts numbers as labels; they become strings.
+        return {
+            int(index): str(label) if type(label) in (int, float) else label
+            for index, label in labels.items()
+        }
     except ValueError as error:
         raise ValueError(f"id2label: every key must be an integer ({error}).") from None
-
-
-def _as_label(value: object) -> object:
-    """Give a number's text: transformers takes labels that are numbers, here they are names."""
-    return str(value) if type(value) in (int, float) else value
 
 
 def _check_labels(labels: Mapping[int, str]) -> None:
     if sorted(labels) != list(range(len(labels))) or not labels:
         raise ValueError(
-            f"id2label must name the outputs 0 to n - 1 without a gap; got {sorted(labels)[:10]}."
+            f"id2label must name the outputs 0 to n - 1 without gaps; got {sorted(labels)[:10]}."
         )
     wrong = [label for label in labels.values() if not isinstance(label, str)]
     if wrong:

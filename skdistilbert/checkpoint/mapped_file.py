@@ -1,9 +1,8 @@
-"""Files of weights that change while they are mapped.
+"""Detect changes of weight files while they are memory-mapped.
 
-A file that is replaced, or removed, stays as it was for who has mapped it. One that is written to
-in place changes under the feet of the computation; and if it gets shorter, to touch what is gone
-ends the process (SIGBUS; Windows refuses to cut a mapped file). So whoever is about to compute
-asks first whether that has happened.
+Replacing or removing a mapped file leaves the mapping unchanged. Writing into the file changes
+the weights during a computation, and reading a part that was cut off ends the process with SIGBUS.
+Every computation therefore first checks that its files were not written to.
 """
 
 from __future__ import annotations
@@ -18,28 +17,22 @@ if TYPE_CHECKING:
 
 
 class MappedFile(NamedTuple):
-    """A file as it was when it was mapped."""
+    """The state of a file when it was mapped."""
 
     path: Path
-    identity: tuple[int, int]  # device and inode: others, once it is replaced
-    contents: tuple[int, int]  # size, and time in ns of the last change
+    identity: tuple[int, int]  # device and inode; replacing the file changes them
+    contents: tuple[int, int]  # size, and modification time in ns
 
     @classmethod
     def now(cls, path: Path) -> MappedFile:
-        """Look at a file as it is.
-
-        Raises
-        ------
-        OSError
-            If there is none.
-        """
+        """Return the present state of a file; raise OSError if it does not exist."""
         path = path.absolute()
         state = path.stat()
         return cls(path, (state.st_dev, state.st_ino), (state.st_size, state.st_mtime_ns))
 
     @property
     def is_overwritten(self) -> bool:
-        """Whether it was written to since; not if it was replaced or removed."""
+        """Whether the file was written to since then; False if it was replaced or removed."""
         try:
             now = self.now(self.path)
         except OSError:
@@ -48,7 +41,7 @@ class MappedFile(NamedTuple):
 
 
 def is_overwritten(files: Iterable[MappedFile]) -> bool:
-    """Tell whether one of the files was written to since it was mapped."""
+    """Return whether one of the files was written to since it was mapped."""
     return any(file.is_overwritten for file in files)
 
 
@@ -57,6 +50,6 @@ def check_unchanged(files: Iterable[MappedFile]) -> None:
     for file in files:
         if file.is_overwritten:
             raise CheckpointError(
-                f"{file.path} was written to while its weights were in use. Load the model again; "
-                "and replace such files, as save_pretrained does, rather than write into them."
+                f"{file.path} was written to while its weights were in use. Load the model again. "
+                "Replace such files, as save_pretrained does, instead of writing into them."
             )

@@ -1,59 +1,38 @@
-"""`config_sentence_transformers.json`: what is to be put before texts (Reimers et al., 2019)."""
+"""`config_sentence_transformers.json`: prompts to put before texts (Reimers et al., 2019)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files.json_file import read_json_object
+from skdistilbert.files.json_file import check_value, read_json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 SENTENCE_CONFIG_FILE = "config_sentence_transformers.json"
-# sentence-transformers knows these two for every model, empty where a model does not set them.
+# In sentence-transformers, every model has these two; they are empty by default.
 EMPTY_PROMPTS = {"query": "", "document": ""}
 
 
 class Prompts(NamedTuple):
-    """The prompts of a checkpoint.
-
-    Attributes
-    ----------
-    texts : mapping of str to str
-        By their names.
-    default_name : str or None
-        The one that is used unless another is asked for.
-    """
+    """The prompts of a checkpoint by their names, and the name of the default prompt."""
 
     texts: Mapping[str, str] = EMPTY_PROMPTS
     default_name: str | None = None
 
 
 def read_prompts(directory: Path) -> Prompts:
-    """Read a directory's prompts.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is malformed, or names a default prompt that it does not have.
-    """
+    """Read the prompts of a directory; raise CheckpointError if they are malformed."""
     file = directory / SENTENCE_CONFIG_FILE
     config = read_json_object(file) if file.is_file() else {}
     prompts: Any = config.get("prompts") or {}
-    if not isinstance(prompts, dict):
-        raise CheckpointError(f"{file}: prompts must be an object; got {prompts!r:.99}.")
-    # An empty prompt may be written as null.
-    given = {name: "" if text is None else text for name, text in prompts.items()}
-    texts = EMPTY_PROMPTS | given
+    check_value(isinstance(prompts, dict), file, "prompts", "an object", prompts)
+    texts = EMPTY_PROMPTS | {name: "" if text is None else text for name, text in prompts.items()}
     for name, text in texts.items():
-        if not isinstance(text, str):
-            raise CheckpointError(f"{file}: prompt {name!r} must be a string; got {text!r:.99}.")
+        check_value(isinstance(text, str), file, f"prompt {name!r}", "a string", text)
     default_name = config.get("default_prompt_name")
-    if default_name is not None and default_name not in list(texts):
-        raise CheckpointError(
-            f"{file}: default_prompt_name must be one of {', '.join(map(repr, texts))}; "
-            f"got {default_name!r:.99}."
-        )
+    names = [None, *texts]
+    expected = f"one of {', '.join(map(repr, texts))}"
+    check_value(default_name in names, file, "default_prompt_name", expected, default_name)
     return Prompts(texts, default_name)

@@ -1,4 +1,4 @@
-"""Reading a checkpoint directory: its configuration, and its weights under our names."""
+"""Read a checkpoint directory: its configuration and its weights."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.checkpoint.config import DistilBertConfig
-from skdistilbert.checkpoint.names import (
+from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
+from skdistilbert.checkpoint.tensor_names import (
     ENCODER_PREFIXES,
     HEAD_OF_ARCHITECTURE,
+    HEAD_OF_TENSOR,
     HEAD_PREFIXES,
     POSITIONS,
     PROJECTOR,
@@ -26,16 +28,15 @@ from skdistilbert.checkpoint.names import (
     encoder_shapes,
     head_shapes,
 )
-from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.download import FILES_BESIDE_WEIGHTS
+from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE, shard_names
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.model_type import check_model_type
-from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE, shard_names
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -43,40 +44,29 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float32]
 
-# Sinusoidal positions that no file holds must not take any memory that a configuration names.
+# Limits the memory for sinusoidal positions that are not in the file.
 MAX_COMPUTED_POSITIONS = 2**16
-LEAVING_HEADS = " DistilBertModel.from_pretrained reads the encoder and leaves any task head."
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint directory holds.
+    """The contents of a checkpoint directory.
 
-    Attributes
-    ----------
-    config : DistilBertConfig
-    weights : mapping of str to read-only float32 ndarray
-        Tensors under transformers' names for DistilBERT, without the prefix ``distilbert.``.
-    head : str or None
-        "sequence_classification", "token_classification", "question_answering", "masked_lm".
-    files : tuple of Path
-        All on which results depend, the weights last.
-    directory : Path
-    mapped : tuple of MappedFile
-        The files of which `weights` are views.
+    Weights are read-only and have transformers' names for DistilBERT, without the prefix
+    ``distilbert.``.
     """
 
     config: DistilBertConfig
     weights: Mapping[str, FloatArray]
     head: Head | None
-    files: tuple[Path, ...]
+    files: tuple[Path, ...]  # all files that affect results; weights come last
     directory: Path
-    mapped: tuple[MappedFile, ...]
+    mapped: tuple[MappedFile, ...]  # the files that `weights` are views of
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash (SHA-256) of the files' names and contents."""
+        """SHA-256 of the names and contents of the files."""
         total = hashlib.sha256()
         for path in self.files:
             total.update(path.relative_to(self.directory).as_posix().encode())
@@ -90,20 +80,17 @@ def read_checkpoint(
 ) -> Checkpoint:
     """Read ``config.json`` and ``model.safetensors``, or its shards and their index.
 
+    A BERT encoder becomes a DistilBERT: the embedding of token type 0 is added to every position
+    embedding, and the pooler and the next-sentence head are ignored.
+
     Parameters
     ----------
     path : str or path-like
-        Checkpoint directory, of ``model_type`` ``distilbert`` or ``bert``. A BERT encoder is
-        read as a DistilBERT: the embedding of token type 0 is added to every position's, the
-        pooler and the next-sentence head are left.
+        Checkpoint directory of ``model_type`` ``distilbert`` or ``bert``.
     encoder_only : bool, default=False
-        Leave all but the encoder: the task head, whichever it is, and tensors of any other name.
+        Ignore the task head and all other tensors outside the encoder.
     allow_non_finite : bool, default=False
         Accept weights that are NaN or infinite.
-
-    Returns
-    -------
-    Checkpoint
 
     Raises
     ------
@@ -122,153 +109,133 @@ def read_checkpoint(
     head = None if encoder_only else reader.head()
     weights = reader.read(head, encoder_only=encoder_only)
     if not allow_non_finite:
-        check_finite(weights, directory, "; allow_non_finite=True reads it all the same")
-    return Checkpoint(
-        config,
-        weights,
-        head,
-        (*_files_beside_weights(directory), *reader.paths),
-        directory,
-        reader.mapped,
-    )
-
-
-def _files_beside_weights(directory: Path) -> Iterator[Path]:
-    """Find all on which results depend: tokenizer, modules and prompts, too."""
-    for pattern in FILES_BESIDE_WEIGHTS:
-        yield from (file for file in sorted(directory.glob(pattern)) if file.is_file())
+        check_finite(weights, directory, "; to load it nevertheless, pass allow_non_finite=True")
+    beside = (sorted(directory.glob(pattern)) for pattern in FILES_BESIDE_WEIGHTS)
+    files = (*(file for found in beside for file in found if file.is_file()), *reader.paths)
+    return Checkpoint(config, weights, head, files, directory, reader.mapped)
 
 
 class _WeightsReader:
-    """The tensors of one or several files, under our names."""
+    """The tensors of one or several files, under this package's names."""
 
     def __init__(self, directory: Path, config: DistilBertConfig, *, bert: bool) -> None:
-        self.directory = directory
         self.config = config
+        self.config_file = directory / "config.json"
         self.bert = bert
         self.paths = _weight_files(directory)
-        self._sources: dict[str, tuple[SafetensorsFile, str]] = {}
         files = [SafetensorsFile(path) for path in self.paths]
         self.mapped = tuple(file.mapped for file in files)
+        self._sources: dict[str, tuple[SafetensorsFile, str]] = {}
         for file in files:
             for name in file.entries:
                 self._add(file, name)
 
     def _add(self, file: SafetensorsFile, name: str) -> None:
-        ours = canonical_name(name, bert=self.bert)
-        if ours is None:
+        canonical = canonical_name(name, bert=self.bert)
+        if canonical is None:
             return
-        if ours in self._sources and ours != "vocab_projector.bias":  # BERT has two names for it
-            other_file, other = self._sources[ours]
+        # BERT files may contain the projector's bias under two names.
+        if canonical in self._sources and canonical != "vocab_projector.bias":
+            other_file, other = self._sources[canonical]
             raise CheckpointError(
-                f"{file.file}: tensor {name!r} is there twice, also as {other!r} in "
-                f"{other_file.file.name}."
+                f"{file.file}: tensor {name!r} is also stored as {other!r} in "
+                f"{other_file.file.name}; expected it once."
             )
-        self._sources[ours] = file, name
+        self._sources[canonical] = file, name
 
     def head(self) -> Head | None:
-        """Give the head that the configuration names, or else the one the tensors are of."""
+        """Return the head that the configuration or, without it, the tensors identify."""
         architecture = next(iter(self.config.architectures), None)
-        if architecture in UNSUPPORTED_ARCHITECTURES:
-            raise CheckpointError(
-                f"{self.directory / 'config.json'}: {architecture} can't be loaded with its head: "
-                f"{UNSUPPORTED_ARCHITECTURES[architecture]}. Its encoder alone can: use "
-                "DistilBertModel.from_pretrained, or an estimator."
-            )
         if architecture is not None and architecture not in HEAD_OF_ARCHITECTURE:
+            reason = UNSUPPORTED_ARCHITECTURES.get(
+                architecture, f"expected one of {', '.join(HEAD_OF_ARCHITECTURE)}"
+            )
             raise CheckpointError(
-                f"{self.directory / 'config.json'}: architectures names {architecture!r:.99}; "
-                f"expected one of {', '.join(HEAD_OF_ARCHITECTURE)}. Its encoder alone can be "
-                "read, if it is BERT's or DistilBERT's: use DistilBertModel.from_pretrained, or "
-                "an estimator."
+                f"{self.config_file}: the architecture {architecture!r:.99} cannot be loaded with "
+                f"its head: {reason}. Load only its encoder with DistilBertModel.from_pretrained "
+                "or an estimator."
             )
         if not any(name.startswith(HEAD_PREFIXES) for name in self._sources):
             return None
-        return HEAD_OF_ARCHITECTURE[architecture] if architecture else self._head_of_tensors()
-
-    def _head_of_tensors(self) -> Head:
-        if "vocab_transform.weight" in self._sources:
-            return "masked_lm"
-        if "qa_outputs.weight" in self._sources:
-            return "question_answering"
-        if "pre_classifier.weight" in self._sources:
-            return "sequence_classification"
-        return "token_classification"
+        if architecture:
+            return HEAD_OF_ARCHITECTURE[architecture]
+        heads = (head for tensor, head in HEAD_OF_TENSOR.items() if tensor in self._sources)
+        return next(heads, "token_classification")
 
     def read(self, head: Head | None, *, encoder_only: bool) -> dict[str, FloatArray]:
-        """Read the tensors of the encoder and a head; all others are an error."""
-        self._check_n_layers()
-        shapes = encoder_shapes(self.config) | head_shapes(self.config, head)
-        optional = {TOKEN_TYPES, PROJECTOR}
-        self._check_names(set(shapes), optional, encoder_only=encoder_only)
+        """Return the tensors of the encoder and a head; raise CheckpointError for others."""
+        config = self.config
+        # The configuration must not decide how much memory the list of tensor names takes.
+        if config.n_layers > max(len(self._sources), 1000):
+            raise CheckpointError(
+                f"{self.config_file}: n_layers is {config.n_layers}, but the weights have only "
+                f"{len(self._sources)} tensors."
+            )
+        shapes = encoder_shapes(config) | head_shapes(config, head)
+        self._check_names(set(shapes), encoder_only=encoder_only)
         weights = {
-            name: self._read(name, shapes[name]) for name in shapes if name in self._sources
+            name: self._read(name, shape)
+            for name, shape in shapes.items()
+            if name in self._sources
         }
         if POSITIONS not in weights:
-            self._check_n_positions()
-            weights[POSITIONS] = sinusoidal_positions(*shapes[POSITIONS])
-        if head == "masked_lm" and PROJECTOR not in weights:
-            weights[PROJECTOR] = weights[WORDS]
+            weights[POSITIONS] = self._sinusoidal_positions()
+        if head == "masked_lm":
+            weights.setdefault(PROJECTOR, weights[WORDS])
         if TOKEN_TYPES in self._sources:
-            weights[POSITIONS] = self._with_first_token_type(weights[POSITIONS])
+            weights[POSITIONS] = weights[POSITIONS] + self._first_token_type()
         return weights
 
-    def _check_n_layers(self) -> None:
-        """Before every layer is listed: the memory for that must not be the configuration's."""
-        if self.config.n_layers > max(len(self._sources), 1000):
-            raise CheckpointError(
-                f"{self.directory / 'config.json'}: n_layers is {self.config.n_layers}, but the "
-                f"weights have only {len(self._sources)} tensors."
-            )
-
-    def _check_names(self, needed: set[str], optional: set[str], *, encoder_only: bool) -> None:
+    def _check_names(self, needed: set[str], *, encoder_only: bool) -> None:
+        missing = needed - set(self._sources)
         if self.config.sinusoidal_pos_embds:
-            optional = optional | {POSITIONS}
-        if not self.config.tie_word_embeddings:
-            optional = optional - {PROJECTOR}
-        missing = sorted(needed - optional - set(self._sources))
+            missing.discard(POSITIONS)
+        if self.config.tie_word_embeddings:
+            missing.discard(PROJECTOR)
         if missing:
             raise CheckpointError(
-                f"{self.paths[0]}: {_listed(missing, 'tensor')} missing; config.json asks for "
+                f"{self.paths[0]}: {_listed(missing)} missing; config.json requires "
                 f"{'it' if len(missing) == 1 else 'them'}."
             )
-        allowed = needed | ({TOKEN_TYPES} if self.bert else set())
-        unexpected = [name for name in self._sources if name not in allowed]
+        unexpected = set(self._sources) - needed - ({TOKEN_TYPES} if self.bert else set())
         if encoder_only:
-            unexpected = [name for name in unexpected if name.startswith(ENCODER_PREFIXES)]
+            unexpected = {name for name in unexpected if name.startswith(ENCODER_PREFIXES)}
         if unexpected:
             file, name = self._sources[min(unexpected)]
             raise CheckpointError(
-                f"{file.file}: {_listed(sorted(unexpected), 'tensor')} unexpected (in the file: "
-                f"{name!r}). Do config.json and the weights belong together?"
-                + ("" if encoder_only else LEAVING_HEADS)
-            )
-
-    def _check_n_positions(self) -> None:
-        if self.config.max_position_embeddings > MAX_COMPUTED_POSITIONS:
-            raise CheckpointError(
-                f"{self.directory / 'config.json'}: max_position_embeddings is "
-                f"{self.config.max_position_embeddings}; at most {MAX_COMPUTED_POSITIONS} are "
-                "computed where the weights have none."
+                f"{file.file}: {_listed(unexpected)} unexpected (in the file: {name!r}). Do "
+                "config.json and the weights belong together?"
+                + ("" if encoder_only else " DistilBertModel.from_pretrained ignores task heads.")
             )
 
     def _read(self, name: str, shape: Shape) -> FloatArray:
         file, name_in_file = self._sources[name]
-        got = file.entries[name_in_file].shape
-        if got != shape:
+        found = file.entries[name_in_file].shape
+        if found != shape:
             raise CheckpointError(
-                f"{file.file}: tensor {name_in_file!r} has shape {got}; expected {shape} by "
+                f"{file.file}: tensor {name_in_file!r} has shape {found}; expected {shape} by "
                 "config.json."
             )
         return file.read(name_in_file)
 
-    def _with_first_token_type(self, positions: FloatArray) -> FloatArray:
+    def _sinusoidal_positions(self) -> FloatArray:
+        n_positions = self.config.max_position_embeddings
+        if n_positions > MAX_COMPUTED_POSITIONS:
+            raise CheckpointError(
+                f"{self.config_file}: max_position_embeddings is {n_positions}; expected at most "
+                f"{MAX_COMPUTED_POSITIONS}, as the weights contain no position embeddings."
+            )
+        return sinusoidal_positions(n_positions, self.config.dim)
+
+    def _first_token_type(self) -> FloatArray:
         file, name = self._sources[TOKEN_TYPES]
-        n_types = file.entries[name].shape[0] if file.entries[name].shape else 0
+        n_types = next(iter(file.entries[name].shape), 0)
         if n_types < 1:
-            raise CheckpointError(f"{file.file}: tensor {name!r} has no row.")
+            raise CheckpointError(
+                f"{file.file}: tensor {name!r} has no rows; expected at least 1."
+            )
         first: FloatArray = self._read(TOKEN_TYPES, (n_types, self.config.dim))[0]
-        return positions + first
+        return first
 
 
 def _weight_files(directory: Path) -> tuple[Path, ...]:
@@ -280,22 +247,25 @@ def _weight_files(directory: Path) -> tuple[Path, ...]:
     pickle = next((name for name in PICKLES if (directory / name).is_file()), None)
     if pickle:
         raise CheckpointError(
-            f"{directory} has {pickle} but no {WEIGHTS_FILE}. Pickles are never read, as they can "
-            "run any code; convert it once, where transformers is installed, with "
+            f"{directory} has {pickle} but no {WEIGHTS_FILE}. Pickles are never read, because "
+            "they can run any code. Convert it once, where transformers is installed, with "
             "AutoModel.from_pretrained(directory).save_pretrained(new_directory)."
         )
-    raise CheckpointError(f"{single} does not exist, and no {INDEX_FILE} either.")
+    raise CheckpointError(f"{single} does not exist, and {INDEX_FILE} does not exist either.")
 
 
 def sinusoidal_positions(n_positions: int, dim: int) -> FloatArray:
-    """Sines in the even features, cosines in the odd, as transformers' DistilBERT has them."""
+    """Return transformers' sinusoidal position embeddings: sines in even, cosines in odd columns.
+
+    *Shape:* (n_positions, dim)
+    """
     rates = 10000.0 ** (-2 * (np.arange(dim) // 2) / dim)
-    angles = np.arange(n_positions)[:, None] * rates  # (n_positions, dim)
+    angles = np.arange(n_positions)[:, None] * rates
     angles[:, 0::2] = np.sin(angles[:, 0::2])
     angles[:, 1::2] = np.cos(angles[:, 1::2])
     return angles.astype(np.float32)
 
 
-def _listed(names: list[str], noun: str) -> str:
-    shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
-    return f"{noun} {shown} is" if len(names) == 1 else f"{len(names)} {noun}s ({shown}) are"
+def _listed(names: set[str]) -> str:
+    shown = ", ".join(map(repr, sorted(names)[:5])) + (", ..." if len(names) > 5 else "")
+    return f"tensor {shown} is" if len(names) == 1 else f"{len(names)} tensors ({shown}) are"

@@ -1,4 +1,4 @@
-"""`modules.json`: what sentence-transformers computes after the encoder (Reimers et al., 2019)."""
+"""`modules.json`: sentence-transformers' modules after the encoder (Reimers et al., 2019)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from skdistilbert.checkpoint.prompts import SENTENCE_CONFIG_FILE
 from skdistilbert.checkpoint.safetensors_file import SafetensorsFile, check_finite
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files.json_file import parse_json, read_json_object
-from skdistilbert.files.names import is_plain_name
+from skdistilbert.files.file_names import is_plain_name
+from skdistilbert.files.json_file import check_value, parse_json, read_json_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODULES_FILE = "modules.json"
-# In the order in which sentence-transformers joins them.
+# In the order in which sentence-transformers concatenates the pooled vectors.
 LEGACY_POOLINGS = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -29,26 +29,26 @@ LEGACY_POOLINGS = {
 
 
 class DenseFiles(NamedTuple):
-    """A Dense module: its tensors, ``linear.weight`` and perhaps ``linear.bias``."""
+    """A Dense module with the tensors ``linear.weight`` and, optionally, ``linear.bias``."""
 
     tensors: dict[str, NDArray[np.float32]]
-    activation: str  # the last part of its name in torch: "Tanh", "Identity", ...
+    activation: str  # its class name in torch: "Tanh", "Identity", ...
     config_file: Path
 
 
 class SentenceModules(NamedTuple):
-    """The modules after the encoder, in their order.
+    """The modules after the encoder.
 
     Attributes
     ----------
     poolings : tuple of str
-        Their vectors are joined.
+        The pooled vectors are concatenated in this order.
     include_prompt : bool
-        Whether a prompt's tokens are pooled.
+        Whether pooling includes the tokens of the prompt.
     after : tuple of DenseFiles or None
-        None is a normalisation to unit length.
+        The modules after pooling; None is a normalisation to unit length.
     n_features : int
-        What the last module gives, or the first of these if ``truncate_dim`` is less.
+        Number of output features, after truncation to ``truncate_dim``.
     """
 
     poolings: tuple[str, ...]
@@ -58,19 +58,10 @@ class SentenceModules(NamedTuple):
 
 
 def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
-    """Read a directory's ``modules.json`` and what it names; None if there is none.
+    """Read ``modules.json`` and the modules that it names; return None if it does not exist.
 
-    Parameters
-    ----------
-    directory : Path
-    dim : int
-        Width of the encoder's hidden states.
-
-    Raises
-    ------
-    CheckpointError
-        If a module is not Transformer, Pooling, Dense or Normalize, a file is malformed, or a
-        Dense module does not fit what stands before it.
+    `dim` is the size of the encoder's hidden states. Raises CheckpointError if a file is
+    malformed, a module is not supported, or a Dense module does not accept its input.
     """
     file = directory / MODULES_FILE
     if not file.is_file():
@@ -79,7 +70,7 @@ def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
     if kinds[:2] != ["Transformer", "Pooling"] or set(kinds[2:]) - {"Dense", "Normalize"}:
         raise CheckpointError(
             f"{file}: expected Transformer, Pooling, then Dense or Normalize; got "
-            f"{', '.join(kinds):.99}. Name a pooling, such as 'mean', to use the encoder alone."
+            f"{', '.join(kinds):.99}. To use only the encoder, set pooling, for example to 'mean'."
         )
     poolings, include_prompt = _read_pooling(paths[1] / "config.json")
     after: list[DenseFiles | None] = []
@@ -95,28 +86,24 @@ def read_sentence_modules(directory: Path, dim: int) -> SentenceModules | None:
 def _truncate_dim(directory: Path) -> int | None:
     file = directory / SENTENCE_CONFIG_FILE
     stated: int | None = read_json_object(file).get("truncate_dim") if file.is_file() else None
-    if stated is not None and (type(stated) is not int or stated < 1):
-        raise CheckpointError(
-            f"{file}: truncate_dim must be an integer of at least 1; got {stated!r:.99}."
-        )
+    valid = stated is None or (type(stated) is int and stated >= 1)
+    check_value(valid, file, "truncate_dim", "an integer of at least 1", stated)
     return stated
 
 
 def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]:  # noqa: ANN401
-    kinds, paths = [], []
+    kinds: list[str] = []
+    paths: list[Path] = []
     for module in modules if isinstance(modules, list) else [modules]:
-        kind = module.get("type") if isinstance(module, dict) else None
-        path = module.get("path") if isinstance(module, dict) else None
+        values = module if isinstance(module, dict) else {}
+        kind, path = values.get("type"), values.get("path")
         if not (isinstance(kind, str) and kind.startswith("sentence_transformers.")):
-            raise CheckpointError(f"{file}: {kind!r:.99} is no module of sentence-transformers.")
-        if not isinstance(path, str) or not (path == "" or is_plain_name(path)):
-            raise CheckpointError(
-                f"{file}: path must name a directory beside it; got {path!r:.99}."
-            )
+            raise CheckpointError(f"{file}: {kind!r:.99} is not a sentence-transformers module.")
+        is_name = isinstance(path, str) and (path == "" or (bool(paths) and is_plain_name(path)))
+        expected = "the name of a directory next to this file" if paths else "'' for the encoder"
+        check_value(is_name, file, "path", expected, path)
         kinds.append(kind.rpartition(".")[2])
-        paths.append(file.parent / path)
-    if paths and paths[0] != file.parent:
-        raise CheckpointError(f"{file}: the Transformer must stand in the directory itself.")
+        paths.append(file.parent / str(path))
     return kinds, paths
 
 
@@ -127,20 +114,16 @@ def _read_pooling(file: Path) -> tuple[tuple[str, ...], bool]:
     legacy = [mode for name, mode in LEGACY_POOLINGS.items() if config.get(name)]
     stated = config.get("pooling_mode", legacy or "mean")
     poolings = stated if isinstance(stated, list) else [stated]
-    unknown = [mode for mode in poolings if mode not in LEGACY_POOLINGS.values()]
-    if unknown or not 1 <= len(poolings) <= len(LEGACY_POOLINGS):
-        raise CheckpointError(
-            f"{file}: pooling_mode must be one or several of "
-            f"{', '.join(LEGACY_POOLINGS.values())}; got {stated!r:.99}."
-        )
+    known = list(LEGACY_POOLINGS.values())
+    valid = all(mode in known for mode in poolings) and 1 <= len(poolings) <= len(known)
+    check_value(valid, file, "pooling_mode", f"one or several of {', '.join(known)}", stated)
     include_prompt = config.get("include_prompt", True)
     _check_flag(include_prompt, "include_prompt", file)
     return tuple(poolings), include_prompt
 
 
 def _check_flag(value: object, name: str, file: Path) -> None:
-    if type(value) is not bool:
-        raise CheckpointError(f"{file}: {name} must be true or false; got {value!r:.99}.")
+    check_value(type(value) is bool, file, name, "true or false", value)
 
 
 def _read_dense(directory: Path, n_features: int) -> DenseFiles:
@@ -149,14 +132,12 @@ def _read_dense(directory: Path, n_features: int) -> DenseFiles:
     names = [config.get(f"module_{end}_name") for end in ("input", "output")]
     if config.get("use_residual") or any(x not in (None, "sentence_embedding") for x in names):
         raise CheckpointError(
-            f"{config_file}: use_residual, and names other than 'sentence_embedding', are not "
-            "supported."
+            f"{config_file}: use_residual, and inputs or outputs other than 'sentence_embedding', "
+            "are not supported."
         )
-    if config.get("in_features") != n_features:
-        raise CheckpointError(
-            f"{config_file}: in_features must be {n_features}, as the modules before give so "
-            f"many; got {config.get('in_features')!r:.99}."
-        )
+    in_features = config.get("in_features")
+    expected = f"{n_features}, the number of features of the previous module"
+    check_value(in_features == n_features, config_file, "in_features", expected, in_features)
     weights = directory / "model.safetensors"
     if not weights.is_file() and (directory / "pytorch_model.bin").is_file():
         raise CheckpointError(
@@ -168,8 +149,9 @@ def _read_dense(directory: Path, n_features: int) -> DenseFiles:
     shapes: dict[str, tuple[Any, ...]] = {
         "linear.weight": (config.get("out_features"), n_features)
     }
-    _check_flag(config.get("bias", True), "bias", config_file)
-    if config.get("bias", True):
+    bias = config.get("bias", True)
+    _check_flag(bias, "bias", config_file)
+    if bias:
         shapes["linear.bias"] = shapes["linear.weight"][:1]
     found = {name: entry.shape for name, entry in file.entries.items()}
     if found != shapes:

@@ -1,17 +1,23 @@
-"""Writing a checkpoint directory that transformers loads."""
+"""Write a checkpoint directory that transformers loads."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from skdistilbert.checkpoint.names import ARCHITECTURE_OF_HEAD, PROJECTOR, WORDS, head_shapes
-from skdistilbert.files.directory_swap import replace_files
-from skdistilbert.files.names import INDEX_FILE, WEIGHTS_FILE
+from skdistilbert.checkpoint.tensor_names import (
+    ARCHITECTURE_OF_HEAD,
+    PROJECTOR,
+    WORDS,
+    head_shapes,
+)
+from skdistilbert.files.atomic_save import replace_files
+from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     import os
@@ -20,71 +26,43 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint.config import DistilBertConfig
-    from skdistilbert.checkpoint.names import Head
+    from skdistilbert.checkpoint.tensor_names import Head
+    from skdistilbert.files.atomic_save import Content
+
+    Tensors = Mapping[str, NDArray[np.float32]]
 
 
 def write_checkpoint(
     path: str | os.PathLike[str],
     config: DistilBertConfig,
-    weights: Mapping[str, NDArray[np.float32]],
+    weights: Tensors,
     head: Head | None,
     extra_files: Mapping[str, bytes | None] | None = None,
 ) -> None:
     """Write ``config.json``, ``model.safetensors`` and further files, such as a tokenizer's.
 
-    All is written in a new directory beside this one, which then takes its place: whoever reads,
-    or is left with what a crash left, finds all the old files or all the new ones, never some of
-    each. Linux and macOS can exchange two directories in one step. Elsewhere two renamings are
-    needed; a crash just between them leaves the old directory whole, but under
-    ``.<name>-saving-*/<name>-old``. A killed process may leave such a hidden directory beside.
-    A directory that can't change places, such as a mounted volume, gets file after file instead,
-    the weights last: there a crash can leave some of each.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Directory; made if it does not exist.
-    config : DistilBertConfig
-        Its ``architectures`` are written after `head`.
-    weights : mapping of str to float32 ndarray
-        Tensors as in `Checkpoint.weights`.
-    head : str or None
-    extra_files : mapping of str to bytes or None, optional
-        Contents by file name; None for a file that shall not stay.
-
-    Raises
-    ------
-    ValueError
-        If the directory is the working directory or above it.
+    The ``architectures`` of `config` are replaced by the one that belongs to `head`. In
+    `extra_files`, None removes a file. The module `atomic_save` explains the state after a crash.
     """
     values = config.to_dict() | {"architectures": [ARCHITECTURE_OF_HEAD[head]]}
-    contents = dict.fromkeys(_other_weights(Path(path))) | {
+    tensors = _tensors_in_file(config, weights, head)
+    # Other loaders would read shards from an earlier save instead of the new weights.
+    shards = (file.name for file in Path(path).glob("model-*-of-*.safetensors"))
+    files: dict[str, Content] = dict.fromkeys((INDEX_FILE, *shards)) | {
         "config.json": json.dumps(values, indent=2, sort_keys=True).encode() + b"\n",
-        **(extra_files or {}),
+        WEIGHTS_FILE: partial(save_file, tensors, metadata={"format": "pt"}),
     }
-    tensors = _names_in_file(config, weights, head)
-
-    def write_weights(directory: Path) -> None:
-        save_file(tensors, directory / WEIGHTS_FILE, metadata={"format": "pt"})
-
-    replace_files(Path(path), contents, write_weights)
+    replace_files(Path(path), {**files, **(extra_files or {})})
 
 
-def _other_weights(directory: Path) -> list[str]:
-    """Name the shards, which would be read, or take space, beside the new weights."""
-    if not directory.is_dir():
-        return []
-    return [INDEX_FILE, *(file.name for file in directory.glob("model-*-of-*.safetensors"))]
-
-
-def _names_in_file(
-    config: DistilBertConfig, weights: Mapping[str, NDArray[np.float32]], head: Head | None
+def _tensors_in_file(
+    config: DistilBertConfig, weights: Tensors, head: Head | None
 ) -> dict[str, NDArray[np.float32]]:
-    of_head = head_shapes(config, head)
+    in_head = head_shapes(config, head)
     prefix = "" if head is None else "distilbert."
-    tensors = {}
-    for name, tensor in weights.items():
-        if name == PROJECTOR and tensor is weights[WORDS]:  # tied: transformers ties it again
-            continue
-        tensors[name if name in of_head else prefix + name] = np.ascontiguousarray(tensor)
-    return tensors
+    return {
+        name if name in in_head else prefix + name: np.ascontiguousarray(tensor)
+        for name, tensor in weights.items()
+        # transformers ties the projector to the word embeddings again.
+        if not (name == PROJECTOR and tensor is weights[WORDS])
+    }

@@ -10,8 +10,7 @@ from sklearn.base import BaseEstimator
 
 from skdistilbert import __version__
 from skdistilbert.checkpoint.mapped_file import is_overwritten
-from skdistilbert.estimators.cached_features import cached_features
-from skdistilbert.estimators.embedding_cache import EmbeddingCache, embedding_cache_file
+from skdistilbert.estimators.cache import EmbeddingCache, cached_features, embedding_cache_file
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.versions import check_scikit_learn

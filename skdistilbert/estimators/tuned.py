@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import Checkpoint
-    from skdistilbert.checkpoint.names import Head as HeadName
+    from skdistilbert.checkpoint.tensor_names import Head as HeadName
     from skdistilbert.estimators.encoder_changes import EncoderChanges
     from skdistilbert.models import DistilBertModel
 
@@ -84,7 +84,7 @@ class TunedEstimator(PretrainedTextEstimator):
             If there is nothing to write yet.
         ValueError
             If a head on texts was trained with another pooling than "cls", which transformers'
-            head reads; or if the directory is the working directory or above it.
+            head reads.
         OSError
             If the directory can't be written.
         """
@@ -128,8 +128,8 @@ class TunedEstimator(PretrainedTextEstimator):
         ------
         NotFittedError
             If there is nothing to write yet.
-        OSError, ValueError
-            If the directory can't be written, or is the working directory or above it.
+        OSError
+            If the directory can't be written.
         """
         check_is_fitted(self)
         self._model().save_pretrained(directory, self._load_encoder().tokenizer)

@@ -1,4 +1,4 @@
-"""Where the files of a checkpoint are, how JSON among them is read, how all change at once."""
+"""Locate the files of a checkpoint, read the JSON among them, and replace them safely."""
 
 from skdistilbert.files.hub import Location, locate_checkpoint
 

@@ -1,4 +1,4 @@
-"""From what a user calls a model, a directory or a name on the Hugging Face hub, to its files."""
+"""Find the files of a model that a user names by directory or by its name on the hub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files.bundled import BUNDLED_MODEL, bundled_directory
+from skdistilbert.files.atomic_save import check_save_is_finished
 from skdistilbert.files.download import download
 from skdistilbert.files.hub_cache import (
     cache_directory,
@@ -17,21 +17,17 @@ from skdistilbert.files.hub_cache import (
     is_offline,
 )
 
-# "name" or "owner/name", as the hub allows them.
+# "./mini" names a directory of the same name in the working directory.
+BUNDLED_MODEL = "mini"
+BUNDLED_DIRECTORY = Path(__file__).parents[1] / "mini_model"
+# "name" or "owner/name", by the hub's rules.
 REPO_ID = re.compile(r"(?:\w[\w.-]{0,95}/)?\w[\w.-]{0,95}", re.ASCII)
-# Names of branches and tags, with slashes, and commits; nothing that climbs out of `refs/`.
+# Branches and tags, which may contain slashes, and commits; ".." could leave `refs/`.
 REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]*", re.ASCII)
 
 
 class Location(NamedTuple):
-    """Where a checkpoint's files are.
-
-    Attributes
-    ----------
-    directory : Path
-    commit : str or None
-        The hub's name for exactly these files; None for any other directory.
-    """
+    """The directory of a checkpoint, and its commit on the hub (None for other directories)."""
 
     directory: Path
     commit: str | None
@@ -44,40 +40,30 @@ def locate_checkpoint(
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
 ) -> Location:
-    """Give the directory with a checkpoint's files; download them if they are nowhere yet.
+    """Return the directory of a checkpoint's files; download them if they are not cached.
 
-    "mini" is the model that comes with this package, whatever is in the working directory; any
-    directory is taken as it is. A model that is in the hub's cache is taken from there, without
-    the network and without ``huggingface_hub``; anything else is downloaded with it, asking only
-    for the files that are read here. A token is taken from where ``hf auth login`` or
-    ``HF_TOKEN`` put it, and ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_HUB_OFFLINE`` and ``HF_ENDPOINT``
-    mean what they mean to ``huggingface_hub``.
+    A model in the hub's cache needs neither the network nor ``huggingface_hub``. Any other model
+    is downloaded with ``huggingface_hub``, but only the files that this package reads. The token
+    of ``hf auth login`` or ``HF_TOKEN`` is used, and ``HF_HOME``, ``HF_HUB_CACHE``,
+    ``HF_HUB_OFFLINE`` and ``HF_ENDPOINT`` have their usual meaning. A cached branch stays at the
+    commit of its first download; pass a commit or tag as `revision` to get another one.
 
     Parameters
     ----------
     model : str or path-like
-        "mini", a directory, or else ``owner/name`` on the hub.
+        "mini" for the bundled model, a directory, or ``owner/name`` on the hub.
     revision : str, default=None
-        Branch, tag or commit on the hub; None: its main branch.
+        Branch, tag or commit on the hub; None for the main branch.
     cache_dir : str or path-like, default=None
-        The hub's cache; None: where the environment says it is.
+        The hub's cache; None for the one that the environment variables name.
     local_files_only : bool, default=False
         Never use the network.
-
-    Returns
-    -------
-    Location
 
     Raises
     ------
     CheckpointError
-        If the model is nowhere, or can't be downloaded; the message says what to do.
-
-    Notes
-    -----
-    A branch in the cache stays at the commit that it had when it was downloaded; name a commit or
-    tag as `revision` to have another. Of a snapshot that another library has downloaded, files
-    that it left out count as absent from the repository.
+        If the model is not found or cannot be downloaded, or if a save to the directory was
+        interrupted.
 
     Examples
     --------
@@ -91,10 +77,11 @@ def locate_checkpoint(
             f"such as 'distilbert/distilbert-base-uncased'; got {model!r}."
         )
     if model == BUNDLED_MODEL:
-        model = bundled_directory()
+        model = BUNDLED_DIRECTORY
     if os.path.isdir(model):  # noqa: PTH112 - Path("") is the working directory
         if revision is not None:
-            raise ValueError(f"{model} is a directory: revision={revision!r} has no meaning.")
+            raise ValueError(f"revision must be None for the directory {model}; got {revision!r}.")
+        check_save_is_finished(Path(model))
         return Location(Path(model), None)
     repo_id = _check_repo_id(model)
     revision = _check_revision(revision)
@@ -125,10 +112,9 @@ def _check_revision(revision: str | None) -> str:
 
 
 def _check_online(repo_id: str, revision: str, cache: Path, *, local_files_only: bool) -> None:
-    if not (local_files_only or is_offline()):
-        return
-    remedy = "Pass local_files_only=False" if local_files_only else "Unset HF_HUB_OFFLINE"
-    raise CheckpointError(
-        f"{repo_id!r} is not a directory, and its revision {revision!r} is not completely in the "
-        f"cache {cache}. {remedy} to download it, or give a directory."
-    )
+    if local_files_only or is_offline():
+        remedy = "Pass local_files_only=False" if local_files_only else "Unset HF_HUB_OFFLINE"
+        raise CheckpointError(
+            f"{repo_id!r} is not a directory, and its revision {revision!r} is not completely in "
+            f"the cache {cache}. {remedy} to download it, or give a directory."
+        )

@@ -1,4 +1,4 @@
-"""JSON files from strangers: read whole, as an object, or refused by name."""
+"""Parse JSON of unknown origin strictly."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ if TYPE_CHECKING:
 def read_json_object(file: Path) -> dict[str, Any]:
     """Read a JSON file whose top level is an object.
 
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, not UTF-8, not JSON (NaN and Infinity are not), nested beyond
-        Python's limit, names a key twice, or holds no object.
+    Raises CheckpointError if the file is missing, is not UTF-8, is not valid JSON (NaN and
+    Infinity are not), is nested too deeply, repeats a key, or has another top level.
     """
-    if not file.is_file():  # reading a pipe would wait for ever
+    if not file.is_file():  # a pipe would block
         raise CheckpointError(
-            f"{file} does not exist; a checkpoint directory needs it. Is {file.parent} the "
-            "directory that save_pretrained wrote?"
+            f"{file} does not exist, but the checkpoint needs it. Copy this file into the "
+            "directory, or save or download the checkpoint again."
         )
     try:
         text = file.read_text(encoding="utf-8")
@@ -33,7 +30,7 @@ def read_json_object(file: Path) -> dict[str, Any]:
 
 
 def parse_json_object(text: str | bytes, name: str) -> dict[str, Any]:
-    """Parse a JSON object; `name` says in errors where it stands."""
+    """Parse a JSON object; error messages begin with `name`."""
     value = parse_json(text, name)
     if not isinstance(value, dict):
         raise CheckpointError(f"{name}: must hold an object, got {type(value).__name__}.")
@@ -41,7 +38,7 @@ def parse_json_object(text: str | bytes, name: str) -> dict[str, Any]:
 
 
 def parse_json(text: str | bytes, name: str) -> Any:  # noqa: ANN401
-    """Parse any JSON value."""
+    """Parse any JSON value; error messages begin with `name`."""
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except RecursionError:
@@ -50,14 +47,20 @@ def parse_json(text: str | bytes, name: str) -> Any:  # noqa: ANN401
         raise CheckpointError(f"{name}: is not valid JSON ({error}).") from None
 
 
+def check_value(valid: bool, file: Path, name: str, expected: str, value: object) -> None:
+    """Raise CheckpointError for an invalid value of a field of a JSON file."""
+    if not valid:
+        raise CheckpointError(f"{file}: {name} must be {expected}; got {value!r:.99}.")
+
+
 def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number in JSON")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r:.99} stands there twice")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {repeated!r:.99} is repeated")
     return result

@@ -1,4 +1,4 @@
-"""Which architectures load here."""
+"""The architectures that this package loads."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 def check_model_type(config: Mapping[str, Any]) -> str:
-    """Give the ``model_type`` of a ``config.json``, or raise ValueError if it can't be loaded.
+    """Return the ``model_type`` of a ``config.json``; raise ValueError if it is not supported.
 
-    Files older than this field are told by BERT's name for the width.
+    In files without this field, BERT's name for the hidden size identifies a BERT.
     """
-    by_width = "bert" if "hidden_size" in config and "dim" not in config else "distilbert"
-    model_type = config.get("model_type", by_width)
+    default = "bert" if "hidden_size" in config and "dim" not in config else "distilbert"
+    model_type = config.get("model_type", default)
     if model_type not in ("distilbert", "bert"):
         raise ValueError(
             f"model_type must be 'distilbert' or 'bert'; got {model_type!r:.99}. Checkpoints of "
-            "other architectures can't be loaded."
+            "other architectures cannot be loaded."
         )
     return str(model_type)

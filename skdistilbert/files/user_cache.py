@@ -1,4 +1,4 @@
-"""Where this user's caches belong, by the rules of the platform."""
+"""The directory for this package's caches."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ DEFAULTS = {"darwin": "~/Library/Caches", "win32": "~/AppData/Local"}
 
 
 def user_cache_directory() -> Path:
-    """Give the directory of this package's caches, which may not exist yet.
+    """Return ``skdistilbert`` in the user's cache directory; it may not exist yet.
 
-    Returns
-    -------
-    Path
-        ``skdistilbert`` in ``XDG_CACHE_HOME`` (on Windows ``LOCALAPPDATA``), where that is set;
-        else in ``~/.cache``, on macOS in ``~/Library/Caches``.
+    The cache directory is ``XDG_CACHE_HOME`` (``LOCALAPPDATA`` on Windows) if this is an absolute
+    path, or else the platform's default, such as ``~/.cache``.
     """
-    stated = Path(os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", ""))
-    # The XDG Base Directory Specification has relative paths ignored.
-    base = stated if stated.is_absolute() else Path(DEFAULTS.get(sys.platform, "~/.cache"))
+    variable = Path(os.environ.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", ""))
+    # The XDG Base Directory Specification ignores relative paths.
+    base = variable if variable.is_absolute() else Path(DEFAULTS.get(sys.platform, "~/.cache"))
     return base.expanduser() / "skdistilbert"

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import Checkpoint
     from skdistilbert.checkpoint.mapped_file import MappedFile
-    from skdistilbert.checkpoint.names import Head
     from skdistilbert.checkpoint.sentence_modules import SentenceModules
+    from skdistilbert.checkpoint.tensor_names import Head
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
     from skdistilbert.nn.pooling import Pooling, Windows
@@ -151,8 +151,6 @@ class DistilBertModel:
 
         Raises
         ------
-        ValueError
-            If the directory is the working directory or above it.
         OSError
             If the files cannot be written. On Windows this includes files of a loaded model.
         CheckpointError
@@ -163,6 +161,13 @@ class DistilBertModel:
         UserWarning
             If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. DistilBERT in
             transformers always uses 1e-12, so its hidden states differ slightly.
+
+        Notes
+        -----
+        All files are written completely before the first one replaces an old file. A crash
+        therefore leaves the old files or the new ones. If it happens while files are replaced,
+        loading raises `CheckpointError` until the model is saved again. Temporary files of a
+        killed process (``.saving-*``) are removed by the next save.
         """
         check_unchanged(self.mapped)
         if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
@@ -184,6 +189,8 @@ class DistilBertModel:
     @property
     def encoder(self) -> Encoder:
         """The weights in the form that the functions of `nn` take.
+
+        Every use checks the mapped files, so read this property once per call.
 
         Raises
         ------

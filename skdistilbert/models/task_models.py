@@ -23,7 +23,7 @@ from skdistilbert.nn.weights import Linear
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from skdistilbert.checkpoint.names import Head
+    from skdistilbert.checkpoint.tensor_names import Head
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
 

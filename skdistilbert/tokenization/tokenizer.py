@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
-from skdistilbert.files.directory_swap import replace_files
+from skdistilbert.files.atomic_save import replace_files
 from skdistilbert.tokenization.aligned import AlignedEncoder
 from skdistilbert.tokenization.decoding import join_tokens
 from skdistilbert.tokenization.ids import IdsEncoder
@@ -117,8 +117,7 @@ class WordPieceTokenizer(IdsEncoder, AlignedEncoder):
         Raises
         ------
         ValueError
-            If the ids of the vocabulary have a gap, or those of added tokens do not follow; or if
-            the directory is the working directory or above it.
+            If the ids of the vocabulary have a gap, or those of added tokens do not follow.
         OSError
             If it can't be written.
         """

@@ -1,4 +1,4 @@
-"""Load many spoilt checkpoints: each must load as it says, or end in one CheckpointError.
+"""Load many damaged checkpoints: each must load correctly or raise CheckpointError.
 
 Run from the project's root, where it may take some minutes:
 
@@ -43,7 +43,7 @@ MAX_BYTES_A_BYTE, MAX_BYTES_BESIDES = 40, 4_000_000
 
 
 def check(directory: Path) -> str:
-    """Load a directory as a model and as an estimator does, and use both; give the outcome."""
+    """Load a directory as a model and as an estimator does, use both, and return the outcome."""
     before = _listed(directory)
     try:
         model = load_model(directory)
@@ -53,7 +53,7 @@ def check(directory: Path) -> str:
             embeddings = embed(model, encoder.tokenizer, TEXTS, n_threads=1)
     except CheckpointError as error:
         if str(directory) not in str(error) or len(str(error)) > 2000:
-            raise AssertionError("names no file, or is endless") from error
+            raise AssertionError("the message names no file or is too long") from error
         return "refused"
     finally:
         assert _listed(directory) == before, "wrote files"
@@ -72,7 +72,7 @@ def _listed(directory: Path) -> list[tuple[str, list[str], list[str]]]:
 
 
 def _check_against_safetensors(directory: Path, weights: dict[str, np.ndarray]) -> None:
-    """Compare with what the safetensors library reads, where names are the same."""
+    """Compare tensors of equal names with those that the safetensors library reads."""
     tensors: dict[str, np.ndarray] = {}
     for file in directory.glob("*.safetensors"):
         tensors |= load_file(file)
@@ -87,7 +87,7 @@ def _check_against_safetensors(directory: Path, weights: dict[str, np.ndarray]) 
 
 
 def _check_against_lines(directory: Path, tokenizer: WordPieceTokenizer) -> None:
-    """Compare the vocabulary with its file, whose lines are its tokens, where that is read."""
+    """Compare the vocabulary with the lines of ``vocab.txt`` unless ``tokenizer.json`` exists."""
     file = directory / "vocab.txt"
     if file.is_file() and not (directory / "tokenizer.json").is_file():
         lines = file.read_bytes().decode().split("\n")
@@ -106,7 +106,7 @@ def _use(encoder: PretrainedEncoder) -> None:
 
 
 def run(n_cases: int, first_seed: int, directory: Path) -> collections.Counter[str]:
-    """Check cases, a seed each; raises with the seed of the first that fails."""
+    """Check one case per seed; the first error has a note with its seed."""
     originals, outcomes = [make() for make in ORIGINALS], collections.Counter[str]()
     for original in originals:
         write(original, directory)
@@ -139,7 +139,7 @@ def _bounded(files: dict[str, bytes], directory: Path, *, traced: bool) -> str:
 
 
 def write(files: Files, directory: Path, links: dict[str, str] | None = None) -> None:
-    """Write files, or links in their place, as the only ones of a directory."""
+    """Replace a directory's contents with files, or with links instead of some files."""
     for each in (directory, directory.parent / ELSEWHERE):
         shutil.rmtree(each, ignore_errors=True)
     directory.mkdir()
@@ -168,7 +168,7 @@ def _limit_memory(n_bytes: int) -> None:
 
 
 def main(n_cases: int = 100_000, first_seed: int = 0) -> None:
-    """Run and print the outcomes."""
+    """Run all cases and print the outcomes."""
     _limit_memory(4 * 2**30)
     warnings.simplefilter("error")
     with tempfile.TemporaryDirectory() as name:

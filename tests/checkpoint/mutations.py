@@ -1,4 +1,4 @@
-"""Seeded ways to spoil a checkpoint, so that it lies."""
+"""Random damage to a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Json = Any
 
-# Where `links` leads to the very content, in another directory.
+# A target of links: the same file in another directory.
 ELSEWHERE = "elsewhere"
 INDEX = "model.safetensors.index.json"
 VALUES: list[Json] = [
@@ -30,7 +30,7 @@ VALUES: list[Json] = [
 
 
 def spoil(files: Files, rng: random.Random) -> Files:
-    """Spoil a copy, mostly once, in one of the ways below."""
+    """Damage a copy in one to three of the ways below."""
     files = dict(files)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         rng.choice(WAYS)(files, rng)
@@ -93,14 +93,14 @@ def change_header(files: Files, rng: random.Random) -> None:
     except (ValueError, RecursionError):
         return
     text = _spoiled_json(header, rng)
-    if rng.random() < 0.3:  # a name that stands there twice
+    if rng.random() < 0.3:  # a repeated name
         text = text[:-1] + b"," + dump(header)[1:]
     stated = rng.choice((len(text),) * 8 + (0, 1, length + 1, 2**40, 2**63, 2**64 - 1))
     files[weights] = stated.to_bytes(8, "little") + text + content[8 + length :]
 
 
 def change_offsets(files: Files, rng: random.Random) -> None:
-    """Change numbers alone in the header: offsets, shapes, types of elements."""
+    """Change only the header's offsets, shapes and element types."""
     weights = _any_weights(files, rng)
     content = files.get(weights, b"")
     length = int.from_bytes(content[:8], "little")
@@ -165,7 +165,7 @@ def without_vocab(files: Files, rng: random.Random) -> None:
 
 
 def shards(files: Files, rng: random.Random) -> None:
-    """Two shards and an index that may lie."""
+    """Split the weights into two shards with an index that may be wrong."""
     try:
         tensors = load(files.pop(WEIGHTS))
     except Exception:  # noqa: BLE001, RUF100 - spoilt before
@@ -184,7 +184,7 @@ def shards(files: Files, rng: random.Random) -> None:
 
 
 def links(files: Files, rng: random.Random) -> dict[str, str]:
-    """Some files to make links, and where these lead."""
+    """Choose files to replace by links, and the targets of the links."""
     if rng.random() < 0.9:
         return {}
     targets = [ELSEWHERE, ELSEWHERE, *sorted(files), "missing", ".", "..", "/dev/zero", "/dev/tty"]
@@ -228,7 +228,7 @@ def _spoiled_json(value: Json, rng: random.Random) -> bytes:
 
 
 def _containers(value: Json) -> list[Json]:
-    """Objects and lists, those near the top more often than each entry of a vocabulary."""
+    """Return objects and lists, but only 60 entries of each."""
     if not isinstance(value, dict | list):
         return []
     inner = value.values() if isinstance(value, dict) else value

@@ -1,4 +1,4 @@
-"""Small correct checkpoints, with each of the files that are read."""
+"""Small valid checkpoints with every file that is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from skdistilbert.checkpoint.config import BERT_FIELDS
-from skdistilbert.checkpoint.names import BERT_TO_DISTILBERT
+from skdistilbert.checkpoint.tensor_names import BERT_TO_DISTILBERT
 from tests.conftest import DATA
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ WEIGHTS = "model.safetensors"
 
 
 def small_checkpoint() -> Files:
-    """Give one layer of the tiny DistilBERT."""
+    """Return one layer of the tiny DistilBERT."""
     directory = DATA / "distilbert-tiny-token-classification"
     config = json.loads((directory / "config.json").read_bytes())
     config |= {"n_layers": 1, "vocab_size": VOCAB_SIZE, "max_position_embeddings": 16}
@@ -65,7 +65,7 @@ def _backend(vocab: list[str]) -> Json:
 
 
 def bert_checkpoint() -> Files:
-    """Give the same as a BERT with its own names, token types and a pooler."""
+    """Return the same network as a BERT with BERT's names, token types and a pooler."""
     files = small_checkpoint()
     config = json.loads(files["config.json"])
     theirs = {ours: name for name, ours in BERT_FIELDS.items()}
@@ -91,7 +91,7 @@ def _bert_name(name: str) -> str:
 
 
 def sentence_checkpoint() -> Files:
-    """Give the same with the modules of sentence-transformers."""
+    """Return the same network with sentence-transformers' modules."""
     modules = {"Transformer": "", "Pooling": "1_Pooling", "Dense": "2_Dense"}
     modules |= {"Normalize": "3_Normalize"}
     listed = [

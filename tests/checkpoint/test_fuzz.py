@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_spoilt_checkpoints_load_or_are_refused(tmp_path: Path) -> None:
+def test_damaged_checkpoints_load_correctly_or_are_refused(tmp_path: Path) -> None:
     outcomes = fuzz.run(1500, 0, tmp_path / "model")
     assert outcomes["refused"] > outcomes["loaded"] > 100
 
@@ -55,7 +55,7 @@ def test_spoilt_checkpoints_load_or_are_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_lies_are_named(
+def test_contradictions_are_reported(
     name: str, field: str, value: object, message: str, tmp_path: Path
 ) -> None:
     files = small_checkpoint()
@@ -76,11 +76,11 @@ def test_code_in_a_repository_is_not_run(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in this file system")
 @pytest.mark.parametrize("name", ["config.json", "vocab.txt", "model.safetensors"])
-def test_a_pipe_is_no_file(name: str, tmp_path: Path) -> None:
+def test_a_pipe_is_refused(name: str, tmp_path: Path) -> None:
     write(small_checkpoint(), tmp_path / "model")
     (tmp_path / "model" / "tokenizer.json").unlink()
     (tmp_path / "model" / name).unlink()
-    os.mkfifo(tmp_path / "model" / name)  # reading it would wait for ever
+    os.mkfifo(tmp_path / "model" / name)  # reading it would block
     with pytest.raises(CheckpointError, match=rf"{name} does not exist"):
         PretrainedEncoder(tmp_path / "model")
 

@@ -1,4 +1,4 @@
-"""Links in a checkpoint directory are followed; names in its files never lead out of it."""
+"""Links in a checkpoint are followed; names in its files cannot leave its directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors.numpy import load
 from skdistilbert import CheckpointError, DistilBertEmbedder, embed, load_model
 from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.estimators.pretrained import PretrainedEncoder
-from skdistilbert.files.names import is_plain_name
+from skdistilbert.files.file_names import is_plain_name
 from tests.checkpoint.fuzz import write
 from tests.checkpoint.mutations import ELSEWHERE, INDEX
 from tests.checkpoint.originals import WEIGHTS, dump, sentence_checkpoint, small_checkpoint
@@ -50,7 +50,7 @@ def test_shards_that_are_links(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["missing", "{name}", ".", "/dev/zero", "/dev/null"])
 @pytest.mark.parametrize("name", ["config.json", "vocab.txt", WEIGHTS])
-def test_links_to_no_file(name: str, target: str, tmp_path: Path) -> None:
+def test_links_to_missing_or_special_files(name: str, target: str, tmp_path: Path) -> None:
     files = small_checkpoint()
     del files["tokenizer.json"]
     write(files, tmp_path / "model", {name: target.format(name=name)})
@@ -58,9 +58,9 @@ def test_links_to_no_file(name: str, target: str, tmp_path: Path) -> None:
         PretrainedEncoder(tmp_path / "model")
 
 
-def test_names_do_not_lead_out_of_the_directory(tmp_path: Path) -> None:
+def test_names_cannot_leave_the_directory(tmp_path: Path) -> None:
     files = sentence_checkpoint()
-    write(files, tmp_path / "other")  # all that the names below lead to is there
+    write(files, tmp_path / "other")  # the names below lead to existing files
     for name in ("../other/model.safetensors", str(tmp_path / "other" / WEIGHTS)):
         weights = {key: value for key, value in files.items() if key != WEIGHTS}
         weight_map = dict.fromkeys(load(files[WEIGHTS]), name)
@@ -72,23 +72,25 @@ def test_names_do_not_lead_out_of_the_directory(tmp_path: Path) -> None:
         modules[1]["path"] = name
         write(files | {"modules.json": dump(modules)}, tmp_path / "model")
         encoder = PretrainedEncoder(tmp_path / "model")
-        with pytest.raises(CheckpointError, match=r"modules.json: path must name a directory"):
+        with pytest.raises(
+            CheckpointError, match=r"modules.json: path must be the name of a directory"
+        ):
             embed(encoder.model, encoder.tokenizer, ["one"])
 
 
 @pytest.mark.parametrize("name", ["a", "a.safetensors", "1_Pooling", "ä b", ".hidden"])
-def test_plain_names(name: str) -> None:
+def test_plain_names_are_accepted(name: str) -> None:
     assert is_plain_name(name)
 
 
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "a/b", "/a", "a\\b", "C:a", "a\0", "a/", "ä" * 128]
 )
-def test_other_names(name: str) -> None:
+def test_other_names_are_rejected(name: str) -> None:
     assert not is_plain_name(name)
 
 
-def test_saving_over_a_linked_checkpoint_leaves_what_the_links_lead_to(tmp_path: Path) -> None:
+def test_saving_over_links_keeps_the_linked_files(tmp_path: Path) -> None:
     files = small_checkpoint()
     write(files, tmp_path / "model", dict.fromkeys(files, ELSEWHERE))
     model = load_model(tmp_path / "model")

@@ -1,4 +1,4 @@
-"""Files of weights that change while they are in use: an error rather than a crash."""
+"""Weight files that change while they are in use cause an error instead of a crash."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def replace(directory: Path) -> None:
 
 @pytest.mark.parametrize("change", [truncate, spoil])
 @pytest.mark.parametrize("used_before", [False, True])
-def test_a_model_whose_file_was_written_to(
+def test_a_model_whose_file_was_written_to_is_unusable(
     change: object, used_before: bool, model: DistilBertModel, directory: Path, tmp_path: Path
 ) -> None:
     if used_before:
@@ -87,7 +87,7 @@ def test_a_model_whose_file_was_written_to(
 
 
 @pytest.mark.parametrize("change", [replace, lambda directory: shutil.rmtree(directory)])
-def test_a_model_whose_file_was_replaced_or_removed_has_its_old_weights(
+def test_a_model_whose_file_was_replaced_or_removed_keeps_its_weights(
     change: object, model: DistilBertModel, directory: Path
 ) -> None:
     expected = model(INPUT_IDS).logits
@@ -95,19 +95,23 @@ def test_a_model_whose_file_was_replaced_or_removed_has_its_old_weights(
     np.testing.assert_array_equal(model(INPUT_IDS).logits, expected)
 
 
-def test_saving_to_where_a_model_in_use_came_from(model: DistilBertModel, directory: Path) -> None:
+def test_saving_to_the_directory_of_a_model_in_use(
+    model: DistilBertModel, directory: Path
+) -> None:
     expected = model(INPUT_IDS).logits
     other = load_model(directory)
     other.weights = {name: tensor + 1 for name, tensor in other.weights.items()}
     try:
         other.save_pretrained(directory)
     except PermissionError:
-        pytest.skip("the directory of a mapped file can't be replaced here")
+        pytest.skip("a mapped file can't be replaced here")
     np.testing.assert_array_equal(model(INPUT_IDS).logits, expected)
     assert not np.allclose(load_model(directory)(INPUT_IDS).logits, expected)
 
 
-def test_a_model_of_arrays_needs_no_file(model: DistilBertModel, directory: Path) -> None:
+def test_a_model_of_arrays_does_not_depend_on_a_file(
+    model: DistilBertModel, directory: Path
+) -> None:
     expected = model(INPUT_IDS).logits
     copied = type(model)(model.config, {k: v.copy() for k, v in model.weights.items()})
     spoil(directory)
@@ -115,7 +119,7 @@ def test_a_model_of_arrays_needs_no_file(model: DistilBertModel, directory: Path
 
 
 @pytest.mark.parametrize("trainable_layers", [0, 1])
-def test_an_estimator_reads_a_file_again_that_was_written_to(
+def test_an_estimator_reloads_a_file_that_was_written_to(
     trainable_layers: int, directory: Path
 ) -> None:
     estimators = [

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from skdistilbert import CheckpointError, load_model
 from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.checkpoint.config import BERT_FIELDS
-from skdistilbert.checkpoint.names import BERT_TO_DISTILBERT
+from skdistilbert.checkpoint.tensor_names import BERT_TO_DISTILBERT
 from tests.conftest import DATA
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def assert_same_weights(got: Path, expected: Path) -> None:
         np.testing.assert_array_equal(ours[name], tensor)
 
 
-def test_weights_are_views_that_no_one_can_change(tiny: Path) -> None:
+def test_weights_are_read_only_views(tiny: Path) -> None:
     weights = read_checkpoint(tiny).weights
     words = weights["embeddings.word_embeddings.weight"]
     assert words.dtype == np.float32
@@ -91,7 +91,7 @@ def test_shards_outside_the_directory_are_refused(copy: Path, name: str) -> None
         read_checkpoint(copy)
 
 
-def test_float16_is_computed_in_float32(copy: Path) -> None:
+def test_float16_is_converted_to_float32(copy: Path) -> None:
     full = load_file(copy / WEIGHTS)
     rewrite(copy, lambda tensors: {k: v.astype(np.float16) for k, v in tensors.items()})
     for name, tensor in read_checkpoint(copy).weights.items():
@@ -134,7 +134,7 @@ def test_a_bert_encoder_is_a_distilbert(copy: Path, tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["BertForSequenceClassification"])
-def test_heads_that_cannot_be_loaded_say_why(copy: Path, architecture: str) -> None:
+def test_unsupported_heads_are_explained(copy: Path, architecture: str) -> None:
     set_config(copy, architectures=[architecture])
     with pytest.raises(CheckpointError, match="pooler.*DistilBertModel.from_pretrained"):
         read_checkpoint(copy)
@@ -154,7 +154,7 @@ def test_the_head_is_found(name: str, architectures: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("architecture", ["BertForMaskedLM", "BertForPreTraining"])
-def test_which_sentence_comes_next_is_left(tmp_path: Path, architecture: str) -> None:
+def test_the_next_sentence_head_is_ignored(tmp_path: Path, architecture: str) -> None:
     copy = shutil.copytree(DATA / "distilbert-tiny-masked-lm", tmp_path / "model")
     expected = read_checkpoint(copy)
     config = json.loads((copy / "config.json").read_text())
@@ -169,14 +169,16 @@ def test_which_sentence_comes_next_is_left(tmp_path: Path, architecture: str) ->
     assert read_checkpoint(copy, encoder_only=True).head is None
 
 
-def test_an_encoder_is_read_whatever_stands_beside_it(copy: Path) -> None:
+def test_an_encoder_is_read_without_other_tensors(copy: Path) -> None:
     rewrite(copy, lambda tensors: tensors | _zeros({"linear.weight": (8, 32)}))
     set_config(copy, architectures=["HF_ColBERT"])
     assert "linear.weight" not in read_checkpoint(copy, encoder_only=True).weights
-    with pytest.raises(CheckpointError, match="'HF_ColBERT'; expected .* Its encoder alone can"):
+    with pytest.raises(CheckpointError, match="'HF_ColBERT' cannot be loaded .* only its enc"):
         read_checkpoint(copy)
     set_config(copy, architectures=["DistilBertModel"])
-    with pytest.raises(CheckpointError, match="'linear.weight' is unexpected.* leaves any task"):
+    with pytest.raises(
+        CheckpointError, match="'linear.weight' is unexpected.* ignores task heads"
+    ):
         read_checkpoint(copy)
     rewrite(copy, lambda tensors: tensors | _zeros({"transformer.layer.9.x": (8, 32)}))
     with pytest.raises(CheckpointError, match=r"'transformer.layer.9.x' is unexpected.*her\?$"):
@@ -226,7 +228,7 @@ def test_a_tensor_of_another_type_is_named(copy: Path) -> None:
 def test_a_tensor_under_two_names_is_refused(copy: Path) -> None:
     name = "embeddings.LayerNorm.bias"
     rewrite(copy, lambda tensors: tensors | {f"distilbert.{name}": tensors[name]})
-    with pytest.raises(CheckpointError, match="is there twice"):
+    with pytest.raises(CheckpointError, match="is also stored as"):
         read_checkpoint(copy)
 
 
@@ -246,7 +248,7 @@ def test_large_finite_weights_are_accepted(copy: Path) -> None:
     assert read_checkpoint(copy).weights[name].max() == np.float32(3e38)
 
 
-def test_sinusoidal_positions_may_be_left_out(copy: Path) -> None:
+def test_sinusoidal_positions_may_be_missing(copy: Path) -> None:
     rewrite(copy, without("embeddings.position_embeddings.weight"))
     with pytest.raises(CheckpointError, match="position_embeddings"):
         read_checkpoint(copy)
@@ -271,7 +273,7 @@ def test_pickles_are_refused_with_the_remedy(copy: Path) -> None:
         read_checkpoint(copy)
 
 
-def test_the_fingerprint_is_that_of_the_contents(copy: Path, tiny: Path) -> None:
+def test_the_fingerprint_depends_on_the_contents(copy: Path, tiny: Path) -> None:
     assert read_checkpoint(copy).fingerprint == read_checkpoint(tiny).fingerprint
     rewrite(copy, lambda tensors: tensors | {"embeddings.LayerNorm.bias": np.ones(32, np.float32)})
     assert read_checkpoint(copy).fingerprint != read_checkpoint(tiny).fingerprint
@@ -290,7 +292,7 @@ def test_the_fingerprint_is_that_of_the_contents(copy: Path, tiny: Path) -> None
         "2_Dense/model.safetensors",
     ],
 )
-def test_the_fingerprint_is_that_of_all_on_which_results_depend(copy: Path, name: str) -> None:
+def test_the_fingerprint_depends_on_every_file_that_affects_results(copy: Path, name: str) -> None:
     seen = {read_checkpoint(copy).fingerprint}
     file = copy / name
     file.parent.mkdir(exist_ok=True)

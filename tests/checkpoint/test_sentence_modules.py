@@ -69,11 +69,11 @@ def test_the_embedder_follows_the_modules(directory: Path) -> None:
         ("2_Dense", {"in_features": 33}, "in_features must be 32, .* got 33"),
         ("2_Dense", {"out_features": 10**9}, r"2_Dense.model.safetensors: expected the tensors"),
         ("2_Dense", {"bias": None}, "bias must be true or false; got None"),
-        ("2_Dense", {"module_input_name": ["x"]}, "module_input_name|names other than"),
+        ("2_Dense", {"module_input_name": ["x"]}, "inputs or outputs other than"),
         ("2_Dense", {"activation_function": "os.system"}, "activation_function must be one of"),
     ],
 )
-def test_lies_of_modules_are_named(
+def test_invalid_modules_are_reported(
     file: str, changes: dict[str, object], message: str, directory: Path
 ) -> None:
     config = directory / file / "config.json"
@@ -86,19 +86,21 @@ def test_lies_of_modules_are_named(
 @pytest.mark.parametrize(
     ("modules", "message"),
     [
-        ("3", "None is no module of sentence-transformers"),
+        ("3", "None is not a sentence-transformers module"),
         ("[]", "expected Transformer, Pooling"),
         ('[], "x": []', "is not valid JSON"),
-        ('[{"type": "os.system", "path": ""}]', "'os.system' is no module"),
+        ('[{"type": "os.system", "path": ""}]', "'os.system' is not a sentence"),
     ],
 )
-def test_lies_in_the_list_of_modules(modules: str, message: str, directory: Path) -> None:
+def test_an_invalid_list_of_modules_is_reported(
+    modules: str, message: str, directory: Path
+) -> None:
     (directory / "modules.json").write_text(modules)
     with pytest.raises(CheckpointError, match=rf"modules\.json: {message}"):
         DistilBertEmbedder(directory).fit_transform(["one"])
 
 
-def test_vectors_are_cut_to_truncate_dim(directory: Path) -> None:
+def test_vectors_are_truncated_to_truncate_dim(directory: Path) -> None:
     whole = DistilBertEmbedder(directory).fit_transform(["one", "two"])
     config = directory / "config_sentence_transformers.json"
     for stated, n_features in ((1, 1), (9, 2), (None, 2)):
@@ -127,11 +129,11 @@ def test_features_that_overflow_in_a_dense_module_do_not_warn(directory: Path) -
         DistilBertEmbedder(directory).fit_transform(["one"])
 
 
-def test_a_changed_module_is_read_anew_and_is_not_what_was_fitted(directory: Path) -> None:
+def test_a_changed_module_affects_new_fits_only(directory: Path) -> None:
     fitted = DistilBertEmbedder(directory).fit(["one"])
     before, pickled = fitted.transform(["one"]), pickle.dumps(fitted)
     file = directory / "2_Dense" / "model.safetensors"
-    # Older releases of safetensors write in place, into what is mapped; replacing is what is safe.
+    # Older releases of safetensors write into the mapped file, so it is replaced here.
     save_file({"linear.weight": np.ones((2, 32), np.float32)}, file.with_name("new"))
     file.with_name("new").replace(file)
     after = DistilBertEmbedder(directory).fit_transform(["one"])
@@ -141,7 +143,7 @@ def test_a_changed_module_is_read_anew_and_is_not_what_was_fitted(directory: Pat
         pickle.loads(pickled).transform(["one"])
 
 
-def test_a_pickled_dense_module_is_refused_with_the_remedy(directory: Path) -> None:
+def test_a_pickled_dense_module_is_refused(directory: Path) -> None:
     (directory / "2_Dense" / "model.safetensors").rename(directory / "2_Dense/pytorch_model.bin")
     with pytest.raises(CheckpointError, match="Pickles are never read; convert it once"):
         DistilBertEmbedder(directory).fit(["one"])
@@ -189,7 +191,7 @@ def test_the_default_prompt_belongs_to_the_modules(directory: Path) -> None:
     )
 
 
-def test_a_prompt_may_be_seen_without_being_pooled(directory: Path) -> None:
+def test_a_prompt_may_be_excluded_from_pooling(directory: Path) -> None:
     edit(directory / "1_Pooling" / "config.json", include_prompt=False, pooling_mode="mean")
     modules = json.loads((directory / "modules.json").read_text())
     (directory / "modules.json").write_text(json.dumps(modules[:2]))
@@ -210,7 +212,7 @@ def test_a_prompt_may_be_seen_without_being_pooled(directory: Path) -> None:
         ({"prompt": 3}, TypeError, "prompt must be a string; got 3"),
     ],
 )
-def test_wrong_prompts_are_named(
+def test_wrong_prompts_are_reported(
     arguments: dict[str, Any], error: type[Exception], message: str, directory: Path
 ) -> None:
     edit(directory / "config_sentence_transformers.json", prompts=PROMPTS)
@@ -229,7 +231,7 @@ def test_wrong_prompts_are_named(
         ({"default_prompt_name": ["a"]}, "default_prompt_name must be one of"),
     ],
 )
-def test_malformed_prompts_are_named(
+def test_malformed_prompts_are_reported(
     config: dict[str, Any], message: str, directory: Path
 ) -> None:
     edit(directory / "config_sentence_transformers.json", **config)

@@ -1,9 +1,9 @@
-"""Run in processes of their own by the tests of the embedding cache.
+"""A program that the tests of the embedding cache run in other processes.
 
     python -m tests.estimators.cache_worker CACHE N_TEXTS SECONDS
 
-Embeds texts, with SECONDS of sleep before each piece of `CHARACTERS_A_PIECE`. Prints how many
-texts each piece had, then the sum of all features.
+Embed texts, and sleep SECONDS before each piece. Print the number of texts of each piece, then
+the sum of all features.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from unittest import mock
 import numpy as np
 
 from skdistilbert import DistilBertEmbedder
-from skdistilbert.estimators import base, cached_features
+from skdistilbert.estimators import base
+from skdistilbert.estimators.cache import features as features_module
 from tests.conftest import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-
-CHARACTERS_A_PIECE = 400
 
 
 def some_texts(n_texts: int) -> list[str]:
@@ -55,7 +54,8 @@ def main() -> None:
 
 
 def small_pieces() -> AbstractContextManager[object]:
-    return mock.patch.object(cached_features, "CHARACTERS_A_PIECE", CHARACTERS_A_PIECE)
+    """Encode and store fewer texts at a time."""
+    return mock.patch.object(features_module, "CHARACTERS_PER_PIECE", 400)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.estimators import cached_features, embedding_store
-from skdistilbert.estimators.embedding_store import EmbeddingStore
+from skdistilbert.estimators.cache import embedding_store
+from skdistilbert.estimators.cache.embedding_store import EmbeddingStore
 from skdistilbert.tasks.embedding_plan import EmbeddingPlan, plan_embedding, pool_texts
 from tests.conftest import DATA
 from tests.estimators.cache_worker import on_encoding, small_pieces, some_texts
@@ -52,7 +52,7 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def encoded() -> Iterator[list[int]]:
-    """How many texts were encoded, each time that some were."""
+    """The number of texts of each call that encodes texts."""
     counts: list[int] = []
     with on_encoding(counts.append):
         yield counts
@@ -78,13 +78,15 @@ def worker(cache: Path, n_texts: int, seconds: float = 0) -> subprocess.Popen[st
     return subprocess.Popen(command, cwd=root, stdout=pipe, stderr=pipe, text=True)
 
 
-def test_clones_other_estimators_and_pickles_share_it(cache: Path, encoded: list[int]) -> None:
+def test_clones_pickles_and_other_estimators_share_the_cache(
+    cache: Path, encoded: list[int]
+) -> None:
     embedder = DistilBertEmbedder(TINY, embedding_cache=cache).fit(TEXTS)
     first = embedder.transform(TEXTS)
     assert sum(encoded) == len(TEXTS)
     for other in (embedder, clone(embedder).fit(TEXTS), pickle.loads(pickle.dumps(embedder))):
         np.testing.assert_array_equal(other.transform(TEXTS[::-1]), first[::-1])
-    unit = features(str(cache), normalize=True)  # computed of what is kept
+    unit = features(str(cache), normalize=True)  # computed from cached features
     np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, rtol=1e-6)
     classifier = DistilBertClassifier(TINY, embedding_cache=cache, tol=10, n_iter_no_change=2)
     classifier.fit(TEXTS, ["a", "b"] * 30).predict(TEXTS)
@@ -100,7 +102,7 @@ def test_equal_texts_are_encoded_once(cache: Path, encoded: list[int]) -> None:
     assert encoded[-1] == 1
 
 
-def test_a_directory_holds_the_file_and_true_means_the_users(
+def test_a_directory_and_true_choose_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoded: list[int]
 ) -> None:
     features(tmp_path)
@@ -127,7 +129,7 @@ def test_a_grid_search_encodes_each_text_once(cache: Path, tmp_path: Path, n_job
 
 
 class CountingEmbedder(DistilBertEmbedder):
-    """Writes how many texts were encoded, in whichever process, to a file."""
+    """Write the number of encoded texts, in any process, to a file."""
 
     def __init__(self, model: Path, *, log: Path, embedding_cache: Path) -> None:
         super().__init__(model, embedding_cache=embedding_cache)
@@ -154,17 +156,16 @@ def test_four_processes_at_once_share_the_work(cache: Path) -> None:
     np.testing.assert_allclose([float(lines[-1]) for lines in printed], expected, rtol=1e-5)
 
 
-def test_a_new_file_that_another_process_is_writing_is_waited_for(cache: Path) -> None:
+def test_a_file_that_another_process_locks_is_waited_for(cache: Path) -> None:
     other = sqlite3.connect(cache, isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN EXCLUSIVE")
     threading.Timer(0.2, other.execute, ["COMMIT"]).start()
-    store = EmbeddingStore(cache, 2**20)
-    assert store.read([b"key"]) == {}
-    store.close()
+    features(cache)
     other.close()
+    assert rows(cache) == len(TEXTS)
 
 
-def test_a_claim_that_is_made_while_another_waits_stands(cache: Path) -> None:
+def test_a_claim_made_while_another_process_waits_is_respected(cache: Path) -> None:
     EmbeddingStore(cache, 2**20).close()
     other = sqlite3.connect(cache, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -187,7 +188,7 @@ def _claim(cache: Path, keys: list[bytes]) -> list[bytes]:
     return own
 
 
-def test_what_a_killed_process_did_is_kept(
+def test_the_features_of_a_killed_process_are_kept(
     cache: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with worker(cache, 100, seconds=0.2) as process:
@@ -196,14 +197,14 @@ def test_what_a_killed_process_did_is_kept(
         process.kill()
     n_kept = rows(cache)
     assert 0 < n_kept < 100
-    # What it was encoding is claimed, and waited for: not for a minute here.
+    # The killed process has claimed other texts; the claims expire after a minute.
     monkeypatch.setattr(embedding_store, "CLAIM_SECONDS", 0.5)
     texts = some_texts(100)
     np.testing.assert_allclose(features(cache, texts), features(None, texts), atol=1e-5)
     assert encoded == [100 - n_kept, 100]
 
 
-def test_what_an_interrupted_call_did_is_kept_and_its_claims_given_up(
+def test_an_interrupted_call_keeps_its_features_and_releases_its_claims(
     cache: Path, encoded: list[int]
 ) -> None:
     with small_pieces(), on_encoding(_interrupt_at(3)), pytest.raises(KeyboardInterrupt):
@@ -227,12 +228,12 @@ def _interrupt_at(piece: int) -> Any:  # noqa: ANN401
     return note
 
 
-def test_kills_at_any_moment_do_no_harm(cache: Path) -> None:
+def test_kills_at_any_moment_leave_a_valid_file(cache: Path) -> None:
     for milliseconds in (0, 20):
         with worker(cache, 2000, seconds=0.001) as process:
             assert process.stdout is not None
             assert process.stdout.readline()
-            assert process.stdout.readline()  # so the first piece is written
+            assert process.stdout.readline()  # the first piece is written
             time.sleep(milliseconds / 1000)
             process.kill()
     assert rows(cache) > 0
@@ -256,6 +257,11 @@ def overwrite(file: Path) -> None:
 def make_other_tables(file: Path) -> None:
     file.unlink()
     execute(file, "CREATE TABLE embeddings (key, vector)")
+
+
+def spoil_the_schema(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"claims (key", b"claims \xe6key"))  # not UTF-8
 
 
 def change_a_number(file: Path) -> None:
@@ -291,6 +297,7 @@ def execute(file: Path, statement: str) -> None:
         leave_a_header,
         overwrite,
         make_other_tables,
+        spoil_the_schema,
         change_a_number,
         cut_a_vector,
         exchange_rows,
@@ -302,12 +309,13 @@ def test_a_damaged_file_is_set_aside(cache: Path, damage: Any) -> None:  # noqa:
     damage(cache)
     content = cache.read_bytes()
     with pytest.warns(
-        RuntimeWarning, match="is damaged: .* It is now cache.sqlite.damaged"
+        RuntimeWarning, match="cannot be used: .* was renamed to cache.sqlite.damaged"
     ) as got:
         np.testing.assert_allclose(features(cache), expected, atol=1e-5)
     assert len(got) == 1
     assert cache.with_name("cache.sqlite.damaged").read_bytes() == content
-    np.testing.assert_allclose(features(cache), expected, atol=1e-5)
+    for _ in range(2):
+        np.testing.assert_allclose(features(cache), expected, atol=1e-5)
     assert rows(cache) == len(TEXTS)
 
 
@@ -317,7 +325,7 @@ def test_an_empty_file_is_an_empty_cache(cache: Path) -> None:
     assert rows(cache) == len(TEXTS)
 
 
-def test_random_damage_never_gives_wrong_features(cache: Path) -> None:
+def test_random_damage_never_causes_wrong_features(cache: Path) -> None:
     expected, whole = features(cache), cache.read_bytes()
     rng = np.random.default_rng(0)
     n_set_aside = 0
@@ -334,43 +342,39 @@ def test_random_damage_never_gives_wrong_features(cache: Path) -> None:
     assert n_set_aside > 30
 
 
-def test_a_file_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.warns(RuntimeWarning, match="can't be used and is done without"):
+    with pytest.warns(RuntimeWarning, match="cannot be used"):
         result = features(tmp_path / "file" / "cache.sqlite")
     np.testing.assert_allclose(result, features(None), atol=1e-5)
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_is_read_only_is_done_without(tmp_path: Path) -> None:
+def test_a_read_only_directory_is_ignored(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.warns(RuntimeWarning, match="can't be used and is done without"):
+    with pytest.warns(RuntimeWarning, match="cannot be used"):
         features(tmp_path / "cache.sqlite")
 
 
-def test_a_file_that_is_locked_for_long_is_done_without(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_stays_locked_is_ignored(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = features(cache)
     monkeypatch.setattr(embedding_store, "BUSY_SECONDS", 0.05)
     connection = sqlite3.connect(cache, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
-    with pytest.warns(RuntimeWarning, match="done without: database is locked"):
+    with pytest.warns(RuntimeWarning, match="cannot be used: database is locked"):
         features(cache, [*TEXTS, "another"])
     connection.close()
     np.testing.assert_array_equal(features(cache), expected)
 
 
-def test_what_was_not_used_for_long_is_evicted(
+def test_the_least_recently_used_features_are_evicted(
     cache: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SKDISTILBERT_CACHE_MB", "0.2")
-    monkeypatch.setattr(embedding_store, "ROWS_AN_EVICTION", 50)
-    monkeypatch.setattr(embedding_store, "SECONDS_BETWEEN_NOTES", 0)
     now = time.time()
     used, unused, new = ([f"{name} {i}" for i in range(300)] for name in ("used", "unused", "new"))
     for hour, texts in enumerate([used, unused, used, new]):
-        monkeypatch.setattr(time, "time", lambda hour=hour: now + 3600 * hour)
+        monkeypatch.setattr(time, "time", lambda hour=hour: now + 3601 * hour)
         features(cache, texts)
     assert cache.stat().st_size < 0.4 * 2**20
     assert 300 < rows(cache) < 900
@@ -401,19 +405,19 @@ def test_a_limit_must_be_a_number(cache: Path, monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 @pytest.mark.filterwarnings("ignore::skdistilbert.TruncationWarning")
-def test_parameters_are_kept_apart(cache: Path, params: dict[str, Any]) -> None:
+def test_parameters_have_separate_entries(cache: Path, params: dict[str, Any]) -> None:
     plain = features(cache)
     other = features(cache, **params)
     np.testing.assert_allclose(other, features(None, **params), atol=1e-5)
     assert np.abs(other - plain).max() > 0.01
 
 
-def test_the_key_covers_all_that_pooling_depends_on() -> None:
-    # `pool_texts` knows of nothing else ...
+def test_the_key_covers_everything_that_affects_pooling() -> None:
+    # The features depend only on these arguments of `pool_texts` ...
     parameters = ["model", "tokenizer", "texts", "plan", "n_threads"]
     assert list(inspect.signature(pool_texts).parameters) == parameters
     plan = plan_embedding(load_model(TINY), WordPieceTokenizer.from_pretrained(TINY), "mean")
-    # ... and of the plan nothing is left out but what comes after pooling.
+    # ... and the key covers every field of the plan except those used after pooling.
     for name in EmbeddingPlan._fields:
         other = plan._replace(**{name: "another"})
         assert (other.pooling_key != plan.pooling_key) == (name not in ("after", "n_features"))
@@ -443,7 +447,7 @@ def test_fine_tuned_weights_are_not_cached(cache: Path) -> None:
     assert rows(cache) == len(TEXTS)
 
 
-def test_a_regressor_uses_it(cache: Path, encoded: list[int]) -> None:
+def test_a_regressor_uses_the_cache(cache: Path, encoded: list[int]) -> None:
     regressor = DistilBertRegressor(TINY, max_iter=2, random_state=0)
     plain = regressor.fit(TEXTS, range(60)).predict(TEXTS)
     assert sum(encoded) == 2 * len(TEXTS)
@@ -453,7 +457,9 @@ def test_a_regressor_uses_it(cache: Path, encoded: list[int]) -> None:
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "vocab.txt", "tokenizer_config.json"])
-def test_models_and_vocabularies_are_kept_apart(cache: Path, tmp_path: Path, file: str) -> None:
+def test_models_and_vocabularies_have_separate_entries(
+    cache: Path, tmp_path: Path, file: str
+) -> None:
     texts = [text.upper() for text in TEXTS]
     features(cache, texts)
     model = shutil.copytree(TINY, tmp_path / "model")
@@ -475,7 +481,7 @@ def test_models_and_vocabularies_are_kept_apart(cache: Path, tmp_path: Path, fil
     assert np.abs(expected - features(None, texts)).max() > 0.01
 
 
-def test_truncation_is_warned_of_from_the_cache_too(cache: Path) -> None:
+def test_cached_texts_cause_truncation_warnings(cache: Path) -> None:
     texts = ["a " * 300, *TEXTS, "b " * 300, "a " * 300]
     for _ in range(2):
         with pytest.warns(
@@ -487,14 +493,16 @@ def test_truncation_is_warned_of_from_the_cache_too(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("cached", [False, True])
-def test_errors_name_the_row(cache: Path, cached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached_features, "CHARACTERS_A_PIECE", 20)
+def test_errors_name_the_row(cache: Path, cached: bool) -> None:
     features(cache, TEXTS[:10])
-    with pytest.raises(ValueError, match="^Row 40: it holds (a|the) lone surrogate"):
+    with (
+        small_pieces(),
+        pytest.raises(ValueError, match="^Row 40: it holds (a|the) lone surrogate"),
+    ):
         features(cache if cached else None, [*TEXTS[:40], "\ud800", *TEXTS])
 
 
 @pytest.mark.parametrize("value", [3, 1.5, ["a"]])
-def test_other_values_are_refused(value: object) -> None:
+def test_invalid_values_are_refused(value: object) -> None:
     with pytest.raises(TypeError, match="embedding_cache must be None, True .*; got "):
         features(value)

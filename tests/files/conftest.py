@@ -1,4 +1,4 @@
-"""A hub of our own, for its client."""
+"""A local hub for huggingface_hub."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A server on the loopback that speaks as much of the Hugging Face hub's API as a download needs.
+"""A local server with the part of the Hugging Face hub's API that a download needs.
 
-It lists a repository's files and serves them, with the hub's headers, byte ranges and errors; and
-fails as it is told to.
+It lists and serves a repository's files with the hub's headers, byte ranges and errors. Tests can
+make it fail.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LARGE = (".safetensors", ".bin")  # kept as Git LFS objects, which are named by 
 
 
 class Failure(NamedTuple):
-    """What the hub answers to every request."""
+    """An error that the hub returns for every request."""
 
     status: int
     code: str = ""
@@ -44,8 +44,12 @@ class Hub(ThreadingHTTPServer):
         self.tokens: list[str | None] = []
         self.failure: Failure | None = None
         self.failure_of_files: Failure | None = None
-        self.cut_after: int | None = None  # break the next large transfer after so many bytes
-        self.stop_after: int | None = None  # wait in a large transfer after so many bytes
+        self.cut_after: int | None = (
+            None  # close the connection of the next large file after this number of bytes
+        )
+        self.stop_after: int | None = (
+            None  # pause the transfer of a large file after this number of bytes
+        )
         self.stopped, self.proceed = threading.Event(), threading.Event()
         self.damage = False  # change a byte of every large file
         self.commit(files)

@@ -1,4 +1,4 @@
-"""The model that comes with the package."""
+"""Tests of the bundled model."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from skdistilbert import (
     load_model,
 )
 from skdistilbert.files import locate_checkpoint
-from skdistilbert.files.bundled import bundled_directory
+from skdistilbert.files.hub import BUNDLED_DIRECTORY
 
 TEXTS = ["Where is my parcel?", "the parcel has not come", "I forgot my password", "a"]
 
 
 def test_it_is_small_and_in_half_precision() -> None:
-    files = [file for file in bundled_directory().rglob("*") if file.is_file()]
+    files = [file for file in BUNDLED_DIRECTORY.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= 16 * 2**20
-    weights = load_file(bundled_directory() / "model.safetensors")
+    weights = load_file(BUNDLED_DIRECTORY / "model.safetensors")
     assert {array.dtype for array in weights.values()} == {np.dtype(np.float16)}
-    assert (bundled_directory() / "README.md").read_text("utf-8").startswith("---\nlicense:")
+    assert (BUNDLED_DIRECTORY / "README.md").read_text("utf-8").startswith("---\nlicense:")
 
 
-def test_it_is_found_by_its_name_in_any_directory(
+def test_the_name_loads_it_from_any_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -47,7 +47,7 @@ def test_it_is_found_by_its_name_in_any_directory(
         assert embed(model, tokenizer, TEXTS).shape == (4, model.config.dim)
 
 
-def test_its_name_means_it_whatever_is_in_the_working_directory(
+def test_a_directory_of_the_same_name_does_not_hide_it(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -58,7 +58,9 @@ def test_its_name_means_it_whatever_is_in_the_working_directory(
 
 
 def test_it_has_no_revisions() -> None:
-    with pytest.raises(ValueError, match="revision='main' has no meaning"):
+    with pytest.raises(
+        ValueError, match="revision must be None for the directory .*mini_model; got 'main'"
+    ):
         locate_checkpoint("mini", revision="main")
 
 
@@ -76,24 +78,24 @@ def test_it_is_the_default(estimator: Any) -> None:  # noqa: ANN401
     assert estimator.get_params()["model"] == "mini"
 
 
-def test_what_is_like_is_near() -> None:
+def test_similar_texts_have_similar_features() -> None:
     units = DistilBertEmbedder(normalize=True).fit_transform(TEXTS)
     similarities = units @ units.T
     assert similarities[0, 1] > similarities[0, 2] + 0.2
 
 
-def test_embed_takes_the_mean_as_its_modules_say() -> None:
+def test_embed_uses_mean_pooling_by_default() -> None:
     model, tokenizer = load_model("mini"), WordPieceTokenizer.from_pretrained("mini")
     np.testing.assert_array_equal(
         embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, "mean")
     )
 
 
-def test_a_pickle_names_it_and_loads_in_another_process(tmp_path: Path) -> None:
+def test_a_pickle_loads_in_another_process(tmp_path: Path) -> None:
     embedder = DistilBertEmbedder().fit(TEXTS)
     content = pickle.dumps(embedder)
     assert len(content) < 3000
-    assert str(bundled_directory()).encode() not in content
+    assert str(BUNDLED_DIRECTORY).encode() not in content
     (tmp_path / "embedder.pickle").write_bytes(content)
     script = (
         "import pickle, sys\n"
@@ -107,7 +109,7 @@ def test_a_pickle_names_it_and_loads_in_another_process(tmp_path: Path) -> None:
     assert done.stdout.strip() == expected
 
 
-def test_a_pickle_of_other_weights_is_refused() -> None:
+def test_a_pickle_fitted_on_other_weights_is_refused() -> None:
     embedder = DistilBertEmbedder().fit(TEXTS)
     embedder.fingerprint_ = "0" * 64
     with pytest.raises(CheckpointError, match="mini: these are not the weights"):
@@ -116,10 +118,10 @@ def test_a_pickle_of_other_weights_is_refused() -> None:
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
-def test_transformers_loads_it_and_gives_the_same_hidden_states() -> None:
+def test_transformers_computes_the_same_hidden_states() -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    directory = str(bundled_directory())
+    directory = str(BUNDLED_DIRECTORY)
     theirs = transformers.AutoModel.from_pretrained(directory).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")

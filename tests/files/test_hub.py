@@ -1,4 +1,4 @@
-"""The hub's own client against a server of ours; no network."""
+"""Download with huggingface_hub from a local server; no network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ READ = {
 }
 
 
-def test_what_is_read_is_downloaded_and_nothing_else(hub: Hub, cache: Path) -> None:
+def test_only_files_that_are_read_are_downloaded(hub: Hub, cache: Path) -> None:
     location = locate_checkpoint(NAME)
     assert location == (
         cache / "models--owner--tiny/snapshots" / hub.refs["main"],
@@ -46,11 +46,11 @@ def test_what_is_read_is_downloaded_and_nothing_else(hub: Hub, cache: Path) -> N
     )
     assert {path.removeprefix(f"{location.commit}/") for path in hub.downloaded()} == READ
     assert set(files_of(location.directory)) == READ
-    # The weights come last, so that where they are all is.
+    # The weights come last, so that a cached model with weights is complete.
     assert hub.downloaded()[-1].endswith("/model.safetensors")
 
 
-def test_what_is_in_the_cache_needs_neither_network_nor_client(
+def test_a_cached_model_needs_neither_network_nor_client(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = locate_checkpoint(NAME)
@@ -67,7 +67,7 @@ def test_what_is_in_the_cache_needs_neither_network_nor_client(
         locate_checkpoint(NAME, revision="v2")
 
 
-def test_an_estimator_stays_at_the_commit_it_was_fitted_with(hub: Hub) -> None:
+def test_a_fitted_estimator_keeps_its_commit(hub: Hub) -> None:
     texts = ["one text", "another"]
     embedder = DistilBertEmbedder(NAME)
     features = embedder.fit_transform(texts)
@@ -76,7 +76,7 @@ def test_an_estimator_stays_at_the_commit_it_was_fitted_with(hub: Hub) -> None:
     stored = pickle.dumps(embedder)
     newer = files_of(DATA / "distilbert-tiny-masked-lm")
     second = hub.commit(newer)
-    # What the cache has for a branch stays; what is fetched by its commit moves the branch not.
+    # Downloading a commit does not move the cached branch.
     assert DistilBertEmbedder(NAME, revision=second).fit(texts).revision_ == second
     assert DistilBertEmbedder(NAME).fit(texts).revision_ == first
     (hub_cache.cache_directory() / "models--owner--tiny/refs/main").write_text(second)
@@ -167,7 +167,7 @@ def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("hub")
-def test_a_name_that_is_nowhere() -> None:
+def test_an_unknown_name() -> None:
     with pytest.raises(CheckpointError, match="'owner/other' is neither a directory nor a model"):
         load_model("owner/other")
 
@@ -189,7 +189,7 @@ def test_other_architectures_are_refused_before_their_weights(hub: Hub) -> None:
     assert not any("model.safetensors" in path for path in hub.downloaded())
 
 
-def test_pickles_alone_are_refused_with_the_remedy(hub: Hub) -> None:
+def test_a_repository_with_only_pickles_is_refused(hub: Hub) -> None:
     files = files_of(DATA / "distilbert-tiny") | {"pytorch_model.bin": b"a pickle"}
     del files["model.safetensors"]
     hub.commit(files)
@@ -198,9 +198,7 @@ def test_pickles_alone_are_refused_with_the_remedy(hub: Hub) -> None:
     assert not any("pytorch_model" in path for path in hub.downloaded())
 
 
-def test_the_token_is_the_environments_and_stays_there(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_token_is_used_but_not_pickled(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     embedder = DistilBertEmbedder(NAME).fit(["one text"])
     assert set(hub.tokens) == {"Bearer hf_secret"}
@@ -238,19 +236,19 @@ def test_two_processes_at_once(hub: Hub) -> None:
 @pytest.mark.parametrize(
     "name", ["", "/a", "a/b/c", "../a", "a/..", "./a", "a--b", "a b", "ä/b", "a\0", "a" * 9999]
 )
-def test_what_is_no_name_is_not_looked_for(name: str, tmp_path: Path) -> None:
+def test_invalid_names_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not a directory. Give the path"):
         locate_checkpoint(name, cache_dir=tmp_path, local_files_only=True)
 
 
 @pytest.mark.parametrize("revision", ["../../x", "/etc", "a b", "", 3])
-def test_revisions_that_are_none(revision: str, tmp_path: Path) -> None:
+def test_invalid_revisions_are_refused(revision: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="revision must name a branch, a tag or a commit"):
         locate_checkpoint(NAME, revision=revision, cache_dir=tmp_path)
 
 
 def test_a_revision_of_a_directory(tiny: Path) -> None:
-    with pytest.raises(ValueError, match="is a directory: revision='main' has no meaning"):
+    with pytest.raises(ValueError, match="revision must be None for the directory .*; got 'main'"):
         locate_checkpoint(tiny, revision="main")
 
 
@@ -271,8 +269,8 @@ def test_no_model() -> None:
         ({}, "/home/me/.cache/huggingface/hub"),
     ],
 )
-def test_the_cache_is_where_the_client_has_it(variables: dict[str, str], expected: str) -> None:
-    """Against the client itself, in a process of its own, as it looks once only."""
+def test_the_cache_directory_equals_the_clients(variables: dict[str, str], expected: str) -> None:
+    """Compare with the client in a new process, because it reads the environment on import."""
     code = (
         "from huggingface_hub import constants; from skdistilbert.files import hub_cache;"
         "print(constants.HF_HUB_CACHE, hub_cache.cache_directory(), sep='\\n')"

@@ -1,4 +1,4 @@
-"""Ctrl-C in a download: what is in the cache is whole, and the next call fetches the rest."""
+"""Ctrl-C during a download leaves only complete files; the next call downloads the rest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_interruption_at_any_line(cache: Path) -> None:
         interrupt(download, line, KeyboardInterrupt())
         commit = cached_commit(NAME, "main", cache)
         snapshot = commit and cached_snapshot(NAME, commit, cache)
-        if snapshot:  # what counts as complete is
+        if snapshot:  # which counts as complete
             assert files_of(snapshot) == expected
         assert files_of(locate_checkpoint(NAME).directory) == expected
 

@@ -8,7 +8,9 @@ import pytest
 from skdistilbert.files.user_cache import user_cache_directory
 
 
-def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_variable_has_priority(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv(
         "LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", str(tmp_path)
     )
@@ -19,7 +21,7 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @pytest.mark.parametrize(
     ("platform", "below_home"), [("linux", ".cache"), ("darwin", "Library/Caches")]
 )
-def test_without_it_the_platform_decides(
+def test_the_default_depends_on_the_platform(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stated: str, platform: str, below_home: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)

@@ -1,4 +1,4 @@
-"""Names of the files of a checkpoint, and the names that these files give to others."""
+"""Names of weight files, and checks of the file names that a checkpoint contains."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ from skdistilbert.files.json_file import read_json_object
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
-# What file systems allow, in bytes; beyond, asking for a file is an error rather than "no".
-LONGEST_NAME = 255
+MAX_NAME_BYTES = 255  # a longer name makes file systems raise an error
 
 
 def is_plain_name(name: str) -> bool:
-    """Tell whether a name is that of a file or directory beside, on every platform."""
-    fits = len(name.encode("utf-8", "surrogatepass")) <= LONGEST_NAME
-    stays = Path(name).name == name and name not in ("", "..") and not set(name) & set("\\:\0")
-    return fits and stays
+    """Return whether a name has no directory part and is valid on every platform."""
+    fits = len(name.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES
+    plain = Path(name).name == name and name not in ("", "..") and not set(name) & set("\\:\0")
+    return fits and plain
 
 
 def shard_names(index: Path) -> tuple[str, ...]:
-    """Give the files that ``model.safetensors.index.json`` names, each once.
+    """Return the files that ``model.safetensors.index.json`` names, each once.
 
-    Raises
-    ------
-    CheckpointError
-        If it is malformed, or names anything but .safetensors files beside it.
+    Raises CheckpointError if the index is malformed or names files in other directories.
     """
     weight_map = read_json_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:

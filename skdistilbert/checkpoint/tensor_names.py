@@ -1,6 +1,6 @@
-"""What tensors are called: in files of several makers, and here.
+"""Map the tensor names of checkpoint files to those of transformers' DistilBERT.
 
-Here they have the names of transformers' DistilBERT, without its prefix ``distilbert.``.
+This package uses transformers' names without the prefix ``distilbert.``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ HEAD_OF_ARCHITECTURE: dict[str, Head | None] = {
     "BertModel": None,
     "BertForTokenClassification": "token_classification",
     "BertForMaskedLM": "masked_lm",
-    "BertForPreTraining": "masked_lm",  # and which sentence comes next, which is left
+    "BertForPreTraining": "masked_lm",  # the next-sentence head is ignored
 }
 ARCHITECTURE_OF_HEAD: dict[Head | None, str] = {
     head: architecture
     for architecture, head in HEAD_OF_ARCHITECTURE.items()
     if architecture.startswith("DistilBert")
 }
-# Heads of BERT that DistilBERT's can't stand for, and why.
+# Architectures whose heads cannot be loaded, and the reasons.
 UNSUPPORTED_ARCHITECTURES = {
     "BertForSequenceClassification": "its head reads BERT's pooler, a tanh layer",
     "BertForQuestionAnswering": "it needs a token type for the question and one for the context",
@@ -40,7 +40,7 @@ UNSUPPORTED_ARCHITECTURES = {
     "DistilBertForMultipleChoice": "its head has no counterpart here",
 }
 
-# Applied one after the other; the longer ".attention.output." must come before ".output.".
+# Applied in this order; the longer ".attention.output." must come before ".output.".
 BERT_TO_DISTILBERT = (
     ("encoder.layer.", "transformer.layer."),
     (".attention.self.query.", ".attention.q_lin."),
@@ -56,10 +56,9 @@ BERT_TO_DISTILBERT = (
     ("cls.predictions.decoder.", "vocab_projector."),
     ("cls.predictions.bias", "vocab_projector.bias"),
 )
-# BERT's layer over [CLS], and what tells whether a sentence follows another: the original
-# checkpoints have both beside their masked-LM head.
-LEFT_OF_BERT = ("pooler.", "cls.seq_relationship.")
-# TensorFlow's names for a layer normalisation, in files converted long ago.
+# The original BERT checkpoints also have a pooler and a next-sentence head.
+IGNORED_IN_BERT = ("pooler.", "cls.seq_relationship.")
+# TensorFlow's names, which old converted files have kept.
 OLD_LAYER_NORM = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
 
 TOKEN_TYPES = "embeddings.token_type_embeddings.weight"
@@ -68,6 +67,11 @@ POSITIONS = "embeddings.position_embeddings.weight"
 PROJECTOR = "vocab_projector.weight"
 
 ENCODER_PREFIXES = ("embeddings.", "transformer.")
+HEAD_OF_TENSOR: dict[str, Head] = {
+    "vocab_transform.weight": "masked_lm",
+    "qa_outputs.weight": "question_answering",
+    "pre_classifier.weight": "sequence_classification",
+}
 HEAD_PREFIXES = (
     "pre_classifier.",
     "classifier.",
@@ -80,11 +84,11 @@ HEAD_PREFIXES = (
 
 
 def canonical_name(name: str, *, bert: bool) -> str | None:
-    """Give our name of a file's tensor, or None if nothing is computed with it."""
+    """Return this package's name of a tensor in a file, or None if the tensor is not used."""
     name = name.removeprefix("bert." if bert else "distilbert.")
     for old, new in OLD_LAYER_NORM:
         name = name.replace(old, new)
-    if name == "embeddings.position_ids" or (bert and name.startswith(LEFT_OF_BERT)):
+    if name == "embeddings.position_ids" or (bert and name.startswith(IGNORED_IN_BERT)):
         return None
     if bert:
         for theirs, ours in BERT_TO_DISTILBERT:
@@ -93,26 +97,26 @@ def canonical_name(name: str, *, bert: bool) -> str | None:
 
 
 def encoder_shapes(config: DistilBertConfig) -> dict[str, Shape]:
-    """Tensors of the encoder and their shapes."""
+    """Return the names and shapes of the encoder's tensors."""
     dim, hidden_dim = config.dim, config.hidden_dim
     shapes: dict[str, Shape] = {
         WORDS: (config.vocab_size, dim),
         POSITIONS: (config.max_position_embeddings, dim),
-        **_vector_pair("embeddings.LayerNorm", dim),
+        **_layer_norm("embeddings.LayerNorm", dim),
     }
     for index in range(config.n_layers):
         layer = f"transformer.layer.{index}"
         for part in ("q_lin", "k_lin", "v_lin", "out_lin"):
             shapes |= _linear(f"{layer}.attention.{part}", dim, dim)
-        shapes |= _vector_pair(f"{layer}.sa_layer_norm", dim)
+        shapes |= _layer_norm(f"{layer}.sa_layer_norm", dim)
         shapes |= _linear(f"{layer}.ffn.lin1", hidden_dim, dim)
         shapes |= _linear(f"{layer}.ffn.lin2", dim, hidden_dim)
-        shapes |= _vector_pair(f"{layer}.output_layer_norm", dim)
+        shapes |= _layer_norm(f"{layer}.output_layer_norm", dim)
     return shapes
 
 
 def head_shapes(config: DistilBertConfig, head: Head | None) -> dict[str, Shape]:
-    """Tensors of a task head and their shapes."""
+    """Return the names and shapes of a task head's tensors."""
     dim = config.dim
     if head == "sequence_classification":
         hidden = _linear("pre_classifier", dim, dim)
@@ -122,7 +126,7 @@ def head_shapes(config: DistilBertConfig, head: Head | None) -> dict[str, Shape]
     if head == "question_answering":
         return _linear("qa_outputs", 2, dim)
     if head == "masked_lm":
-        hidden = _linear("vocab_transform", dim, dim) | _vector_pair("vocab_layer_norm", dim)
+        hidden = _linear("vocab_transform", dim, dim) | _layer_norm("vocab_layer_norm", dim)
         return hidden | _linear("vocab_projector", config.vocab_size, dim)
     return {}
 
@@ -131,5 +135,5 @@ def _linear(name: str, n_out: int, n_in: int) -> dict[str, Shape]:
     return {f"{name}.weight": (n_out, n_in), f"{name}.bias": (n_out,)}
 
 
-def _vector_pair(name: str, dim: int) -> dict[str, Shape]:
+def _layer_norm(name: str, dim: int) -> dict[str, Shape]:
     return {f"{name}.weight": (dim,), f"{name}.bias": (dim,)}

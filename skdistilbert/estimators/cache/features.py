@@ -1,0 +1,110 @@
+"""Compute features of texts, but take those that are cached from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skdistilbert.estimators.cache.embedding_store import StoredEmbedding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from skdistilbert.estimators.cache.embedding_cache import EmbeddingCache
+
+    FloatArray = NDArray[np.float32]
+    Encode = Callable[[Sequence[str]], tuple[FloatArray, list[int]]]
+
+# Texts are encoded and stored in pieces: large enough for efficient batches on all threads, small
+# enough to take at most a few seconds.
+CHARACTERS_PER_PIECE = 2**15
+# The model does not read more of a text.
+CHARACTERS_PER_TEXT = 2**12
+SECONDS_BETWEEN_READS = 0.05
+
+
+def cached_features(
+    texts: Sequence[str],
+    encode: Encode,
+    context: bytes,
+    cache: EmbeddingCache,
+    advance: Callable[[int], object],
+) -> tuple[FloatArray, list[int]]:
+    """Return the features of texts and the rows of truncated texts, as `encode` does.
+
+    Equal texts are encoded once. Texts that another process is encoding are waited for. `context`
+    is everything except the text that affects the features. `advance` is called with the number
+    of rows that have become known.
+    """
+    prefix = hashlib.blake2b(context).digest()
+    keys = [hashlib.blake2b(prefix + text.encode(), digest_size=32).digest() for text in texts]
+    text_of = dict(zip(keys, texts, strict=True))
+    features = _Features(keys, advance)
+    for piece in _pieces(list(text_of), text_of):
+        features.add(cache.read(piece))
+    while missing := [key for key in text_of if key not in features.known]:
+        for piece in _pieces(missing, text_of):
+            found, own = cache.claim(piece)
+            features.add(found)
+            if own:
+                features.add(_encode_claimed(own, text_of, encode, cache))
+        if all(key not in features.known for key in missing):
+            time.sleep(SECONDS_BETWEEN_READS)
+    return features.array, sorted(features.truncated)
+
+
+def _pieces(keys: list[bytes], text_of: Mapping[bytes, str]) -> Iterator[list[bytes]]:
+    piece: list[bytes] = []
+    n_characters = 0
+    for key in keys:
+        piece.append(key)
+        n_characters += min(len(text_of[key]), CHARACTERS_PER_TEXT)
+        if n_characters >= CHARACTERS_PER_PIECE:
+            yield piece
+            piece, n_characters = [], 0
+    if piece:
+        yield piece
+
+
+def _encode_claimed(
+    keys: Sequence[bytes], text_of: Mapping[bytes, str], encode: Encode, cache: EmbeddingCache
+) -> dict[bytes, StoredEmbedding]:
+    embeddings = {}
+    try:
+        vectors, truncated = encode([text_of[key] for key in keys])
+        for row, key in enumerate(keys):
+            embeddings[key] = StoredEmbedding(vectors[row], row in truncated)
+    finally:  # an error must not leave claims that others would wait for
+        cache.write(embeddings, keys)
+    return embeddings
+
+
+class _Features:
+    """The features of all texts; a key may belong to several rows."""
+
+    def __init__(self, keys: Sequence[bytes], advance: Callable[[int], object]) -> None:
+        self.known: set[bytes] = set()
+        self.array: FloatArray = np.empty((len(keys), 0), np.float32)
+        self.truncated: list[int] = []
+        self._advance = advance
+        self._rows: dict[bytes, list[int]] = {}
+        for row, key in enumerate(keys):
+            self._rows.setdefault(key, []).append(row)
+
+    def add(self, embeddings: Mapping[bytes, StoredEmbedding]) -> None:
+        n_rows = 0
+        for key, (vector, truncated, _) in embeddings.items():
+            if not self.known:
+                self.array = np.empty((len(self.array), len(vector)), np.float32)
+            rows = self._rows[key]
+            self.array[rows] = vector
+            self.known.add(key)
+            self.truncated += rows if truncated else []
+            n_rows += len(rows)
+        if n_rows:
+            self._advance(n_rows)
