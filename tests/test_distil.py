@@ -142,7 +142,7 @@ def test_the_objectives_derivatives_are_those_of_finite_differences(
 def test_the_student_learns_and_goes_on_after_an_interruption(
     tiny: Path, lessons: Lessons, tmp_path: Path
 ) -> None:
-    course = Course(36, 40, batch_size=12, learning_rate=1e-2, n_warmup=2, steps_a_report=10)
+    course = Course(36, 40, batch_size=12, learning_rate=1e-2, n_warmup=2, steps_per_report=10)
     whole = a_student(tiny, lessons)
     history = learn(whole, course, tmp_path / "lessons", tmp_path / "whole", lambda _: None)
     assert history[-1] < 0.7 * history[0]

@@ -1,4 +1,4 @@
-"""Questions and requests, of which the dictionaries have few: patterns filled from WordNet."""
+"""Questions and requests, which dictionaries lack: patterns filled with words of WordNet."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ please {verb} the {thing} of my {role}
 there is a problem with the {thing}
 the {thing} did not {verb} and now my {money} is gone""".splitlines()
 
-# WordNet's files of nouns by meaning; the number stands in each sense key.
+# WordNet's files of nouns by meaning; each sense key contains the number of the file.
 MEANINGS = {
     "creature": ("05",),
     "thing": ("06", "10"),
@@ -114,19 +114,19 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def questions(directory: Path, n: int, rng: np.random.Generator) -> Iterator[str]:
-    """Fill patterns with words, frequent ones more often; `directory` has WordNet's files."""
+    """Fill patterns with words, frequent words more often; `directory` has WordNet's files."""
     words = {kind: np.array(found) for kind, found in _words(directory).items()}
     for pattern in rng.choice(PATTERNS, n):
         yield PLACEHOLDER.sub(lambda match: _draw(words[match[1]], rng), str(pattern))
 
 
 def _draw(words: np.ndarray, rng: np.random.Generator) -> str:
-    """Draw by Zipf's law, roughly: of words in order of frequency."""
+    """Draw one of the words, which are sorted by frequency, roughly by Zipf's law."""
     return str(words[int(len(words) * rng.random() ** 2)])
 
 
 def _words(directory: Path) -> dict[str, list[str]]:
-    """Lemmas by kind, most frequent first; names of people and places in no order."""
+    """Return lemmas by kind, most frequent first; names of people and places are unsorted."""
     counted = (line.split() for line in (directory / "cntlist.rev").read_text().splitlines())
     senses = sorted(counted, key=lambda sense: -int(sense[2]))
     words: dict[str, list[str]] = {"verb": []}
