@@ -1,4 +1,4 @@
-"""Memory and open files of this process."""
+"""Memory of this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-STATUS, DESCRIPTORS = Path("/proc/self/status"), Path("/proc/self/fd")
+STATUS = Path("/proc/self/status")
 
 
 def memory_in_use() -> int | None:
@@ -34,17 +34,6 @@ def peak_memory() -> int | None:
     import psutil
 
     return int(psutil.Process().memory_info().peak_wset)
-
-
-def n_open_files() -> int | None:
-    """Return the number of open files, or None if the platform does not report it."""
-    if DESCRIPTORS.is_dir():
-        return len(list(DESCRIPTORS.iterdir()))
-    if find_spec("psutil") is None:
-        return None
-    import psutil
-
-    return len(psutil.Process().open_files())
 
 
 def from_status(field: str) -> int:

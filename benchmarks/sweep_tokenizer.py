@@ -5,8 +5,8 @@
 
 ``code-points`` compares each code point of Unicode in five contexts: by itself, between letters,
 doubled, after and before a combining mark. It does so for all 12 combinations of lowercase,
-strip_accents and handle_chinese_chars, which are 67 million strings per vocabulary. ``--every 100``
-compares each hundredth code point. ``random`` compares mixtures of words, accents, emoji, control
+strip_accents and handle_chinese_chars: 67 million strings per vocabulary. ``--every 100`` compares
+each hundredth code point. ``random`` compares mixtures of words, accents, emoji, control
 characters, marks, whitespace and special tokens; vocabulary and options change every 2000 strings.
 
 Ids, offsets and words of each string must be equal. The script prints the first differences and

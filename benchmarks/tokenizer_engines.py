@@ -33,13 +33,6 @@ class Work:
     caches: Literal["kept", "words", "empty"] = "kept"
 
 
-@dataclass(frozen=True)
-class Load:
-    """Load a vocabulary from a file."""
-
-    file: str
-
-
 class Ours:
     """skdistilbert, on one thread."""
 
@@ -50,11 +43,7 @@ class Ours:
         self.vocab_file = vocab_file
         self.tokenizer = WordPieceTokenizer(vocab_file)
 
-    def run(self, work: Work | Load) -> float:
-        if isinstance(work, Load):
-            start = time.perf_counter()
-            self.make(work.file)
-            return time.perf_counter() - start
+    def run(self, work: Work) -> float:
         if work.caches != "kept":
             self.tokenizer = self.make(self.vocab_file)
         if work.caches == "words":
@@ -80,16 +69,11 @@ class Rust:
 
     def __init__(self, vocab_file: str, n_threads: int) -> None:
         os.environ["RAYON_NUM_THREADS"] = str(n_threads)
-        from tokenizers import Tokenizer
-
-        self.load = Tokenizer.from_file
         self.tokenizer = bert_tokenizer(vocab_file)
 
-    def run(self, work: Work | Load) -> float:
+    def run(self, work: Work) -> float:
         start = time.perf_counter()
-        if isinstance(work, Load):
-            self.load(work.file)
-        elif work.one_by_one:
+        if work.one_by_one:
             encode = self.tokenizer.encode
             for text in work.texts:
                 encode(text).ids  # noqa: B018 - makes the list
@@ -130,8 +114,3 @@ def bert_tokenizer(vocab_file: str):  # noqa: ANN201 - tokenizers must not be im
     tokenizer = reference_tokenizer(vocab, lowercase=True, strip_accents=None, chinese=True)
     tokenizer.post_processor = BertProcessing(("[SEP]", vocab["[SEP]"]), ("[CLS]", vocab["[CLS]"]))
     return tokenizer
-
-
-def write_json(vocab_file: str, json_file: str) -> None:
-    """Write the tokenizer.json of a vocabulary."""
-    bert_tokenizer(vocab_file).save(json_file)

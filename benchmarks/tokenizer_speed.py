@@ -1,12 +1,11 @@
 """Compare the speed of the tokenizer with `tokenizers` (Rust) and with transformers.
 
-    python -m benchmarks.tokenizer_speed [--texts FILE] [--large-vocab FILE] [--save]
+    python -m benchmarks.tokenizer_speed [--texts FILE] [--n-texts 4000] [--save]
 
 Ours runs on one thread. `encode_batch` of tokenizers runs on one and on all threads, until it has
 the same result: ids as int32 arrays, or ids and offsets as lists. "New" means that our tokenizer
 has seen no word before. Each engine runs in its own process; they alternate, and medians are
 compared. The last rows are the megabytes that our caches hold after 150,000 distinct words.
-``--large-vocab`` is a vocabulary to load, such as that of multilingual BERT.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import tempfile
 import tracemalloc
 from dataclasses import replace
 from functools import partial
@@ -26,7 +24,7 @@ import skdistilbert
 from benchmarks.corpora import add_text_options, read_texts
 from benchmarks.measuring import alternate, engine_processes, medians
 from benchmarks.results import Results, add_save_option, save
-from benchmarks.tokenizer_engines import Load, Ours, Rust, Transformers, Work, write_json
+from benchmarks.tokenizer_engines import Ours, Rust, Transformers, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add_text_options(parser, 4000)
     add_save_option(parser)
     parser.add_argument("--vocab", default=str(VOCAB))
-    parser.add_argument("--large-vocab")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1, help="share of the artificial texts")
     options = parser.parse_args(arguments)
@@ -66,8 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, work in cases(texts, options.scale).items():
             results[name] = compare(work, engines, options.rounds)
             print(name, results[name], flush=True)
-        if options.large_vocab:
-            results["load a large vocabulary"] = load(options.large_vocab, engines, options.rounds)
     results |= memory(options.vocab, options.scale)
     save(options.save, "tokenizer_speed", results, 1)
 
@@ -125,17 +120,6 @@ def compare(
     ours = seconds.pop(OURS)
     ratios = {f"{name} / {OURS}": other / ours for name, other in seconds.items()}
     return {f"{OURS}, texts per second": len(work.texts) / ours, **ratios}
-
-
-def load(vocab: str, engines: Mapping[str, EngineProcess], rounds: int) -> dict[str, float | str]:
-    """Compare vocab.txt in ours with tokenizer.json in tokenizers."""
-    chosen = {name: engines[name] for name in (OURS, RUST)}
-    with tempfile.TemporaryDirectory() as directory:
-        file = str(Path(directory) / "tokenizer.json")
-        write_json(vocab, file)
-        seconds = medians(alternate(chosen, {OURS: Load(vocab), RUST: Load(file)}, rounds))
-    ours = seconds[OURS]
-    return {f"{OURS}, ms": 1000 * ours, f"{RUST} / {OURS}": seconds[RUST] / ours}
 
 
 def memory(vocab: str, scale: float) -> Results:

@@ -22,8 +22,7 @@ import numpy as np
 import torch
 import transformers
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # also runs as a file
-
+import skdistilbert
 from benchmarks.checkpoints import find_minilm
 from benchmarks.results import Results, add_save_option, save
 from skdistilbert import WordPieceTokenizer, embed, load_model, predict
@@ -34,8 +33,9 @@ if TYPE_CHECKING:
     from skdistilbert import DistilBertModel
 
 TOLERANCE = 1e-5
+VOCAB = Path(skdistilbert.__file__).parent / "mini_model" / "vocab.txt"
 SIZES: dict[str, dict[str, int]] = {
-    "small": {"dim": 32, "n_layers": 5, "n_heads": 4, "hidden_dim": 37, "vocab_size": 1124},
+    "small": {"dim": 32, "n_layers": 5, "n_heads": 4, "hidden_dim": 37},
     "big": {},
 }
 ARCHITECTURES = (
@@ -105,7 +105,7 @@ def compare_random(sizes: dict[str, int], report: Report) -> None:
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
             theirs.save_pretrained(directory)
-            write_vocabulary(directory, config.vocab_size)
+            (directory / "vocab.txt").write_bytes(VOCAB.read_bytes())
             compare(theirs, directory, report, architecture)
 
 
@@ -113,17 +113,6 @@ def compare_minilm(report: Report) -> None:
     directory = find_minilm()
     theirs = transformers.BertModel.from_pretrained(directory).eval()
     compare(theirs, directory, report, "MiniLM in DistilBERT form, against BertModel")
-
-
-def write_vocabulary(directory: Path, size: int) -> None:
-    """Write a vocabulary of the characters and words of the texts."""
-    words = dict.fromkeys(word for word in long_text().lower().split() if word.isalpha())
-    characters = [chr(code) for code in range(33, 127)]
-    entries = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
-    entries += [f"##{character}" for character in characters]
-    entries += [word for word in words if len(word) > 1]
-    entries += [f"[unused{index}]" for index in range(size)]
-    (directory / "vocab.txt").write_text("\n".join(entries[:size]) + "\n", encoding="utf-8")
 
 
 def long_text() -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks import extremes
 from skdistilbert import DistilBertEmbedder, TruncationWarning
 from skdistilbert.tasks import encoding
+from tests import extremes
 
 if TYPE_CHECKING:
     from pathlib import Path

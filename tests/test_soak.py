@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import soak
+from tests import soak
 
 if TYPE_CHECKING:
     from pathlib import Path

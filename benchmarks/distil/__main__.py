@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "--work",
         type=Path,
         required=True,
-        help="directory for the teacher's output and checkpoints",
+        help="directory of intermediate files",
     )
     add("--output", type=Path, required=True, help="directory for the new checkpoint")
     add("--texts", type=int, default=362_000, help="maximum number of texts")

@@ -1,6 +1,6 @@
 """Use estimators in many threads of several processes for minutes, and check for leaks.
 
-    python -m benchmarks.soak [--minutes 5] [--model DIRECTORY] [--max-requests N]
+    python -m tests.soak [--minutes 5] [--model DIRECTORY] [--max-requests N]
 
 Each of 2 processes answers requests in 8 threads: features, probabilities, fits of a head, and
 fits of the top layer. Each answer is compared with that of a single thread. The script exits with
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from benchmarks.resources import memory_in_use, n_open_files
+from benchmarks.resources import memory_in_use
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests" / "data" / "distilbert-tiny"
 N_PROCESSES, N_THREADS, N_DIFFERENT = 2, 8, 32
 TOLERANCE = 1e-5
-# From the second to the last quarter of the time. Less than this is memory of the allocator.
+# From the second to the last quarter of the time; the allocator may keep less than this.
 MAX_GROWTH = 20_000_000
 
 
@@ -119,11 +119,12 @@ def soak(model: Path, seconds: float, max_requests: int) -> Report:
             time.sleep(min(1, seconds / 40))
     counts, differences = zip(*(worker.result() for worker in workers), strict=True)
     answered = sum(counts, Counter())
+    pairs = zip(before, _resources(), strict=True)
     return Report(
         answered,
         float(np.max(differences)),
         growth(samples),
-        *zip(before, _resources(), strict=True),
+        *pairs,
     )
 
 
@@ -139,6 +140,12 @@ def growth(samples: list[int | None]) -> int | None:
 def _resources() -> tuple[int, int | None, list[int]]:
     blas = [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
     return threading.active_count(), n_open_files(), blas
+
+
+def n_open_files() -> int | None:
+    """Return the number of open files, or None if the platform does not report it."""
+    descriptors = Path("/proc/self/fd")
+    return len(list(descriptors.iterdir())) if descriptors.is_dir() else None
 
 
 def main(arguments: list[str] | None = None) -> int:

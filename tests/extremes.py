@@ -1,6 +1,6 @@
 """Embed the longest, the most and the most unusual texts; print time and peak memory.
 
-    python -m benchmarks.extremes [--model DIRECTORY] [--n-texts N] [--only REGEX]
+    python -m tests.extremes [--model DIRECTORY] [--n-texts N] [--only REGEX]
 
 Each case runs in a new process. Memory is the peak above the memory in use after the texts were
 created and the model was loaded, without the features that are returned. The default model is the
