@@ -103,13 +103,11 @@ class Run(NamedTuple):
     peak: float
 
 
-def run_alone(code: str, checkout: Path = ROOT, pycache: str | None = None) -> Run:
+def run_alone(code: str, checkout: Path = ROOT) -> Run:
     """Run a program made by `timed` in a fresh process that imports from the checkout."""
     # Keep compiled modules, as an installed package does.
     environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(checkout)
-    if pycache is not None:
-        environment["PYTHONPYCACHEPREFIX"] = pycache
     start = time.perf_counter()
     process = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, env=environment, text=True

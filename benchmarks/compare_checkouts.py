@@ -1,6 +1,7 @@
 """Compare the speed and the peak memory of two checkouts of skdistilbert.
 
     python -m benchmarks.compare_checkouts OTHER [--rounds 15] [--only REGEX] [--threads 2]
+        [--parts network step cold-start]
 
 OTHER is the root directory of another checkout, such as a worktree of the previous commit. The
 network cases of `network_speed`, one fine-tuning step of all 66 million parameters (16 texts of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from benchmarks.measuring import EngineProcess
 
 THIS, OTHER = "this", "other"
+PARTS = ("network", "step", "cold-start")
 COLD_STARTS = {"functions": "cold start, embed", "estimator": "cold start, DistilBertEmbedder"}
 
 
@@ -46,15 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as directory:
         for size, config in SIZES.items():
             write_checkpoint(Path(directory) / size, **config)
-        compare_network(Path(directory), checkouts, options)
-        if options.only:
-            return
-        base = str(Path(directory) / options.size)
-        with engine_processes(makers(OurSteps, base), options.threads, checkouts) as engines:
-            works = dict.fromkeys(engines, StepBatch())
-            show("fine-tuning step", alternate(engines, works, options.rounds))
-            show_peaks("fine-tuning", engines)
-        compare_cold_starts(base, checkouts, options.rounds)
+        checkpoint = str(Path(directory) / options.size)
+        if "network" in options.parts:
+            compare_network(Path(directory), checkouts, options)
+        if "step" in options.parts:
+            compare_steps(checkpoint, checkouts, options)
+        if "cold-start" in options.parts:
+            compare_cold_starts(checkpoint, checkouts, options.rounds)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
     add_text_options(parser, 256)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15, help="long cases have half as many")
-    parser.add_argument("--only", default="", help="regular expression: network cases to run")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--only", default="", help="regular expression that selects network cases")
     parser.add_argument("--size", choices=SIZES, default="base", help="of steps and cold starts")
     return parser
 
@@ -83,23 +84,31 @@ def compare_network(
             show_peaks(f"{size} network", engines)
 
 
+def compare_steps(
+    checkpoint: str, checkouts: Mapping[str, Mapping[str, Path]], options: argparse.Namespace
+) -> None:
+    with engine_processes(makers(OurSteps, checkpoint), options.threads, checkouts) as engines:
+        works = dict.fromkeys(engines, StepBatch())
+        show("fine-tuning step", alternate(engines, works, options.rounds))
+        show_peaks("fine-tuning", engines)
+
+
 def compare_cold_starts(
     directory: str, checkouts: Mapping[str, Mapping[str, Path]], rounds: int
 ) -> None:
     """Time fresh processes from their start to the first embedding."""
-    with tempfile.TemporaryDirectory() as cache:
-        for kind, name in COLD_STARTS.items():
-            code = timed(PROGRAMS[kind], directory)
-            seconds: dict[str, list[float]] = {checkout: [] for checkout in checkouts}
-            peaks: dict[str, list[float]] = {checkout: [] for checkout in checkouts}
-            for turn in range(rounds + 1):
-                for checkout, of_checkout in checkouts.items():
-                    run = run_alone(code, of_checkout["checkout"], cache)
-                    if turn > 0:  # the first run compiles the modules
-                        seconds[checkout].append(run.seconds)
-                        peaks[checkout].append(run.peak)
-            show(name, seconds)
-            show(f"{name}, peak memory, MB", peaks, scale=1e-6)
+    for kind, name in COLD_STARTS.items():
+        code = timed(PROGRAMS[kind], directory)
+        seconds: dict[str, list[float]] = {checkout: [] for checkout in checkouts}
+        peaks: dict[str, list[float]] = {checkout: [] for checkout in checkouts}
+        for turn in range(rounds + 1):
+            for checkout, options in checkouts.items():
+                run = run_alone(code, options["checkout"])
+                if turn > 0:  # the first run compiles the modules
+                    seconds[checkout].append(run.seconds)
+                    peaks[checkout].append(run.peak)
+        show(name, seconds)
+        show(f"{name}, peak memory, MB", peaks, scale=1e-6)
 
 
 def show(name: str, rounds: Mapping[str, Sequence[float]], scale: float = 1000) -> None:

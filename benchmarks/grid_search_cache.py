@@ -40,10 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=1, help="n_jobs of the search")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--candidates", type=int, default=10, help="number of values of C")
+    parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=SEARCHES)
     add_save_option(parser)
     options = parser.parse_args(arguments)
     texts, labels = read(options.data, options.n_texts)
-    seconds: dict[str, list[float]] = {way: [] for way in (ENCODING, HEADS, *SEARCHES)}
+    seconds: dict[str, list[float]] = {way: [] for way in (ENCODING, HEADS, *options.searches)}
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as scratch:
             for way, of_way in seconds.items():
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def rows(seconds: dict[str, float]) -> Results:
     """Return the seconds of each way, and of searches the number of encodings."""
     results: Results = {way: {"s": value} for way, value in seconds.items()}
-    for way in SEARCHES:
+    for way in seconds.keys() - {ENCODING, HEADS}:
         encodings = (seconds[way] - seconds[HEADS]) / seconds[ENCODING]
         results[way] |= {"encodings": encodings}
     return results

@@ -89,14 +89,14 @@ def command() -> str:
 
 
 def commit() -> str:
-    git = ["git", "-C", str(RESULTS.parent)]
-    revision = subprocess.run(
-        [*git, "describe", "--always", "--dirty", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return revision.stdout.strip() or "unknown"
+    """Return the commit, marked if `skdistilbert` has changes that are not committed."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(RESULTS.parents[1]), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    is_changed = bool(git("status", "--porcelain", "skdistilbert"))
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + "-changed" * is_changed
 
 
 def describe_machine() -> dict[str, str | int]:
