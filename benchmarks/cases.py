@@ -1,4 +1,4 @@
-"""The cases of the speed benchmark: which texts, and what each engine computes of them."""
+"""The cases of the speed benchmark: texts, and the outputs that the engines compute."""
 
 from __future__ import annotations
 

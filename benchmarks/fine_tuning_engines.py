@@ -90,7 +90,7 @@ class TorchSteps:
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit on one task: what a process of either engine receives."""
+    """One fit on one task: the work of both engines."""
 
     task: str
     data: Path

@@ -7,7 +7,7 @@
 (default: the bundled one). Texts and labels are the first two columns of a CSV file with a header
 (default: examples/support_requests.csv). Each search runs in a new process, and the ways
 alternate. Besides the seconds of the search, without imports, the script prints how many encodings
-of the corpus they amount to: seconds minus those of the heads, divided by those of one encoding.
+of the corpus they amount to: (seconds - seconds of the heads) / seconds of one encoding.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def rows(seconds: dict[str, float]) -> Results:
     """Return the seconds of each way, and of searches the number of encodings."""
     results: Results = {way: {"s": value} for way, value in seconds.items()}
-    for way in seconds.keys() - {ENCODING, HEADS}:
+    for way in (search for search in SEARCHES if search in seconds):
         encodings = (seconds[way] - seconds[HEADS]) / seconds[ENCODING]
         results[way] |= {"encodings": encodings}
     return results

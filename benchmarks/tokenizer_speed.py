@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def cases(texts: list[str], scale: float) -> dict[str, Work]:
-    """Return texts as they are used, short sentences, and texts that no cache helps."""
+    """Return real texts, short sentences, and texts without repeated words."""
     rng = random.Random(0)
     words = SENTENCE.split()
     n_sentences = int(1000 * scale)

@@ -1,7 +1,7 @@
 """Compare the tokenizer with the Rust library `tokenizers`, string by string.
 
-    python -m benchmarks.sweep_tokenizer code-points --vocab vocab.txt ... [--every 1]
-    python -m benchmarks.sweep_tokenizer random --vocab vocab.txt ... [--strings 1000000]
+    python -m tests.tokenization.sweep code-points --vocab vocab.txt ... [--every 1]
+    python -m tests.tokenization.sweep random --vocab vocab.txt ... [--strings 1000000]
 
 ``code-points`` compares each code point of Unicode in five contexts: by itself, between letters,
 doubled, after and before a combining mark. It does so for all 12 combinations of lowercase,
