@@ -3,9 +3,10 @@
     python examples/embed_with_dask.py [--model DIRECTORY_OR_NAME]
 
 Needs the extra ``examples``. The cluster has 2 workers on this machine. For another cluster, give
-``Client`` the address of its scheduler. The workers receive a pickle of less than 1 kB. It contains
-the path of the checkpoint and the hash of its weights. Each worker maps the weights from this path,
-so all workers must be able to read it. A worker raises an error if the weights there differ.
+``Client`` the address of its scheduler. The workers receive a pickle of less than 1 kB, which
+contains the path of the checkpoint and the hash of its weights. Each worker maps the weights from
+this path, so all workers must be able to read it. A worker raises an error if the weights there
+differ.
 """
 
 from __future__ import annotations
