@@ -1,32 +1,44 @@
-"""Time fresh processes: to import, to load a model, to the first embedding."""
+"""Measure start-up and memory: fresh processes to the first embedding, imports, peak memory.
+
+    python -m benchmarks.cold_start [--rounds 7] [--engines NAME ...] [--n-memory N ...] [--save]
+
+A cold start is a fresh ``python -c`` that imports, loads a DistilBERT with 66 million parameters
+and embeds one sentence. The engines alternate, and medians are compared. Imports are timed in a
+process that has imported scikit-learn. Peak memory is that of `DistilBertEmbedder.transform` on
+texts of 8 words, with one layer of the 66M model, without weights, texts and result. The script
+reads /proc and runs on Linux only. The peers need the extra ``benchmark``.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.engines import FUSED_ONNX_FILE
-from benchmarks.results import table
+from benchmarks.checkpoints import SIZES, write_checkpoint
+from benchmarks.engines import FUSED_ONNX_FILE, PeakMemory, export_onnx
+from benchmarks.measuring import ROOT, EngineProcess
+from benchmarks.results import Results, add_save_option, save
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SENTENCE = "Where is my parcel?"
-OURS = "skdistilbert"
-
-# To import, to load, to embed; {0!r} is the model's directory and {1!r} the sentence.
+# Statements that import, load and embed; {0!r} is the directory and {1!r} the sentence.
 PROGRAMS = {
-    OURS: (
+    "functions": (
         "from skdistilbert import WordPieceTokenizer, embed, load_model",
         "model = load_model({0!r})",
         "embed(model, WordPieceTokenizer.from_pretrained({0!r}), {1!r})",
     ),
-    "skdistilbert, DistilBertEmbedder": (
+    "estimator": (
         "from skdistilbert import DistilBertEmbedder",
         "embedder = DistilBertEmbedder({0!r}).fit([{1!r}])",
         "embedder.transform([{1!r}])",
@@ -41,71 +53,117 @@ with torch.inference_mode():
 """,
     ),
     "ONNX Runtime": (
-        "import numpy as np, onnxruntime\nfrom tokenizers import Tokenizer",
+        "import numpy as np, onnxruntime\nfrom tokenizers import BertWordPieceTokenizer",
         """
 session = onnxruntime.InferenceSession({0!r} + "/" + {2!r}, providers=["CPUExecutionProvider"])
 """,
         """
-encoding = Tokenizer.from_file({0!r} + "/tokenizer.json").encode({1!r})
+encoding = BertWordPieceTokenizer({0!r} + "/vocab.txt").encode({1!r})
 ids = {{"input_ids": encoding.ids, "attention_mask": encoding.attention_mask}}
 types = {{"tensor(int32)": np.int32, "tensor(int64)": np.int64}}
 session.run(None, {{x.name: np.array([ids[x.name]], types[x.type]) for x in session.get_inputs()}})
 """,
     ),
 }
-GOALS = {"torch": 5, "ONNX Runtime": 1}
-HEADER = ("engine", "process", "divided by ours", "import", "load", "divided by ours", "embed")
+OURS = "functions"
+PRINT_STEPS = """
+print(*(stop - start for start, stop in zip(times, times[1:])))
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+"""
 
 
-def cold_start(directory: Path, rounds: int) -> str:
-    """Give a table of the steps, medians of processes that take turns."""
-    seconds: dict[str, list[list[float]]] = {name: [] for name in PROGRAMS}
-    for turn in range(rounds + 1):
-        for name, program in PROGRAMS.items():
-            steps = run_alone(timed(program, directory))
-            if turn > 0:  # the first fills the caches of the disk
-                seconds[name].append(steps)
-    medians = {
-        name: list(map(statistics.median, zip(*seconds[name], strict=True))) for name in seconds
-    }
-    whole_of_ours, _, load_of_ours, _ = medians[OURS]
-    rows = []
-    for name, (whole, imports, load, embed) in medians.items():
-        goal = f" (goal {GOALS[name]})" if name in GOALS else ""
-        rows.append([name, f"{whole:.2f} s", f"{whole / whole_of_ours:.2f}{goal}"])
-        rows[-1] += [f"{imports:.2f} s", f"{load:.3f} s", f"{load / load_of_ours:.1f}"]
-        rows[-1] += [f"{embed:.2f} s"]
-    return table(HEADER, rows)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--engines", nargs="+", choices=PROGRAMS, default=list(PROGRAMS))
+    parser.add_argument("--size", choices=SIZES, default="base")
+    parser.add_argument("--n-memory", type=int, nargs="*", default=[10_000, 100_000])
+    add_save_option(parser)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        checkpoint, one_layer = Path(name) / "checkpoint", Path(name) / "one_layer"
+        write_checkpoint(checkpoint, **SIZES[options.size])
+        write_checkpoint(one_layer, **SIZES[options.size] | {"n_layers": 1})
+        if "ONNX Runtime" in options.engines:
+            export_onnx(checkpoint)
+        results = cold_starts(options.engines, str(checkpoint), options.rounds)
+        results |= imports(options.rounds)
+        results |= memory(str(one_layer), options.n_memory)
+    for row, columns in results.items():
+        print(row, columns)
+    save(options.save, "cold_start", results, 2)
 
 
-def timed(steps: Sequence[str], directory: Path) -> str:
-    """Give a program that prints the seconds of each step."""
+class Run(NamedTuple):
+    """One process: seconds as a whole and of each step, and peak memory in bytes."""
+
+    seconds: float
+    steps: list[float]
+    peak: float
+
+
+def run_alone(code: str, checkout: Path = ROOT) -> Run:
+    """Run a program made by `timed` in a fresh process that imports from the checkout."""
+    # Keep compiled modules, as an installed package does.
+    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPATH"] = str(checkout)
+    start = time.perf_counter()
+    process = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, env=environment, text=True
+    )
+    seconds = time.perf_counter() - start
+    steps, peak = process.stdout.splitlines()[-2:]
+    return Run(seconds, [float(step) for step in steps.split()], 1024 * float(peak))
+
+
+def timed(steps: Sequence[str], directory: str) -> str:
+    """Return a program that prints the seconds of each step, and its peak memory in kB."""
     lines = ["import time", "times = [time.perf_counter()]"]
     for step in steps:
-        lines += [step.strip().format(str(directory), SENTENCE, FUSED_ONNX_FILE)]
+        lines += [step.strip().format(directory, SENTENCE, FUSED_ONNX_FILE)]
         lines += ["times.append(time.perf_counter())"]
-    lines += ["print(*(stop - start for start, stop in zip(times, times[1:])))"]
-    return "\n".join(lines)
+    return "\n".join(lines) + PRINT_STEPS
 
 
-def run_alone(code: str) -> list[float]:
-    """Seconds of a process as a whole, and those that it prints."""
-    # Compiled modules are kept, as they are where a package is installed.
-    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-c", code]
-    start = time.perf_counter()
-    run = subprocess.run(command, check=True, capture_output=True, env=environment)
-    return [time.perf_counter() - start, *map(float, run.stdout.split())]
+def cold_starts(engines: Sequence[str], directory: str, rounds: int) -> Results:
+    """Return the median seconds of each engine, as a whole and by step."""
+    runs: dict[str, list[Run]] = {name: [] for name in engines}
+    for turn in range(rounds + 1):
+        for name in engines:
+            run = run_alone(timed(PROGRAMS[name], directory))
+            if turn > 0:  # the first run fills the page cache
+                runs[name].append(run)
+    rows: Results = {}
+    for name, of_engine in runs.items():
+        steps = map(statistics.median, zip(*(run.steps for run in of_engine), strict=True))
+        seconds = statistics.median(run.seconds for run in of_engine)
+        columns = dict(zip(("import, s", "load, s", "embed, s"), steps, strict=True))
+        rows[f"cold start, {name}"] = {"process, s": seconds, **columns}
+    if OURS in engines:
+        ours = float(rows[f"cold start, {OURS}"]["process, s"])
+        for row in rows.values():
+            row["process / functions"] = float(row["process, s"]) / ours
+    return rows
 
 
-def imports(rounds: int) -> str:
-    """Tell how long it takes to import ours where scikit-learn is imported already."""
-    of_models, *_ = PROGRAMS[OURS]
-    steps = "import sklearn", "import skdistilbert", of_models, "skdistilbert.DistilBertEmbedder"
-    runs = [run_alone(timed(steps, Path()))[2:] for _ in range(rounds)]
-    ours, models, estimators = (1000 * statistics.median(step) for step in zip(*runs, strict=True))
-    return (
-        f"After `import sklearn`, `import skdistilbert` takes {ours:.1f} ms (goal 50). What it "
-        f"names comes when it is first asked for: a tokenizer, `load_model` and `embed` take "
-        f"{models:.0f} ms, and after them the estimators {estimators:.0f} ms more."
-    )
+def imports(rounds: int) -> Results:
+    """Return the seconds to import ours after scikit-learn: functions, then estimators."""
+    functions, *_ = PROGRAMS[OURS]
+    program = timed(("import sklearn", functions, "from skdistilbert import *"), "")
+    runs = [run_alone(program).steps[1:] for _ in range(rounds)]
+    names = ("import of the functions", "import of the estimators")
+    steps = map(statistics.median, zip(*runs, strict=True))
+    return {name: {"import, s": step} for name, step in zip(names, steps, strict=True)}
+
+
+def memory(directory: str, n_texts: Sequence[int]) -> Results:
+    rows: Results = {}
+    for n in n_texts:
+        with EngineProcess(partial(PeakMemory, directory), n_threads=2) as process:
+            rows[f"memory, {n:,} texts of 8 words"] = {"peak, MB": process.seconds(n) / 1e6}
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,30 +1,39 @@
-"""Real text for the benchmarks: from a file, or the READMEs of the installed packages."""
+"""Real texts for the benchmarks: the lines of a file, or the READMEs of installed packages."""
 
 from __future__ import annotations
 
 import random
 from importlib.metadata import distributions
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import argparse
+
+
+def add_text_options(parser: argparse.ArgumentParser, n_texts: int) -> None:
+    parser.add_argument("--texts", type=Path, help="file with one text per line")
+    parser.add_argument("--n-texts", type=int, default=n_texts)
 
 
 def read_texts(path: Path | None, n_texts: int, seed: int = 0) -> list[str]:
-    """Give different texts in random order: lines of a file, or paragraphs of READMEs.
+    """Return distinct texts in random order: lines of the file, or paragraphs of READMEs.
 
     Raises
     ------
     ValueError
-        If there are fewer than `n_texts`.
+        If there are fewer than `n_texts` distinct texts.
     """
     texts = _readme_paragraphs() if path is None else path.read_text("utf-8").splitlines()
-    different = sorted({" ".join(text.split()) for text in texts} - {""})
-    if len(different) < n_texts:
+    distinct = sorted({" ".join(text.split()) for text in texts} - {""})
+    if len(distinct) < n_texts:
         source = path or "the READMEs of the installed packages"
-        raise ValueError(f"{n_texts} different texts are needed; {source}: {len(different)}.")
-    random.Random(seed).shuffle(different)
-    return different[:n_texts]
+        raise ValueError(
+            f"{n_texts} distinct texts are needed, but {source} has {len(distinct)}. "
+            "Give another file with --texts, or reduce --n-texts."
+        )
+    random.Random(seed).shuffle(distinct)
+    return distinct[:n_texts]
 
 
 def _readme_paragraphs() -> list[str]:

@@ -1,11 +1,14 @@
 """The engines that are compared: ours, torch, ONNX Runtime and sentence-transformers.
 
-All load the same DistilBERT from one directory, which `write_checkpoint` and `export_onnx` fill.
+All load the same DistilBERT from one directory, written by `write_checkpoint` and `export_onnx`.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import threading
+import time
 import warnings
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -14,25 +17,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from benchmarks.resources import from_status
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-ONNX_FILE = "model.onnx"
 FUSED_ONNX_FILE = "model-fused.onnx"
 
 
 @dataclass(frozen=True)
 class Padded:
-    """Token ids and attention mask: (n_texts, seq_len)."""
+    """Token ids and attention mask, (n_texts, seq_len) each."""
 
     input_ids: NDArray[np.int64]
     attention_mask: NDArray[np.int64]
 
     @classmethod
     def from_lists(cls, input_ids: Sequence[Sequence[int]]) -> Padded:
-        """Fill up with zeros on the right."""
+        """Pad with zeros on the right."""
         shape = len(input_ids), max(map(len, input_ids))
         padded, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         for row, ids in enumerate(input_ids):
@@ -43,15 +47,15 @@ class Padded:
 
 @dataclass(frozen=True)
 class Work:
-    """What an engine is to give: hidden states, one vector a text, or embeddings of texts."""
+    """The input of an engine and its output: hidden states, pooled states, or embeddings."""
 
-    gives: Literal["states", "mean", "cls", "embeddings"]
+    output: Literal["states", "mean", "cls", "embeddings"]
     batches: Sequence[Padded] = ()  # for engines that pad
     input_ids: Sequence[Sequence[int]] = ()  # for ours
     texts: Sequence[str] = ()
 
     def beginning(self) -> Work:
-        """Give a little of it."""
+        """Return a small part of the work, for the warm-up."""
         few = {"batches": self.batches[:1], "input_ids": self.input_ids[:32]}
         return replace(self, **few, texts=self.texts[:32])
 
@@ -68,21 +72,19 @@ class Ours:
     def run(self, work: Work) -> None:
         from skdistilbert import embed
 
-        if work.gives == "embeddings":
-            embed(self.model, self.tokenizer, work.texts, "mean")
-        elif work.gives == "states":
+        if work.output == "embeddings":
+            embed(self.model, self.tokenizer, list(work.texts), "mean")
+        elif work.output == "states":
             for batch in work.batches:
                 self.model(batch.input_ids, batch.attention_mask)
         else:
-            self.model.pooled(work.input_ids, work.gives)
+            self.model.pooled(work.input_ids, work.output)
 
 
 class Torch:
     """transformers on torch, with its fused attention (sdpa)."""
 
     def __init__(self, directory: str) -> None:
-        import os
-
         import torch
         from transformers import AutoModel
 
@@ -96,19 +98,17 @@ class Torch:
             for batch in work.batches:
                 mask = torch.from_numpy(batch.attention_mask)
                 states = self.model(torch.from_numpy(batch.input_ids), mask).last_hidden_state
-                if work.gives == "mean":
+                if work.output == "mean":
                     weights = mask[..., None].to(states.dtype)
                     (states * weights).sum(1) / weights.sum(1)
-                elif work.gives == "cls":
+                elif work.output == "cls":
                     states[:, 0].clone()
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the fused graph."""
+    """ONNX Runtime on the graph that its own optimiser fused."""
 
     def __init__(self, directory: str) -> None:
-        import os
-
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -128,19 +128,17 @@ class OnnxRuntime:
                 name: getattr(batch, name).astype(dtype) for name, dtype in self.types.items()
             }
             (states,) = self.session.run(None, inputs)
-            if work.gives == "mean":
+            if work.output == "mean":
                 weights = batch.attention_mask[..., None].astype(np.float32)
                 (states * weights).sum(1) / weights.sum(1)
-            elif work.gives == "cls":
+            elif work.output == "cls":
                 states[:, 0].copy()
 
 
 class SentenceTransformers:
-    """sentence-transformers' `encode`: texts to embeddings, in length-sorted batches of 32."""
+    """`encode` of sentence-transformers: texts to embeddings, in sorted batches of 32."""
 
     def __init__(self, directory: str) -> None:
-        import os
-
         import torch
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.models import Pooling, Transformer
@@ -154,47 +152,99 @@ class SentenceTransformers:
         self.model.encode(list(work.texts), batch_size=32, show_progress_bar=False)
 
 
-def write_checkpoint(directory: Path, vocab: Path, **config: int) -> None:
-    """Write a DistilBERT of random weights: files that every engine can load."""
-    import torch
-    from transformers import BertTokenizer, DistilBertConfig, DistilBertModel
+class PeakMemory:
+    """Embed distinct texts, and return the growth of the process in bytes, not seconds."""
 
-    torch.manual_seed(0)
-    DistilBertModel(DistilBertConfig(**config)).save_pretrained(directory)
-    BertTokenizer(vocab=str(vocab), do_lower_case=True).save_pretrained(directory)
-    (directory / "vocab.txt").write_bytes(vocab.read_bytes())
+    def __init__(self, directory: str) -> None:
+        from skdistilbert import DistilBertEmbedder
+
+        self.embedder = DistilBertEmbedder(directory)
+        self.embedder.fit_transform(["Where is my parcel?"])
+
+    def run(self, n_texts: int) -> float:
+        texts = [f"{index} where is the parcel of order {index}?" for index in range(n_texts)]
+        before = peak = from_status("RssAnon")
+        is_done = threading.Event()
+
+        def watch() -> None:
+            nonlocal peak
+            while not is_done.wait(0.005):
+                peak = max(peak, from_status("RssAnon"))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        result = self.embedder.transform(texts)
+        is_done.set()
+        watcher.join()
+        return float(max(peak - before - result.nbytes, 1e6))
 
 
-def export_onnx(directory: Path) -> Counter[str]:
-    """Export to ONNX and fuse; returns how often each fused operator stands in the graph."""
-    import torch
+@dataclass(frozen=True)
+class SearchWork:
+    """A grid search, or a part of it, with directories of its caches in `scratch`."""
+
+    way: str
+    texts: list[str]
+    labels: list[str]
+    model: str
+    scratch: str
+    n_jobs: int
+    n_candidates: int
+
+
+class GridSearch:
+    """A search over C of a logistic regression on our features; returns seconds."""
+
+    def run(self, work: SearchWork) -> float:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import GridSearchCV
+        from sklearn.pipeline import Pipeline
+
+        from skdistilbert import DistilBertEmbedder
+
+        cache = f"{work.scratch}/cache.sqlite" if "embedding" in work.way else None
+        memory = f"{work.scratch}/memory" if "memory" in work.way else None
+        embedder = DistilBertEmbedder(work.model, normalize=True, embedding_cache=cache)
+        start = time.perf_counter()
+        features = work.texts
+        if work.way in ("one encoding", "heads only"):
+            features = embedder.fit_transform(work.texts)
+            encoded = time.perf_counter()
+            if work.way == "one encoding":
+                return encoded - start
+            start, embedder = encoded, "passthrough"
+        steps = [("embedder", embedder), ("head", LogisticRegression(max_iter=1000))]
+        grid = {"head__C": np.logspace(-2, 2, work.n_candidates)}
+        search = GridSearchCV(Pipeline(steps, memory=memory), grid, cv=5, n_jobs=work.n_jobs)
+        search.fit(features, work.labels)
+        return time.perf_counter() - start
+
+
+def export_onnx(directory: Path) -> None:
+    """Export the checkpoint to ONNX and fuse the graph.
+
+    Raises
+    ------
+    RuntimeError
+        If the optimiser of ONNX Runtime did not fuse the layers.
+    """
     from onnxruntime.transformers import optimizer
     from transformers import DistilBertModel
 
     model = DistilBertModel.from_pretrained(directory, attn_implementation="eager").eval()
-    ids = torch.ones((2, 8), dtype=torch.int64)
-    axes = {0: "batch", 1: "seq_len"}
     logging.getLogger("onnxruntime").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _LastHiddenState(model),
-            (ids, ids),
-            str(directory / ONNX_FILE),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["last_hidden_state"],
-            dynamic_axes=dict.fromkeys(("input_ids", "attention_mask", "last_hidden_state"), axes),
-            dynamo=False,
-        )
-    config = model.config
+    file, config = str(directory / "model.onnx"), model.config
+    _export(model, file)
     fused = optimizer.optimize_model(
-        str(directory / ONNX_FILE), "bert", num_heads=config.n_heads, hidden_size=config.dim
+        file, "bert", num_heads=config.n_heads, hidden_size=config.dim
     )
+    operators = Counter(node.op_type for node in fused.model.graph.node)
+    if not (operators["Attention"] and operators["SkipLayerNormalization"]):
+        raise RuntimeError(f"ONNX Runtime did not fuse the graph; it has {dict(operators)}.")
     fused.save_model_to_file(str(directory / FUSED_ONNX_FILE))
-    return Counter(node.op_type for node in fused.model.graph.node)
 
 
-def _LastHiddenState(model: Any) -> Any:  # noqa: ANN401, N802 - a module class made when torch is
+def _export(model: Any, file: str) -> None:  # noqa: ANN401
     import torch
 
     class LastHiddenState(torch.nn.Module):
@@ -205,4 +255,16 @@ def _LastHiddenState(model: Any) -> Any:  # noqa: ANN401, N802 - a module class 
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:  # noqa: ANN401
             return self.model(input_ids, attention_mask).last_hidden_state
 
-    return LastHiddenState()
+    ids, axes = torch.ones((2, 8), dtype=torch.int64), {0: "batch", 1: "seq_len"}
+    names = ("input_ids", "attention_mask", "last_hidden_state")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            LastHiddenState(),
+            (ids, ids),
+            file,
+            input_names=names[:2],
+            output_names=names[2:],
+            dynamic_axes=dict.fromkeys(names, axes),
+            dynamo=False,
+        )

@@ -9,17 +9,15 @@ import numpy as np
 import torch
 import transformers
 
-from benchmarks.resources import peak_memory
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     Tensor = torch.Tensor
 
 
 class Recipe(NamedTuple):
-    """What both engines do."""
+    """The hyperparameters that both engines use."""
 
     layers: int | str
     epochs: int
@@ -33,7 +31,7 @@ class Recipe(NamedTuple):
 
 
 class Classifier(torch.nn.Module):
-    """An encoder, its pooled states, and DistilBERT's classification head."""
+    """An encoder, a pooling, and the classification head of DistilBERT."""
 
     def __init__(self, encoder: Any, num_labels: int, pooling: str = "mean") -> None:  # noqa: ANN401
         super().__init__()
@@ -45,7 +43,7 @@ class Classifier(torch.nn.Module):
         self.dropout = torch.nn.Dropout(0.2)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        return self.of_features(self.features(input_ids, attention_mask))
+        return self.logits(self.features(input_ids, attention_mask))
 
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
@@ -54,23 +52,23 @@ class Classifier(torch.nn.Module):
         mask = attention_mask[..., None]
         return (hidden * mask).sum(1) / mask.sum(1)
 
-    def of_features(self, pooled: Tensor) -> Tensor:
+    def logits(self, pooled: Tensor) -> Tensor:
         return self.classifier(self.dropout(torch.relu(self.pre_classifier(pooled))))
 
 
 class Tagger(Classifier):
-    """An encoder, and DistilBERT's token-classification head on each token."""
+    """An encoder, and the token-classification head of DistilBERT."""
 
     def features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
         return hidden[attention_mask.bool()]  # (n_tokens, dim)
 
-    def of_features(self, hidden: Tensor) -> Tensor:
+    def logits(self, hidden: Tensor) -> Tensor:
         return self.classifier(torch.nn.functional.dropout(hidden, 0.1, self.training))
 
 
 def freeze(model: Classifier, layers: int | str) -> None:
-    """Train the topmost layers and the head alone; "all": everything."""
+    """Train only the head and the given number of layers from the top; "all": everything."""
     if layers == "all":
         return
     model.encoder.requires_grad_(requires_grad=False)
@@ -85,8 +83,11 @@ def fit_and_predict(
     test_texts: list[list[int]],
     recipe: Recipe,
     num_labels: int,
-) -> dict[str, Any]:
-    """Train on token ids, with a class a text, or a class or -100 a token; predict classes."""
+) -> tuple[list[Any], float]:
+    """Train on token ids; return the predicted classes and the seconds of an epoch.
+
+    Targets are one class per text, or per text a list with a class or -100 for each token.
+    """
     torch.set_num_threads(recipe.n_threads)
     torch.manual_seed(recipe.seed)
     transformers.logging.set_verbosity_error()
@@ -95,16 +96,16 @@ def fit_and_predict(
     by_token = isinstance(targets[0], list)
     model = (Tagger if by_token else Classifier)(encoder, num_labels, recipe.pooling)
     freeze(model, recipe.layers)
-    began = time.perf_counter()
+    start = time.perf_counter()
     train(model, texts, targets, recipe)
-    seconds = (time.perf_counter() - began) / recipe.epochs
+    seconds = (time.perf_counter() - start) / recipe.epochs
     model.eval()
     predicted: list[Any] = []
     with torch.inference_mode():
         for text in test_texts:
-            classes = model(*padded([text])).argmax(1).tolist()
+            classes = model(*pad([text])).argmax(1).tolist()
             predicted += [classes] if by_token else classes
-    return {"predicted": predicted, "seconds": seconds, "epochs": recipe.epochs}
+    return predicted, seconds
 
 
 def train(
@@ -119,39 +120,46 @@ def train(
         optimizer, round(recipe.warmup * n_steps), n_steps
     )
     rng = np.random.default_rng(recipe.seed)
-    logits_of = batches_of(model, texts, recipe.layers)
+    logits_of = batch_logits(model, texts, recipe.layers)
     model.train()
     for _ in range(recipe.epochs):
         for rows in np.split(
             rng.permutation(len(texts)), range(recipe.batch_size, len(texts), recipe.batch_size)
         ):
-            of_rows = np.hstack([targets[row] for row in rows])  # a class a text, or a token
-            loss = torch.nn.functional.cross_entropy(logits_of(rows), torch.from_numpy(of_rows))
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            classes = np.hstack([targets[row] for row in rows])
+            train_step(model, logits_of(rows), torch.from_numpy(classes), optimizer)
             schedule.step()
-            optimizer.zero_grad()
 
 
-def batches_of(
+def train_step(
+    model: Classifier, logits: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer
+) -> None:
+    torch.nn.functional.cross_entropy(logits, targets).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def batch_logits(
     model: Classifier, texts: list[list[int]], layers: int | str
 ) -> Callable[[np.ndarray], Tensor]:
-    """Give the function from rows to logits; features of a frozen encoder are computed once."""
+    """Return the function from rows to logits; a frozen encoder runs only once."""
     if layers != 0:
-        return lambda rows: model(*padded([texts[row] for row in rows]))
+        return lambda rows: model(*pad([texts[row] for row in rows]))
     features: dict[int, Tensor] = {}
     model.eval()
     with torch.no_grad():
         for rows in np.array_split(np.argsort([-len(ids) for ids in texts]), len(texts) // 32 + 1):
             lengths = [len(texts[row]) if isinstance(model, Tagger) else 1 for row in rows]
-            of_rows = model.features(*padded([texts[row] for row in rows])).split(lengths)
+            of_rows = model.features(*pad([texts[row] for row in rows])).split(lengths)
             features |= zip(rows, of_rows, strict=True)
-    return lambda rows: model.of_features(torch.cat([features[row] for row in rows]))
+    return lambda rows: model.logits(torch.cat([features[row] for row in rows]))
 
 
-def adamw(model: torch.nn.Module, learning_rate: float, weight_decay: float) -> Any:  # noqa: ANN401
-    """Without decay of biases and normalisations, as transformers' Trainer."""
+def adamw(
+    model: torch.nn.Module, learning_rate: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Return AdamW without decay of biases and normalisations, as in transformers' Trainer."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [x for x in trained if x.ndim > 1], "weight_decay": weight_decay},
@@ -160,8 +168,8 @@ def adamw(model: torch.nn.Module, learning_rate: float, weight_decay: float) -> 
     return torch.optim.AdamW(groups, lr=learning_rate)
 
 
-def padded(texts: list[list[int]]) -> tuple[Tensor, Tensor]:
-    """Ids and attention mask, (n_texts, longest) each."""
+def pad(texts: list[list[int]]) -> tuple[Tensor, Tensor]:
+    """Return token ids and attention mask, (n_texts, seq_len) each."""
     longest = max(map(len, texts))
     ids = torch.zeros(len(texts), longest, dtype=torch.long)
     mask = torch.zeros(len(texts), longest, dtype=torch.long)
@@ -169,36 +177,3 @@ def padded(texts: list[list[int]]) -> tuple[Tensor, Tensor]:
         ids[row, : len(text)] = torch.tensor(text)
         mask[row, : len(text)] = 1
     return ids, mask
-
-
-def time_steps(
-    directory: Path, batches: list[tuple[list[list[int]], np.ndarray]], n_threads: int
-) -> dict[str, Any]:
-    """Milliseconds of each part of a step of a DistilBERT: medians over the batches."""
-    torch.set_num_threads(n_threads)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    model = Classifier(transformers.DistilBertModel.from_pretrained(directory), 6)
-    optimizer = adamw(model, 5e-5, 0.01)
-    model.train()
-    marks = np.array([list(_step(model, optimizer, *batch)) for batch in batches])
-    forward, backward, step = 1000 * np.median(np.diff(marks, axis=1), axis=0)
-    peak = (peak_memory() or np.nan) / 2**20
-    return {"forward": forward, "backward": backward, "optimiser": step, "MB": peak}
-
-
-def _step(
-    model: Classifier,
-    optimizer: Any,  # noqa: ANN401
-    texts: list[list[int]],
-    targets: np.ndarray,
-) -> Iterator[float]:
-    yield time.perf_counter()
-    loss = torch.nn.functional.cross_entropy(model(*padded(texts)), torch.from_numpy(targets))
-    yield time.perf_counter()
-    loss.backward()
-    yield time.perf_counter()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
-    yield time.perf_counter()

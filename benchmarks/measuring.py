@@ -1,140 +1,136 @@
-"""Timing engines against each other: each in a process of its own, turn by turn.
+"""Time engines against each other: one process per engine, alternating rounds, medians.
 
-Thread pools of different libraries disturb each other within a process, and a machine's speed
-drifts: so every engine lives alone, they take turns, and medians are compared.
+Thread pools of different libraries disturb each other within one process, and the speed of a
+machine drifts. Therefore each engine has its own process, and the engines alternate.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import pickle
 import statistics
 import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from benchmarks.resources import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-# Short work is repeated within one measurement until it takes so long.
-SECONDS_A_MEASUREMENT = 0.2
-# The threads of the engine before spin for a while before they sleep.
-SECONDS_OF_REST = 0.1
+ROOT = Path(__file__).parents[1]
+# A short piece of work is repeated within one measurement for this long.
+SECONDS_PER_MEASUREMENT = 0.2
+# Threads of the previous engine spin for a while before they sleep.
+PAUSE_SECONDS = 0.1
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# `skdistilbert` is imported from the checkout, and `benchmarks` from this directory.
+START_SERVER = """
+import sys
+sys.path.insert(0, {checkout!r})
+import skdistilbert
+sys.path[0] = {root!r}
+from benchmarks.measuring import serve
+serve()
+"""
 
 
 class Engine(Protocol):
-    """Runs one kind of work, given as any picklable value, in its own process.
-
-    It may give the seconds itself, where not all that it does counts.
-    """
+    """Runs work in its own process; `run` may return the seconds that it measured itself."""
 
     def run(self, work: Any) -> float | None: ...  # noqa: ANN401
 
 
 class EngineProcess:
-    """An engine in a fresh process, with the libraries' threads set before they load."""
+    """An engine in a new process, where the number of threads is set before any import.
 
-    def __init__(self, make_engine: Callable[[], Engine], n_threads: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        # Not a daemon: skdistilbert keeps to one thread there, as in a pool of processes.
-        self._process = context.Process(target=_serve, args=(make_engine, theirs))
-        with _threads_of_libraries(n_threads):
-            self._process.start()
-        theirs.close()
+    Parameters
+    ----------
+    make_engine : callable
+        Picklable; called without arguments in the new process.
+    n_threads : int
+        Number of threads of BLAS and OpenMP.
+    python : str
+        The interpreter of the process.
+    checkout : Path
+        The directory from which the process imports `skdistilbert`.
+
+    Attributes
+    ----------
+    peak : int or None
+        Peak memory of the process in bytes, after the last measurement.
+    """
+
+    def __init__(
+        self,
+        make_engine: Callable[[], Engine],
+        n_threads: int,
+        python: str = sys.executable,
+        checkout: Path = ROOT,
+    ) -> None:
+        self.peak: int | None = None
+        code = START_SERVER.format(checkout=str(checkout), root=str(ROOT))
+        self._process = subprocess.Popen(
+            [python, "-W", "ignore", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(n_threads)),
+        )
+        self._send(make_engine)
 
     def seconds(self, work: Any) -> float:  # noqa: ANN401
-        """Seconds that one run of `work` takes, the median of repeats where it is short."""
-        self._connection.send(work)
-        answer = self._connection.recv()
+        """Return the seconds of one run of `work`, the median of several if it is short."""
+        self._send(work)
+        assert self._process.stdout is not None
+        answer = pickle.load(self._process.stdout)
         if isinstance(answer, Exception):
             raise answer
-        return float(answer)
+        seconds, self.peak = answer
+        return float(seconds)
+
+    def _send(self, message: object) -> None:
+        assert self._process.stdin is not None
+        pickle.dump(message, self._process.stdin)
+        self._process.stdin.flush()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
-        self._process.join()
+        self._process.communicate()
 
 
-class EngineOfPython(EngineProcess):
-    """An engine under another interpreter, which has what it needs installed."""
-
-    def __init__(self, python: str, make_engine: Callable[[], Engine], n_threads: int) -> None:
-        self._connection, theirs = multiprocessing.Pipe()
-        file = theirs.fileno()
-        command = [python, "-m", "benchmarks.measuring", str(file)]
-        with _threads_of_libraries(n_threads):
-            self._child = subprocess.Popen(command, pass_fds=[file])
-        theirs.close()
-        self._connection.send(make_engine)
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-        self._child.wait()
-
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@contextmanager
-def _threads_of_libraries(n_threads: int) -> Iterator[None]:
-    """Have processes that start meanwhile use so many."""
-    before = dict(os.environ)
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(n_threads)))
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _serve(make_engine: Callable[[], Engine], connection: Connection) -> None:
-    engine = make_engine()
+def serve() -> None:
+    """Create the engine that the parent process sends, and time the work that follows."""
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # text that libraries print must not mix with the answers
+    engine = pickle.load(requests)()
     while True:
         try:
-            work = connection.recv()
+            work = pickle.load(requests)
         except EOFError:
             return
         try:
-            answer: float | Exception = _time(engine, work)
+            answer: object = _time(engine, work), peak_memory()
         except Exception as error:
             answer = error
-        connection.send(answer)
+        pickle.dump(answer, answers)
+        answers.flush()
 
 
 def _time(engine: Engine, work: Any) -> float:  # noqa: ANN401
-    time.sleep(SECONDS_OF_REST)
+    time.sleep(PAUSE_SECONDS)
     seconds: list[float] = []
-    while sum(seconds) < SECONDS_A_MEASUREMENT:
+    deadline = time.perf_counter() + 10 * SECONDS_PER_MEASUREMENT
+    while sum(seconds) < SECONDS_PER_MEASUREMENT and time.perf_counter() < deadline:
         start = time.perf_counter()
-        counted = engine.run(work)
+        measured = engine.run(work)
         elapsed = time.perf_counter() - start
-        seconds.append(elapsed if counted is None else counted)
+        seconds.append(elapsed if measured is None else measured)
     return statistics.median(seconds)
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Seconds of each round of one engine on one case."""
-
-    seconds: list[float]
-
-    @property
-    def median(self) -> float:
-        """The middle round."""
-        return statistics.median(self.seconds)
-
-    @property
-    def spread(self) -> float:
-        """Slowest less fastest round, as a share of the median."""
-        return (max(self.seconds) - min(self.seconds)) / self.median
 
 
 def alternate(
@@ -142,39 +138,30 @@ def alternate(
     works: Mapping[str, Any],
     rounds: int,
     warm_up: Mapping[str, Any] | None = None,
-) -> dict[str, Measurement]:
-    """Time each engine on its form of the same work, turn by turn, after a round of warm-up."""
+) -> dict[str, list[float]]:
+    """Return the seconds of each engine in each round, after a round that is not counted."""
     for name, work in (warm_up or works).items():
         engines[name].seconds(work)
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(rounds):
         for name, engine in engines.items():
             seconds[name].append(engine.seconds(works[name]))
-    return {name: Measurement(values) for name, values in seconds.items()}
+    return seconds
+
+
+def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
+    return {name: statistics.median(rounds) for name, rounds in seconds.items()}
 
 
 @contextmanager
 def engine_processes(
     makers: Mapping[str, Callable[[], Engine]],
     n_threads: int,
-    pythons: Mapping[str, str] = {},
+    options: Mapping[str, Mapping[str, Any]] = {},
 ) -> Iterator[dict[str, EngineProcess]]:
-    """Start every engine, some under other interpreters; all end with the block."""
+    """Start one process per engine, with further `options` of some, and end all at the exit."""
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(
-                EngineOfPython(pythons[name], make, n_threads)
-                if name in pythons
-                else EngineProcess(make, n_threads)
-            )
+            name: stack.enter_context(EngineProcess(make, n_threads, **options.get(name, {})))
             for name, make in makers.items()
         }
-
-
-def _serve_parent() -> None:
-    connection = Connection(int(sys.argv[1]))
-    _serve(connection.recv(), connection)
-
-
-if __name__ == "__main__":
-    _serve_parent()

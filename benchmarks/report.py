@@ -1,41 +1,213 @@
-"""Write the whole report on speed, RESULTS.md with its charts, one script after the other.
+"""Generate RESULTS.md from RESULTS.template.md and the JSON files in benchmarks/results.
 
-    python -m benchmarks.report [--texts FILE] [--n-texts 1000] [--rounds 5]
+    python -m benchmarks.report
 
-Run from the project's root, with the extra ``benchmark``, on a machine with nothing else to do:
-it takes hours. Each script can be run by itself, too.
+The template contains ``{{table NAME}}``, with a name of `TABLES`, and figures as
+``{{benchmark; machine; row; column; format}}``.
 """
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-SCRIPTS = (
-    ("benchmarks.network_speed", "--threads", "2"),
-    ("benchmarks.network_speed", "--threads", "1"),
-    ("benchmarks.whole_process",),
-    ("benchmarks.limits",),
-    ("benchmarks.roads",),
-)
-ON_TEXTS = ("benchmarks.network_speed", "benchmarks.whole_process", "benchmarks.limits")
+from benchmarks.results import RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REPORT = Path(__file__).parent / "RESULTS.md"
+TEMPLATE = REPORT.with_suffix(".template.md")
+PEERS = ("torch", "ONNX Runtime", "sentence-transformers")
+FIXED_CASE = r"\w+, \d x \d+$|.*8\.\.128$"
+BUNDLED_FORMATS = {
+    "Spearman": ".3f",
+    "TREC-6, frozen": ".3f",
+    "TREC-6, fine-tuned": ".3f",
+    "Banking77, frozen": ".3f",
+    "Banking77, fine-tuned": ".3f",
+    "texts per second": ",.0f",
+    "times 66M": ".1f",
+}
+
+Columns = dict[str, float]
+Table = list[list[str]]
+Row = tuple[str, str, str]  # label, benchmark, row of its results
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--texts", help="a file with a text a line")
-    parser.add_argument("--n-texts", default="1000")
-    parser.add_argument("--rounds", default="5")
-    options = parser.parse_args()
-    texts = ["--n-texts", options.n_texts]
-    texts += ["--texts", options.texts] if options.texts else []
-    for script, *arguments in SCRIPTS:
-        command = [sys.executable, "-m", script, *arguments, "--rounds", options.rounds]
-        command += texts if script in ON_TEXTS else []
-        print(*command[1:], flush=True)
-        subprocess.run(command, check=True)
+class Records:
+    """All results, by benchmark and kind of machine."""
+
+    def __init__(self, directory: Path) -> None:
+        self.files = {
+            file.name: json.loads(file.read_text("utf-8")) for file in sorted(directory.glob("*"))
+        }
+        self._results = {
+            (record["benchmark"], record["machine"]["kind"]): record["results"]
+            for record in self.files.values()
+        }
+
+    def machines(self, *benchmarks: str) -> list[str]:
+        return sorted({kind for name, kind in self._results if name in benchmarks})
+
+    def rows(self, benchmark: str, pattern: str = "") -> list[Row]:
+        """Return the rows of all machines whose names match the pattern from the beginning."""
+        results = [rows for (name, _), rows in self._results.items() if name == benchmark]
+        names = dict.fromkeys(row for rows in results for row in rows)
+        return [(row, benchmark, row) for row in names if re.match(pattern, row)]
+
+    def columns(self, benchmark: str, machine: str, row: str) -> Columns:
+        columns: Columns = self._results.get((benchmark, machine), {}).get(row, {})
+        return columns
+
+    def figure(self, reference: str) -> str:
+        benchmark, machine, row, column, format_ = reference.split("; ")
+        return f"{self.columns(benchmark, machine, row)[column]:{format_}}"
+
+    def by_machine(self, rows: list[Row], cell: Callable[[Columns], str]) -> Table:
+        machines = self.machines(*{benchmark for _, benchmark, _ in rows})
+        lines = [
+            [label, *(cell(self.columns(benchmark, machine, row)) for machine in machines)]
+            for label, benchmark, row in rows
+        ]
+        return [["", *machines], *lines]
+
+
+def cell(columns: Columns) -> str:
+    """Return time and ratios, such as "23.4 ms, 1.58, 0.81", or score, seconds and ratio."""
+    parts = []
+    for name, value in columns.items():
+        if name == "score":
+            theirs = columns.get("torch score")
+            parts.append(f"{value:.3f}" + (f" (torch {theirs:.3f})" if theirs else ""))
+        elif name.endswith("/ skdistilbert"):
+            parts.append(f"{value:.2f}")
+        elif name.endswith(", ms"):
+            parts.append(f"{value:.3g} ms" if value < 1000 else f"{value / 1000:.3g} s")
+        elif name in ("fit, s", "s"):
+            parts.append(f"{value:.3g} s")
+        elif name.endswith(", MB"):
+            parts.append(f"{value:,.0f} MB")
+        elif name in ("skdistilbert, texts per second", "encodings"):
+            parts.append(f"{value:,.3g}" if value < 1000 else f"{value:,.0f}")
+    return ", ".join(parts)
+
+
+def start_cell(columns: Columns) -> str:
+    if "process, s" in columns:
+        return f"{columns['process, s']:.2f} s, {columns['process / functions']:.2f}"
+    return f"{1000 * columns['import, s']:.0f} ms" if "import, s" in columns else cell(columns)
+
+
+def real_texts(records: Records) -> Table:
+    rows = [row for row in records.rows("network_speed") if not re.match(FIXED_CASE, row[0])]
+    return records.by_machine(rows, cell)
+
+
+def threads(records: Records) -> Table:
+    """Return our time and the ratios for one and two threads and free-threaded Python."""
+    variants = {"2 threads": "", "1 thread": "_1_thread", "Python 3.14t": "_python_3_14t"}
+    (machine,) = records.machines("network_speed_1_thread")
+    table = [[machine, *variants]]
+    for row, *_ in records.rows("network_speed", r"base, \d x \d+$|.*8\.\.128$"):
+        names = [f"network_speed{variant}" for variant in variants.values()]
+        table.append([row, *(cell(records.columns(name, machine, row)) for name in names)])
+    return table
+
+
+def fine_tuning(records: Records) -> Table:
+    tasks = {"TREC-6": "trec", "TREC-6, [CLS]": "trec_cls", "Banking77": "banking77"}
+    tasks["WNUT17 (F1)"] = "wnut17"
+    rows = [
+        (f"{title}, {row}", benchmark, row)
+        for title, name in tasks.items()
+        for _, benchmark, row in records.rows(f"fine_tuning_{name}")
+    ]
+    return records.by_machine([*rows, *records.rows("fine_tuning_step")], cell)
+
+
+def bundled_model(records: Records) -> Table:
+    (machine,) = records.machines("bundled_model")
+    table = [[machine, *BUNDLED_FORMATS]]
+    for row, *_ in records.rows("bundled_model"):
+        columns = records.columns("bundled_model", machine, row)
+        formats = BUNDLED_FORMATS.items()
+        table.append([row, *(f"{columns[x]:{f}}" if x in columns else "" for x, f in formats)])
+    return table
+
+
+def difference(columns: Columns) -> str:
+    return f"{columns['largest difference']:.1e}" if columns else ""
+
+
+def exactness(records: Records) -> Table:
+    labels = {"small": "random weights, dim 32", "big": "random weights, 66M", "minilm": "MiniLM"}
+    rows = [(label, f"validate_parity_{size}", size) for size, label in labels.items()]
+    return records.by_machine(rows, difference)
+
+
+def measurements(records: Records) -> Table:
+    """Return the date and the commit of each measurement, with a link to its file."""
+    found = {
+        (record["benchmark"], record["machine"]["kind"]): (
+            f"[{record['date']}](results/{name}), {record['commit']}"
+        )
+        for name, record in records.files.items()
+    }
+    benchmarks = list(dict.fromkeys(name for name, _ in found))
+    machines = records.machines(*benchmarks)
+    lines = [[name, *(found.get((name, x), "") for x in machines)] for name in benchmarks]
+    return [["benchmark", *machines], *lines]
+
+
+TABLES: dict[str, Callable[[Records], Table]] = {
+    "fixed_cases": lambda records: records.by_machine(
+        records.rows("network_speed", FIXED_CASE), cell
+    ),
+    "real_texts": real_texts,
+    "threads": threads,
+    "fine_tuning": fine_tuning,
+    "tokenizer": lambda records: records.by_machine(records.rows("tokenizer_speed"), cell),
+    "cold_start": lambda records: records.by_machine(records.rows("cold_start"), start_cell),
+    "bundled_model": bundled_model,
+    "grid_search": lambda records: records.by_machine(
+        records.rows("grid_search_cache_1_jobs"), cell
+    ),
+    "exactness": exactness,
+    "measurements": measurements,
+}
+
+
+def markdown(table: Table) -> str:
+    header, *rows = [[cell.replace("|", "\\|") for cell in row] for row in table]
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def contents(template: str) -> str:
+    """Return links to all sections, with the anchors that GitHub gives to headings."""
+    titles = re.findall(r"^## (.*)$", template, re.MULTILINE)
+    anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+    return "\n".join(f"- [{x}](#{anchor})" for x, anchor in zip(titles, anchors, strict=True))
+
+
+def generate(directory: Path = RESULTS) -> str:
+    template, records = TEMPLATE.read_text("utf-8"), Records(directory)
+
+    def replacement(match: re.Match[str]) -> str:
+        kind, _, name = match[1].partition(" ")
+        if match[1] == "contents":
+            return contents(template)
+        return markdown(TABLES[name](records)) if kind == "table" else records.figure(match[1])
+
+    # One line per paragraph, as figures change the length of lines.
+    is_paragraph = re.compile(r"[^#|{!-]|\{\{[^}]*;")
+    blocks = template.strip().split("\n\n")
+    lines = [x.replace("\n", " ") if is_paragraph.match(x) else x for x in blocks]
+    return re.sub(r"\{\{(.*?)\}\}", replacement, "\n\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    REPORT.write_text(generate(), "utf-8")

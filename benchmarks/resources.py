@@ -1,4 +1,4 @@
-"""What this process holds: memory and open files."""
+"""Memory of this process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-STATUS, DESCRIPTORS = Path("/proc/self/status"), Path("/proc/self/fd")
+STATUS = Path("/proc/self/status")
 
 
 def memory_in_use() -> int | None:
-    """Bytes of physical memory, where the platform or psutil tell."""
+    """Return the bytes of physical memory in use, or None if the platform does not report it."""
     if STATUS.is_file():
-        return _of_status("VmRSS")
+        return from_status("VmRSS")
     if find_spec("psutil") is None:
         return None
     import psutil
@@ -22,32 +22,22 @@ def memory_in_use() -> int | None:
 
 
 def peak_memory() -> int | None:
-    """Bytes of physical memory at most since the process began, where the platform tells."""
+    """Return the peak of physical memory in bytes, or None if the platform does not report it."""
     if STATUS.is_file():
-        return _of_status("VmHWM")
-    if sys.platform == "win32":
-        if find_spec("psutil") is None:
-            return None
-        import psutil
+        return from_status("VmHWM")
+    if sys.platform != "win32":
+        import resource
 
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
-
-
-def n_open_files() -> int | None:
-    """Open files, where the platform or psutil tell."""
-    if DESCRIPTORS.is_dir():
-        return len(list(DESCRIPTORS.iterdir()))
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
     if find_spec("psutil") is None:
         return None
     import psutil
 
-    return len(psutil.Process().open_files())
+    return int(psutil.Process().memory_info().peak_wset)
 
 
-def _of_status(name: str) -> int:
-    found = re.search(rf"{name}:\s+(\d+) kB", STATUS.read_text("ascii"))
-    assert found is not None, name
+def from_status(field: str) -> int:
+    """Return a field of /proc/self/status in bytes (Linux)."""
+    found = re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text("ascii"))
+    assert found is not None, field
     return 1024 * int(found[1])

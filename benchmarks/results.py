@@ -1,83 +1,136 @@
-"""The report of all benchmarks, RESULTS.md: each script writes its own section."""
+"""Write the results of one script on one machine to a JSON file in benchmarks/results.
+
+`benchmarks.report` makes RESULTS.md of these files. A new measurement replaces the previous one
+of the same script and kind of machine.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
+import subprocess
+import sys
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_info
 
-from skdistilbert.nn.processor import CPU_INFO, FAMILY_OF_ZEN_5, processor
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    import argparse
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
-HEADER = """# Results
+Results = dict[str, dict[str, float | str]]  # by row and column
 
-Each section is written by the script that it names. "On AMD" stands for processors before Zen 5,
-"without AVX-512" for those whose widest instructions are AVX2's: most laptops, older servers.
-"""
-# Each kind of processor has sections of its own: they differ in what they are fast at.
-MAKERS = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}
-
-
-def write_section(title: str, body: str, path: Path = RESULTS) -> None:
-    """Put a section in place of the one of that title and processor, or at the end."""
-    title = f"{title}, on {processor_kind()}"
-    text = path.read_text("utf-8") if path.exists() else HEADER
-    section = f"## {title}\n\n{body.strip()}\n"
-    pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: f"{section}\n", text)
-    else:
-        text = f"{text.rstrip()}\n\n{section}"
-    path.write_text(f"{text.rstrip()}\n", "utf-8")
+RESULTS = Path(__file__).parent / "results"
+CPU_INFO = Path("/proc/cpuinfo")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "onnxruntime",
+)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Give a Markdown table, numbers to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def machine(packages: Iterable[str], n_threads: int) -> str:
-    """Say on what was measured."""
-    blas = next((x for x in threadpool_info() if x["user_api"] == "blas"), {})
-    versions = ", ".join(f"{name} {_version(name)}" for name in packages)
-    threads = f"{n_threads} thread{'s' if n_threads > 1 else ''}"
-    return (
-        f"Measured on {_processor()}, {os.cpu_count()} cores, {threads}; "
-        f"{platform.system()}, Python {platform.python_version()}, {versions}; "
-        f"{blas.get('internal_api', 'BLAS')} {blas.get('version', '')} "
-        f"({blas.get('architecture', 'unknown')})."
+def add_save_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--save",
+        type=Path,
+        nargs="?",
+        const=RESULTS,
+        metavar="DIRECTORY",
+        help="write a JSON file to benchmarks/results, or to the directory",
     )
 
 
-def processor_kind() -> str:
-    """Name the maker of this machine's processor, and the generation if it differs from others."""
-    vendor, family = processor()
-    maker = MAKERS.get(vendor, platform.machine())
-    if re.search(r"^flags\b(?!.*\bavx512f\b)", _cpu_info(), re.MULTILINE):
-        return f"{maker} without AVX-512"
-    return f"{maker} Zen 5" if maker == "AMD" and family >= FAMILY_OF_ZEN_5 else maker
+def save(directory: Path | None, name: str, results: Results, n_threads: int) -> None:
+    """Write the file, unless `directory` is None (without ``--save``)."""
+    if directory is None:
+        return
+    machine = describe_machine()
+    record = {
+        "benchmark": name,
+        "command": command(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": commit(),
+        "machine": machine | {"threads": n_threads},
+        "versions": versions(),
+        "results": {row: rounded(columns) for row, columns in results.items()},
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / f"{name}_{slug(str(machine['kind']))}.json"
+    file.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    print(f"wrote {file}")
 
 
-def _processor() -> str:
-    name = re.search(r"^model name\s*: (.*)", _cpu_info(), re.MULTILINE)
-    return name[1] if name else platform.processor() or platform.machine()
+def rounded(columns: dict[str, float | str]) -> dict[str, float | str]:
+    """Round numbers to four significant digits."""
+    return {
+        name: float(f"{value:.4g}") if isinstance(value, float) else value
+        for name, value in columns.items()
+    }
 
 
-def _cpu_info() -> str:
-    return CPU_INFO.read_text("utf-8") if CPU_INFO.exists() else ""
+def slug(text: str) -> str:
+    return re.sub(r"\W+", "_", text.lower())
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "(not installed)"
+def command() -> str:
+    """Return the command line, with the names of files that exist only on this machine masked."""
+    module = getattr(sys.modules["__main__"].__spec__, "name", Path(sys.argv[0]).stem)
+    arguments = ["PATH" if Path(x).is_absolute() else x for x in sys.argv[1:]]
+    return " ".join(["python -m", module.removesuffix(".__main__"), *arguments])
+
+
+def commit() -> str:
+    """Return the commit, marked if `skdistilbert` has changes that are not committed."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(RESULTS.parents[1]), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    is_changed = bool(git("status", "--porcelain", "skdistilbert"))
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + "-changed" * is_changed
+
+
+def describe_machine() -> dict[str, str | int]:
+    info = CPU_INFO.read_text("utf-8") if CPU_INFO.exists() else ""
+    fields = dict(re.findall(r"^(.+?)\s*: (.*)$", info, re.MULTILINE))
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    return {
+        "kind": processor_kind(fields),
+        "processor": name,
+        "cores": os.cpu_count() or 1,
+        "system": platform.system(),
+    }
+
+
+def processor_kind(fields: dict[str, str]) -> str:
+    """Return a name for processors that perform alike: by maker, generation and vector width."""
+    maker = {"AuthenticAMD": "AMD", "GenuineIntel": "Intel"}.get(fields.get("vendor_id", ""))
+    if maker is None:
+        return platform.machine()
+    has_avx512 = "avx512f" in fields.get("flags", "").split()
+    if maker == "AMD" and has_avx512:
+        return "AMD Zen 5" if int(fields["cpu family"]) >= 26 else "AMD Zen 4"
+    return f"{maker} AVX-512" if has_avx512 else f"{maker} AVX2"
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    for library in threadpool_info():
+        if library["user_api"] == "blas" and "numpy" in library["filepath"]:
+            kernel = library.get("architecture", "unknown")
+            found["blas"] = f"{library['internal_api']} {library['version']} ({kernel})"
+    return found

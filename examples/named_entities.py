@@ -1,10 +1,10 @@
-"""Mark the names in texts.
+"""Find named entities in texts.
 
     python examples/named_entities.py --model MODEL [--strategy STRATEGY] [TEXT ...]
 
-MODEL is a directory or a name on the Hugging Face hub, of a DistilBERT or BERT that was fine-tuned
-for token classification. None comes with this project: with random weights, such as those of its
-tests, the script runs, and what it marks means nothing.
+MODEL is a directory or a name on the Hugging Face hub: a DistilBERT or BERT that was fine-tuned
+for token classification. This project contains no such model. With the random weights of its tests
+the script runs, but the entities are meaningless.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import get_args
 from skdistilbert import WordPieceTokenizer, extract_entities, load_model
 from skdistilbert.tasks.aggregation import AggregationStrategy
 
-NO_MODEL = """give --model, a checkpoint for token classification. Made for this script are
+NO_MODEL = """give --model, a checkpoint for token classification. Suitable models are
   dslim/distilbert-NER (English: people, places, organisations, others)
   Davlan/distilbert-base-multilingual-cased-ner-hrl (ten languages)
-With `pip install ".[hub]"` their names can be given as they stand here; without it,
-download config.json, vocab.txt, tokenizer_config.json and model.safetensors into a directory,
-and give that."""
+With `pip install ".[hub]"` you can give these names. Otherwise download config.json, vocab.txt,
+tokenizer_config.json and model.safetensors to a directory, and give the directory."""
 
 TEXTS = (
     "Ada Lovelace was born in London and wrote the first program for Charles Babbage's engine.",

@@ -1,17 +1,17 @@
 """
-Which intents are mistaken for which
+Confusion matrix of support requests
 ====================================
 
-A pipeline whose pooling and regularisation a grid search chose, on support requests that it has
-not seen. Rows are what the requests were about, columns what they were taken for.
+A grid search chooses the pooling and the regularisation of a pipeline. The matrix shows its
+predictions for unseen support requests: rows are true intents, columns are predicted intents.
 
     python examples/plot_confusion_matrix.py [--model DIRECTORY_OR_NAME] [--output FILE.png]
 
-Needs matplotlib, of the extra ``examples``.
+Needs matplotlib (extra ``examples``).
 """
 
 # %%
-# The model is the small one that comes with the package, or any other.
+# The default is the bundled model.
 import argparse
 import tempfile
 from pathlib import Path
@@ -31,8 +31,8 @@ parser.add_argument("--output", type=Path, default="confusion_matrix.png")
 options = parser.parse_args()
 
 # %%
-# With a cache the search encodes each text once for each pooling, whatever the number of folds
-# and of candidates.
+# With a cache the search encodes each text once per pooling, for any number of folds and
+# candidates.
 texts, intents = read_requests()
 train_texts, test_texts, train_intents, test_intents = train_test_split(
     texts, intents, test_size=0.5, stratify=intents, random_state=0
@@ -47,7 +47,7 @@ with tempfile.TemporaryDirectory() as directory:
 print(search.best_params_, f"accuracy {accuracy:.3f}")
 
 # %%
-# What the largest numbers off the diagonal count is worth reading.
+# Read the requests behind the largest numbers off the diagonal.
 figure, axes = plt.subplots(figsize=(7, 6), layout="constrained")
 ConfusionMatrixDisplay.from_predictions(test_intents, predicted, cmap="Blues", ax=axes)
 chosen = search.best_params_
@@ -61,4 +61,4 @@ figure.savefig(options.output, dpi=120)
 print(f"wrote {options.output}")
 for text, true, taken_for in zip(test_texts, test_intents, predicted, strict=True):
     if true != taken_for:
-        print(f"  {true:<9} taken for {taken_for:<9} {text}")
+        print(f"  {true:<9} predicted as {taken_for:<9} {text}")

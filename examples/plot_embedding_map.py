@@ -2,17 +2,16 @@
 A map of texts
 ==============
 
-128 support requests, embedded and laid out in two dimensions by t-SNE, which keeps neighbours
-together. No label was used to place them; the colours show afterwards how far the intents that
-people gave the requests agree with the distances between the embeddings.
+t-SNE projects the embeddings of 128 support requests to two dimensions and keeps neighbours
+together. It does not use labels. The colours show the true intents of the requests.
 
     python examples/plot_embedding_map.py [--model DIRECTORY_OR_NAME] [--output FILE.png]
 
-Needs matplotlib, of the extra ``examples``.
+Needs matplotlib (extra ``examples``).
 """
 
 # %%
-# The model is the small one that comes with the package, or any other.
+# The default is the bundled model.
 import argparse
 from pathlib import Path
 
@@ -29,14 +28,14 @@ parser.add_argument("--output", type=Path, default="embedding_map.png")
 options = parser.parse_args()
 
 # %%
-# Unit vectors, as the distance between two of them depends on their cosine alone.
+# The distance between unit vectors depends only on their cosine.
 texts, intents = read_requests()
 embedder = DistilBertEmbedder(options.model, normalize=True)
 embeddings = embedder.fit_transform(texts)
 places = TSNE(perplexity=20, init="pca", random_state=0).fit_transform(embeddings)
 
 # %%
-# The star is the request nearest to the middle of its intent; the legend spells it out.
+# The star is the request nearest to the mean of its intent. The legend shows its text.
 figure, axes = plt.subplots(figsize=(9, 8), layout="constrained")
 for color, intent in enumerate(sorted(set(intents))):
     rows = np.flatnonzero(np.array(intents) == intent)

@@ -1,18 +1,18 @@
 """
-How many labels it takes
-========================
+Accuracy by number of labels
+============================
 
-Accuracy on unseen support requests, by the number of labelled ones to learn from: features of a
-pretrained encoder against TF-IDF, both with logistic regression. Few labels are where pretrained
-features help most; with enough of them TF-IDF may be as good, and is far faster.
+The plot shows the accuracy on unseen support requests by the number of labelled requests, for
+features of a pretrained encoder and for TF-IDF, both with logistic regression. Pretrained features
+help most if there are few labels. With many labels TF-IDF may be as accurate, and is much faster.
 
     python examples/plot_learning_curve.py [--model DIRECTORY_OR_NAME] [--output FILE.png]
 
-Needs matplotlib, of the extra ``examples``.
+Needs matplotlib (extra ``examples``).
 """
 
 # %%
-# The model is the small one that comes with the package, or any other.
+# The default is the bundled model.
 import argparse
 import tempfile
 from pathlib import Path
@@ -33,8 +33,8 @@ parser.add_argument("--output", type=Path, default="learning_curve.png")
 options = parser.parse_args()
 
 # %%
-# 20 times, a quarter of the requests is held out, and ever larger parts of the rest are learnt
-# from. With a cache each text is encoded once, not once for each of these 120 fits.
+# Each of 20 splits holds out a quarter of the requests and trains on increasing parts of the rest.
+# With a cache each text is encoded once instead of once in each of the 120 fits.
 texts, intents = read_requests()
 splits = StratifiedShuffleSplit(20, test_size=0.25, random_state=0)
 figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")

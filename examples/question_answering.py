@@ -1,10 +1,10 @@
-"""Answer questions from a text.
+"""Answer questions about a text.
 
     python examples/question_answering.py --model MODEL [--context FILE] [QUESTION ...]
 
-MODEL is a directory or a name on the Hugging Face hub, of a DistilBERT that was fine-tuned for
-extractive question answering. None comes with this project: with random weights, such as those of
-its tests, the script runs, and its answers mean nothing.
+MODEL is a directory or a name on the Hugging Face hub: a DistilBERT that was fine-tuned for
+extractive question answering. This project contains no such model. With the random weights of its
+tests the script runs, but the answers are meaningless.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from pathlib import Path
 
 from skdistilbert import WordPieceTokenizer, answer, load_model
 
-NO_MODEL = """give --model, a checkpoint for question answering. Made for this script are
+NO_MODEL = """give --model, a checkpoint for question answering. Suitable models are
   distilbert/distilbert-base-cased-distilled-squad
   distilbert/distilbert-base-uncased-distilled-squad
-With `pip install ".[hub]"` their names can be given as they stand here; without it,
-download config.json, vocab.txt, tokenizer_config.json and model.safetensors into a directory,
-and give that."""
+With `pip install ".[hub]"` you can give these names. Otherwise download config.json, vocab.txt,
+tokenizer_config.json and model.safetensors to a directory, and give the directory."""
 
 CONTEXT = (
     "The lighthouse on the island was built in 1861 by the harbour company of Brenham, after "

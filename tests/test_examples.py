@@ -34,16 +34,16 @@ def check_quickstart(done: subprocess.CompletedProcess[str], at_least: float) ->
         assert f"\n  {intent}" in done.stdout
 
 
-def test_quickstart_with_a_model_of_ones_own(tmp_path: Path, tiny: Path) -> None:
+def test_quickstart_with_a_model_from_a_directory(tmp_path: Path, tiny: Path) -> None:
     done = run("quickstart.py", "--model", tiny, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "DistilBertEmbedder" in done.stdout
 
 
-def test_a_classifier_is_trained_saved_and_read_back(tmp_path: Path, tiny: Path) -> None:
+def test_a_classifier_is_trained_saved_and_loaded(tmp_path: Path, tiny: Path) -> None:
     done = run("text_classification.py", "--model", tiny, "--output", "saved", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("accuracy on 32 requests not seen: 0.")
+    assert done.stdout.startswith("accuracy on 32 unseen requests: 0.")
     model = load_model(tmp_path / "saved")
     tokenizer = WordPieceTokenizer.from_pretrained(tmp_path / "saved")
     (best, second) = classify(model, tokenizer, "the postman never came", top_k=2)
@@ -63,7 +63,7 @@ def test_a_classifier_with_real_weights(tmp_path: Path, minilm: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# A checkpoint of random weights, and one that the script names.
+# A checkpoint with random weights, and one that the script recommends.
 MODELS = {
     "named_entities.py": ("distilbert-tiny-token-classification", "dslim/distilbert-NER"),
     "question_answering.py": (
@@ -75,7 +75,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_without_a_model_say_which_to_give(name: str, tmp_path: Path) -> None:
+def test_without_a_model_the_error_recommends_one(name: str, tmp_path: Path) -> None:
     done = run(name, cwd=tmp_path)
     assert done.returncode == 2
     assert "give --model" in done.stderr
@@ -91,7 +91,7 @@ def test_with_random_weights(name: str, tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) > len(titles)
 
 
-def test_heads_on_texts_of_ones_own(tmp_path: Path) -> None:
+def test_heads_with_texts_from_the_command_line(tmp_path: Path) -> None:
     model = DATA / "distilbert-tiny-masked-lm"
     done = run(
         "fill_mask.py", "--model", model, "--targets", "it", "--texts", "a [MASK]", cwd=tmp_path
@@ -115,7 +115,7 @@ def test_heads_on_texts_of_ones_own(tmp_path: Path) -> None:
     assert done.stdout.startswith("What?\n  ")
 
 
-def check_what_is_alike(output: str) -> None:
+def check_similar_sentences(output: str) -> None:
     alike, nearest = (part.splitlines()[1:] for part in output.split("\n\n"))
     assert "login details" in alike[0]
     assert "reset my password" in alike[1]
@@ -129,7 +129,7 @@ def check_what_is_alike(output: str) -> None:
 def test_similarity_with_a_larger_model(tmp_path: Path, minilm: Path) -> None:
     done = run("sentence_similarity.py", "--model", minilm, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    check_what_is_alike(done.stdout)
+    check_similar_sentences(done.stdout)
     command = ("sentence_similarity.py", "--model", minilm, "--query", "a cat", "a dog", "a car")
     done = run(*command, cwd=tmp_path)
     assert done.stdout.splitlines()[-2].endswith("a dog")
@@ -138,7 +138,7 @@ def test_similarity_with_a_larger_model(tmp_path: Path, minilm: Path) -> None:
 def test_similarity(tmp_path: Path) -> None:
     done = run("sentence_similarity.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    check_what_is_alike(done.stdout)
+    check_similar_sentences(done.stdout)
 
 
 def test_dask(tmp_path: Path, tiny: Path) -> None:

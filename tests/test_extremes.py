@@ -1,4 +1,4 @@
-"""The longest, the most and the oddest texts: as `benchmarks/extremes.py` has them, but fewer."""
+"""Short runs of extremes.py: the longest, the most and the most unusual texts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks import extremes
 from skdistilbert import DistilBertEmbedder, TruncationWarning
 from skdistilbert.tasks import text_batches
+from tests import extremes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,16 +25,14 @@ def test_cases(name: str, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.seconds > 0
 
 
-def test_a_warning_that_was_not_expected_fails_a_case(
-    tiny: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_warning_fails_a_case(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = extremes.CASES["one token too many"]._replace(n_warnings=0)
     monkeypatch.setitem(extremes.CASES, "one token too many", case)
     with pytest.raises(AssertionError):
         extremes.run("one token too many", tiny, 1)
 
 
-def test_one_token_too_many_is_cut_with_one_warning(tiny: Path) -> None:
+def test_texts_with_one_token_too_many_are_truncated_with_one_warning(tiny: Path) -> None:
     embedder = DistilBertEmbedder(tiny, pooling="mean")
     longest, too_long = extremes.numbered(3, 126), extremes.numbered(3, 127)
     with warnings.catch_warnings():
@@ -47,7 +45,7 @@ def test_one_token_too_many_is_cut_with_one_warning(tiny: Path) -> None:
     np.testing.assert_allclose(cut, expected, atol=1e-5)
 
 
-def test_texts_that_are_equal_or_empty_or_unknown(tiny: Path) -> None:
+def test_equal_empty_and_unknown_texts(tiny: Path) -> None:
     embedder = DistilBertEmbedder(tiny, pooling="mean").fit([""])
     for text in ("where is it?", "", "\U0001f9ff\u2603"):
         alone = embedder.transform([text])
@@ -57,7 +55,7 @@ def test_texts_that_are_equal_or_empty_or_unknown(tiny: Path) -> None:
     np.testing.assert_allclose(unknown, unknown[[2, 2, 2]], atol=1e-5)
 
 
-def test_max_length_2_reads_nothing_of_any_text(tiny: Path) -> None:
+def test_max_length_2_leaves_only_special_tokens(tiny: Path) -> None:
     embedder = DistilBertEmbedder(tiny, pooling="mean", max_length=2).fit([""])
     with pytest.warns(TruncationWarning, match="2 of 3 texts"):
         features = embedder.transform(["one", "", "two"])
@@ -78,6 +76,6 @@ def test_memory_does_not_grow_with_the_number_of_texts(
         tracemalloc.stop()
         return memory
 
-    peak(4096)  # fills what is kept of words
-    # A text's token ids would take 100 bytes as a list and 80 packed; its features' check, 32.
+    peak(4096)  # fills the caches of the tokenizer
+    # A text's token ids take 100 bytes as a list and 80 packed; checking its features takes 32.
     assert peak(4096) < peak(256) + 4096 * 64

@@ -101,8 +101,8 @@ def test_a_saved_tokenizer_is_the_same_in_transformers(
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("model", ["small", pytest.param("minilm", marks=pytest.mark.minilm)])
 def test_validate_parity(model: str) -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "validate_parity.py"), model]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "benchmarks.validate_parity", model]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

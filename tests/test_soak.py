@@ -1,4 +1,4 @@
-"""Estimators in many threads of several processes, as `benchmarks/soak.py`, for seconds."""
+"""Short runs of soak.py: estimators in many threads of several processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import soak
+from tests import soak
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_two_processes_of_eight_threads(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_with_eight_threads(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--minutes", "0.5", "--max-requests", "32", "--model", str(tiny)]
     status = soak.main(arguments)
     printed = capsys.readouterr().out
@@ -23,7 +23,7 @@ def test_two_processes_of_eight_threads(tiny: Path, capsys: pytest.CaptureFixtur
         assert printed.count(f"'{kind}': 8") == 2
 
 
-def test_a_wrong_answer_is_found(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_answer_is_reported(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = soak.Requests.answer
     numbers: set[int] = set()
 
@@ -38,12 +38,12 @@ def test_a_wrong_answer_is_found(tiny: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert list(report.faults()) == ["an answer differs by nan"]
 
 
-def test_what_is_left_is_found() -> None:
-    report = soak.Report({}, 2e-5, 30_000_000, (1, 2), (3, 3), ([2], [1]))
+def test_growth_and_differences_are_reported() -> None:
+    report = soak.Report({}, 2e-5, 30_000_000, (1, 1000), (3, 3), ([2], [1]))
     assert list(report.faults()) == [
         "an answer differs by 2.0e-05",
         "memory grew by 30 MB",
-        "threads: 1 before, 2 after",
+        "threads: 1 before, 1000 after",
         "blas_threads: [2] before, [1] after",
     ]
     assert soak.growth([1, 1, 5, 5, 7, 7, 9, 9]) == 4

@@ -1,4 +1,4 @@
-"""Distil a small DistilBERT from a larger encoder, with this package's own training."""
+"""Distil a small DistilBERT from a larger encoder, with the training code of this package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.distil.teacher import read_lessons, teach
 from benchmarks.distil.text import training_texts
 from skdistilbert import DistilBertConfig, DistilBertModel, WordPieceTokenizer, load_model
 
-# For sentence-transformers, and `embed`: the features are the means of the tokens' states.
+# For sentence-transformers and `embed`: the features are means of the hidden states.
 MODULES = [
     {
         "idx": index,
@@ -63,14 +63,14 @@ def _student(arguments: argparse.Namespace, directory: Path) -> Student:
 
 
 def save_half(model: DistilBertModel, teacher: Path, output: Path) -> None:
-    """Write a checkpoint with weights in float16, the teacher's vocabulary, and the pooling."""
+    """Write a checkpoint with float16 weights, the teacher's vocabulary, and the pooling."""
     model.save_pretrained(output, WordPieceTokenizer.from_pretrained(teacher))
     file = output / "model.safetensors"
     half = {name: array.astype(np.float16) for name, array in load_file(file).items()}
     save_file(half, file, metadata={"format": "pt"})
     file.chmod(0o644)
     config = json.loads((output / "config.json").read_text())
-    config["dtype"] = "float32"  # what transformers shall compute in
+    config["dtype"] = "float32"  # in which transformers computes
     write_json(output / "config.json", config)
     (output / "1_Pooling").mkdir(exist_ok=True)
     write_json(output / "modules.json", MODULES)
@@ -86,17 +86,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.distil",
         description=__doc__,
-        epilog=f"The text stands in Debian's and Python's packages:\n\n{HOW_TO_GET_THE_TEXT}",
+        epilog=f"The text is in packages of Debian and Python:\n\n{HOW_TO_GET_THE_TEXT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--text", type=Path, required=True, help="directory with the unpacked packages")
     add("--teacher", type=Path, required=True, help="checkpoint, such as all-MiniLM-L6-v2")
-    add("--work", type=Path, required=True, help="for what the teacher gave, and checkpoints")
+    add(
+        "--work",
+        type=Path,
+        required=True,
+        help="directory of intermediate files",
+    )
     add("--output", type=Path, required=True, help="directory for the new checkpoint")
-    add("--texts", type=int, default=362_000, help="how many to learn from at most")
+    add("--texts", type=int, default=362_000, help="maximum number of texts")
     add("--steps", type=int, default=18_000)
-    add("--batch-size", type=int, default=128, help="texts a step")
+    add("--batch-size", type=int, default=128, help="texts per step")
     add("--dim", type=int, default=192)
     add("--layers", type=int, default=4)
     add("--heads", type=int, default=6)

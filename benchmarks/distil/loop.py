@@ -1,4 +1,4 @@
-"""The training loop: batches, schedule, progress, checkpoints, the curve of the loss."""
+"""The training loop: batches, schedule, progress, checkpoints, and the plot of the loss."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ STATE, HISTORY, CURVE = "student.npz", "history.json", "loss.png"
 
 
 class Course(NamedTuple):
-    """How long and how fast to learn."""
+    """The number of steps, the batch size and the learning rate."""
 
     n_texts: int
     n_steps: int
     batch_size: int = 128
     learning_rate: float = 2e-3
     n_warmup: int = 100
-    decay: float = 0.3  # share of the steps, at the end, in which the rate falls to zero
-    steps_a_report: int = 100
+    decay: float = 0.3  # share of the steps in which the rate falls to zero, at the end
+    steps_per_report: int = 100
 
     def rate(self, step: int) -> float:
-        """Learning rate of step 0, 1, ...: up, level, and down, each in a straight line.
+        """Return the learning rate of step 0, 1, ...: linear warm-up, constant, linear decay.
 
-        While it is level, the end can still be put off, or brought forward.
+        During the constant phase the number of steps can still be changed.
         """
         up = (step + 1) / self.n_warmup
         down = (self.n_steps - step) / (self.decay * self.n_steps)
         return self.learning_rate * min(1.0, up, down)
 
     def rows(self, step: int) -> IntArray:
-        """Texts of a step: in their order the first time, then shuffled anew each time."""
-        a_pass = self.n_texts // self.batch_size
-        epoch, index = divmod(step, a_pass)
+        """Return the texts of a step: in order in the first epoch, shuffled in each later one."""
+        n_batches = self.n_texts // self.batch_size
+        epoch, index = divmod(step, n_batches)
         order = np.random.default_rng(epoch).permutation(self.n_texts) if epoch else None
         rows = np.arange(index * self.batch_size, (index + 1) * self.batch_size)
         return rows if order is None else order[rows]
@@ -56,12 +56,12 @@ def learn(
     output: Path,
     log: Callable[[str], Any] = print,
 ) -> list[float]:
-    """Train to the end of the course, or go on from the last checkpoint; gives the mean losses.
+    """Train from the last checkpoint, if there is one, and return the mean losses.
 
-    Where the teacher is still at work, waits for it.
+    Wait for the teacher if it has not yet written the targets.
     """
     output.mkdir(parents=True, exist_ok=True)
-    history = _go_on(student, output)
+    history = _resume(student, output)
     losses: list[float] = []
     start = time.monotonic()
     for step in range(student.optimizer.n_steps, course.n_steps):
@@ -69,7 +69,7 @@ def learn(
         while n_taught(lessons) <= rows.max():
             time.sleep(5)
         losses.append(student.step(rows, course.rate(step)))
-        if (step + 1) % course.steps_a_report == 0 or step + 1 == course.n_steps:
+        if (step + 1) % course.steps_per_report == 0 or step + 1 == course.n_steps:
             history.append(float(np.mean(losses)))
             losses.clear()
             student.save(output / STATE)
@@ -81,23 +81,23 @@ def learn(
     return history
 
 
-def _go_on(student: Student, output: Path) -> list[float]:
+def _resume(student: Student, output: Path) -> list[float]:
     if not (output / STATE).exists():
         return []
-    student.go_on_from(output / STATE)
+    student.resume(output / STATE)
     history: list[float] = json.loads((output / HISTORY).read_text())
     return history
 
 
 def plot(history: list[float], course: Course, file: Path) -> None:
-    """Draw the mean loss of each report."""
+    """Plot the mean loss of each report."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
-    steps = np.minimum(np.arange(1, len(history) + 1) * course.steps_a_report, course.n_steps)
+    steps = np.minimum(np.arange(1, len(history) + 1) * course.steps_per_report, course.n_steps)
     axes.plot(steps, history)
     axes.set(xlabel="step", ylabel="loss", title="Distillation of the bundled model")
     axes.grid(visible=True, alpha=0.3)

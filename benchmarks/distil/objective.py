@@ -1,7 +1,7 @@
-"""What the student is to be like: the teacher, in its tokens' states and in its texts' likeness.
+"""The objective of the distillation: hidden states of tokens and similarities of texts.
 
-All functions give a loss and its derivative with respect to their first argument. Pooled features
-are (n_texts, dim), states of tokens (dim, n_tokens).
+All functions return a loss and its derivative with respect to their first argument. Pooled
+features have the shape (n_texts, dim), hidden states of tokens (dim, n_tokens).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Weights(NamedTuple):
-    """How much each part of the objective counts."""
+    """The weights of the parts of the objective."""
 
     tokens: float = 1.0
     cosine: float = 2.0
@@ -23,11 +23,11 @@ class Weights(NamedTuple):
     contrast: float = 0.2
 
 
-TEMPERATURE = 0.05  # of the contrast: cosines are divided by it
+TEMPERATURE = 0.05  # divides the cosines in the contrast loss
 
 
 def token_loss(states: Array, targets: Array) -> tuple[float, Array]:
-    """Squared error of the tokens' states (Jiao et al., 2020, TinyBERT), mean over all numbers."""
+    """Return the mean squared error of hidden states (Jiao et al., 2020, TinyBERT)."""
     errors = states - targets
     loss = float(np.vdot(errors, errors)) / errors.size
     errors *= 2 / errors.size
@@ -35,7 +35,7 @@ def token_loss(states: Array, targets: Array) -> tuple[float, Array]:
 
 
 def pooled_loss(pooled: Array, targets: Array, weights: Weights) -> tuple[float, Array]:
-    """Likeness of the texts to the teacher's, and among each other, by the cosine."""
+    """Return the weighted sum of the cosine, similarity and contrast losses."""
     lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
     units = pooled / lengths
     target_units = targets / np.linalg.norm(targets, axis=1, keepdims=True)
@@ -46,26 +46,26 @@ def pooled_loss(pooled: Array, targets: Array, weights: Weights) -> tuple[float,
     )
     loss = sum(weight * value for weight, (value, _) in parts)
     d_units: Array = sum(weight * d_part for weight, (_, d_part) in parts)
-    # Only the direction of a feature counts: nothing flows back along it.
+    # The loss depends on the direction of a feature only: remove the radial part.
     d_units -= units * np.add.reduce(d_units * units, axis=1, keepdims=True)
     return loss, d_units / lengths
 
 
 def _cosine_loss(units: Array, targets: Array) -> tuple[float, Array]:
-    """1 - cosine to the teacher's feature, mean over the texts."""
+    """Return the mean of 1 - cosine with the teacher's feature."""
     n_texts = len(units)
     return 1 - float(np.vdot(units, targets)) / n_texts, targets / -n_texts
 
 
 def _similarity_loss(units: Array, targets: Array) -> tuple[float, Array]:
-    """Squared error of the cosines of every two texts, mean over the pairs."""
+    """Return the mean squared error of the cosines of all pairs of texts."""
     errors = units @ units.T - targets @ targets.T
     n_pairs = errors.size
     return float(np.vdot(errors, errors)) / n_pairs, (4 / n_pairs) * (errors @ units)
 
 
 def _contrast_loss(units: Array, targets: Array) -> tuple[float, Array]:
-    """Cross-entropy of which texts are near, as the teacher sees it; mean over the texts."""
+    """Return the mean cross-entropy of the teacher's and the student's nearest texts."""
     n_texts = len(units)
     near = _softmax_of_others(targets @ targets.T)
     log_likeness = _log_softmax_of_others(units @ targets.T)
@@ -76,7 +76,7 @@ def _contrast_loss(units: Array, targets: Array) -> tuple[float, Array]:
 
 def _log_softmax_of_others(cosines: Array) -> Array:
     logits = cosines / TEMPERATURE
-    np.fill_diagonal(logits, -1e4)  # no text is another than itself
+    np.fill_diagonal(logits, -1e4)  # a text is not its own neighbour
     logits -= logits.max(axis=1, keepdims=True)
     logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
     return logits

@@ -1,6 +1,6 @@
-"""English sentences out of Debian's dictionaries, fortunes and handbook, and of Python packages.
+"""English sentences of Debian's dictionaries, fortunes and handbook, and of Python packages.
 
-Each reader takes one file and yields sentences; `READERS` says which files it is for.
+Each reader yields the sentences of one file; `READERS` maps file names to readers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LONGEST = 40  # words; a longer sentence is cut at its semicolons
 
 
 def sentences_of(paragraph: str) -> Iterator[str]:
-    """Split a paragraph, and leave out what is hardly language."""
+    """Split a paragraph into sentences; skip those with few letters and very long ones."""
     for sentence in SENTENCE_END.split(" ".join(paragraph.split())):
         parts = sentence.split(";") if len(sentence.split()) > LONGEST else [sentence]
         for part in map(str.strip, parts):
@@ -40,7 +40,7 @@ def sentences_of(paragraph: str) -> Iterator[str]:
 
 
 def wordnet_sentences(path: Path) -> Iterator[str]:
-    """Definitions and examples: the line of a synset ends in ``| definition; "example"``."""
+    """Read definitions and examples; a line ends with ``| definition; "example"``."""
     for line in path.read_text("utf-8").splitlines():
         head, found, gloss = line.partition(" | ")
         if not found:
@@ -53,7 +53,7 @@ def wordnet_sentences(path: Path) -> Iterator[str]:
 
 
 def dictionary_sentences(path: Path) -> Iterator[str]:
-    """Read the indented paragraphs of a dictd file (gzip with an index), without its markup."""
+    """Read the indented paragraphs of a dictd file (gzip with an index), without markup."""
     with gzip.open(path, "rt", encoding="utf-8", errors="ignore") as file:
         paragraphs = re.split(r"\n\s*\n", file.read())
     for paragraph in paragraphs:
@@ -69,7 +69,7 @@ def _without_markup(paragraph: str) -> str:
 
 
 def fortune_sentences(path: Path) -> Iterator[str]:
-    """Jokes, quotations and dialogue, between lines of ``%``."""
+    """Read jokes, quotations and dialogues, separated by lines of ``%``."""
     for fortune in path.read_text("utf-8", "ignore").split("\n%\n"):
         quotation = re.split(r"\n\s*--", fortune)[0]
         for line in re.split(r"\n(?=[A-Z][\w ]*:)|\n\s*\n", quotation):
@@ -77,7 +77,7 @@ def fortune_sentences(path: Path) -> Iterator[str]:
 
 
 def handbook_sentences(path: Path) -> Iterator[str]:
-    """Read the paragraphs of a page of HTML."""
+    """Read the paragraphs of an HTML page."""
     page = path.read_text("utf-8")
     for paragraph in re.findall(
         r"<(?:p|h\d|div class=\"para\")[^>]*>(.*?)</(?:p|h\d|div)>", page, re.S
@@ -86,7 +86,7 @@ def handbook_sentences(path: Path) -> Iterator[str]:
 
 
 def conversation_sentences(path: Path) -> Iterator[str]:
-    """Questions and answers: YAML lists of strings, some in quotes, some over several lines."""
+    """Read questions and answers from YAML lists, some quoted, some of several lines."""
     _, _, text = path.read_text("utf-8").partition("conversations:")
     for item in re.split(r"\n\s*(?:- )+", text):
         sentence = " ".join(item.split()).strip("'\"").replace("''", "'")
@@ -95,19 +95,19 @@ def conversation_sentences(path: Path) -> Iterator[str]:
 
 
 def rated_sentences(path: Path) -> Iterator[str]:
-    """Tweets, and sentences of reviews and editorials: lines of number, rating and text."""
+    """Read tweets, reviews and editorials from lines of number, rating and text."""
     for line in path.read_text("utf-8", "ignore").splitlines():
         yield from whole_and_sentences(html.unescape(line.split("\t")[-1]))
 
 
 def facts(path: Path) -> Iterator[str]:
-    """Read a fact a line."""
+    """Read one fact per line."""
     for line in path.read_text("utf-8").splitlines():
         yield from whole_and_sentences(line)
 
 
 def whole_and_sentences(text: str) -> Iterator[str]:
-    """Give a short text as it stands, and each of its sentences."""
+    """Yield a short text, and then each of its sentences."""
     yield " ".join(text.split())
     yield from sentences_of(text)
 
@@ -124,12 +124,12 @@ READERS: dict[str, Callable[[Path], Iterator[str]]] = {
 
 
 def read_sources(directory: Path) -> dict[str, list[str]]:
-    """Read all files that a reader is for, wherever they are: sentences by file, each once.
+    """Read all files that match a reader, at any depth; return distinct sentences by file.
 
     Raises
     ------
     FileNotFoundError
-        If there is nothing to read.
+        If no file matches.
     """
     seen: set[str] = set()
     sources: dict[str, list[str]] = {}
@@ -139,5 +139,7 @@ def read_sources(directory: Path) -> dict[str, list[str]]:
             seen.update(map(str.lower, fresh))
             sources[str(path.relative_to(directory))] = list(fresh)
     if not sources:
-        raise FileNotFoundError(f"{directory}: no text here. To get it:\n{HOW_TO_GET_THE_TEXT}")
+        raise FileNotFoundError(
+            f"{directory} contains no text. Get it with:\n{HOW_TO_GET_THE_TEXT}"
+        )
     return sources

@@ -1,4 +1,4 @@
-"""The student: how it starts, one step of its learning, and its checkpoint."""
+"""The student: its initial weights, one training step, and its checkpoint."""
 
 from __future__ import annotations
 
@@ -6,70 +6,52 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.checkpoints import random_weights
 from benchmarks.distil.objective import Weights, pooled_loss, token_loss
 from benchmarks.distil.teacher import components
 from skdistilbert import DistilBertConfig, DistilBertModel
+from skdistilbert.nn.heads import FeatureHead
 from skdistilbert.nn.pooling import pool
-from skdistilbert.nn.threads import effective_n_threads, for_each
-from skdistilbert.nn.training.dropout import Dropout
+from skdistilbert.nn.runtime import Workers, for_each, resolve_n_threads
+from skdistilbert.nn.tape import Tape
+from skdistilbert.nn.training import POOLING_BACKWARD, Network
 from skdistilbert.nn.training.examples import balanced
 from skdistilbert.nn.training.gradient_sum import GradientSum
-from skdistilbert.nn.training.heads import FeatureHead
-from skdistilbert.nn.training.network import Inputs, Network, backward, forward
+from skdistilbert.nn.training.network import Inputs, backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
 from skdistilbert.nn.training.parameters import Parameters
-from skdistilbert.nn.training.pooling import mean_backward
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.distil.teacher import Lessons
     from skdistilbert.nn.packing import IntArray, PackedBatch
-    from skdistilbert.nn.training.network import Tape
     from skdistilbert.nn.weights import Array
 
-# Root mean squares at the start. Words count for more than where they stand.
+# Root mean squares of the initial weights. Words are more important than positions.
 WORD_SCALE, POSITION_SCALE, LINEAR_SCALE = 0.1, 0.02, 0.03
 
 
 def new_student(config: DistilBertConfig, lessons: Lessons, positions: Array) -> DistilBertModel:
-    """Start near the teacher: each word is what the teacher makes of it alone.
+    """Return a model whose word embeddings are the teacher's features of each word.
 
     Parameters
     ----------
     config : DistilBertConfig
     lessons : Lessons
-    positions : ndarray of shape (max_position_embeddings, dim of the teacher)
-        The teacher's position embeddings, whose components become the student's.
+    positions : ndarray of shape (max_position_embeddings, teacher dim)
+        The position embeddings of the teacher; the student gets their components.
     """
-    rng = np.random.default_rng(0)
-    dim, hidden_dim = config.dim, config.hidden_dim
-    weights = {
-        "embeddings.word_embeddings.weight": _scaled(lessons.words, WORD_SCALE),
-        "embeddings.position_embeddings.weight": _scaled(
-            positions @ components(positions, dim), POSITION_SCALE
-        ),
-    } | _new_norm("embeddings.LayerNorm", dim)
-    shapes = {f"attention.{x}_lin": (dim, dim) for x in ("q", "k", "v", "out")}
-    shapes |= {"ffn.lin1": (hidden_dim, dim), "ffn.lin2": (dim, hidden_dim)}
-    for index in range(config.n_layers):
-        layer = f"transformer.layer.{index}"
-        for name, shape in shapes.items():
-            matrix = rng.normal(0, LINEAR_SCALE, shape).astype(np.float32)
-            weights[f"{layer}.{name}.weight"] = matrix
-            weights[f"{layer}.{name}.bias"] = np.zeros(shape[0], np.float32)
-        weights |= _new_norm(f"{layer}.sa_layer_norm", dim)
-        weights |= _new_norm(f"{layer}.output_layer_norm", dim)
+    positions = positions @ components(positions, config.dim)
+    weights = random_weights(config, LINEAR_SCALE)
+    weights["embeddings.word_embeddings.weight"] = _scaled(lessons.words, WORD_SCALE)
+    weights["embeddings.position_embeddings.weight"] = _scaled(positions, POSITION_SCALE)
     return DistilBertModel(config, weights)
 
 
 def _scaled(x: Array, root_mean_square: float) -> Array:
     scaled: Array = x * (root_mean_square / np.sqrt(np.square(x).mean()))
     return scaled.astype(np.float32)
-
-
-def _new_norm(name: str, dim: int) -> dict[str, Array]:
-    return {f"{name}.weight": np.ones(dim, np.float32), f"{name}.bias": np.zeros(dim, np.float32)}
 
 
 class Student:
@@ -81,8 +63,8 @@ class Student:
         Its weights are copied.
     lessons : Lessons
     weights : Weights
-        Of the parts of the objective.
-    n_threads : int, default: as many as BLAS may use
+        Weights of the parts of the objective.
+    n_threads : int, default: the number of BLAS threads
         The result does not depend on it.
     """
 
@@ -102,7 +84,7 @@ class Student:
             FeatureHead(),
             encoder.n_heads,
             encoder.activation,
-            pooling=None,  # the tokens' states are learnt, too
+            pooling=None,  # the objective includes the states of all tokens
         )
         self.parameters = Parameters(network)
         self.optimizer = AdamW(self.parameters)
@@ -110,23 +92,22 @@ class Student:
         self._n_threads = n_threads
 
     def step(self, rows: IntArray, learning_rate: float) -> float:
-        """Learn from one batch of texts; gives the loss."""
+        """Train on one batch of texts, and return the loss."""
         batches = balanced(self._lessons.texts, rows)
         self._prepare(batches)
-        tapes: list[Tape | None] = [None] * len(batches)
+        tapes = [Tape() for _ in batches]
         states: list[Array] = [np.empty(0)] * len(batches)
 
-        def compute(index: int) -> None:
+        def compute(index: int, _: Workers) -> None:
             inputs = Inputs(batches[index])
-            states[index], tapes[index] = forward(self.parameters.network, inputs, Dropout.none())
+            states[index] = forward(self.parameters.network, inputs, tapes[index])
 
-        def differentiate(index: int) -> None:
-            tape = tapes[index]
-            assert tape is not None
-            for name, gradient in backward(self.parameters.network, d_states[index], tape):
+        def differentiate(index: int, _: Workers) -> None:
+            inputs, tape = Inputs(batches[index]), tapes[index]
+            for name, gradient in backward(self.parameters.network, d_states[index], inputs, tape):
                 self._gradient.add(index, name, gradient)
 
-        n_threads = effective_n_threads(self._n_threads)
+        n_threads = resolve_n_threads(self._n_threads)
         for_each(compute, range(len(batches)), n_threads)
         loss, d_states = self._objective(batches, states)
         self._gradient.start()
@@ -149,7 +130,7 @@ class Student:
     def _objective(
         self, batches: list[PackedBatch], states: list[Array]
     ) -> tuple[float, list[Array]]:
-        """Give the loss, and its derivatives with respect to the states of each packed batch."""
+        """Return the loss, and its derivatives with respect to the states of each packed batch."""
         targets = [self._targets(batch) for batch in batches]
         pooled, wanted = (
             np.concatenate([pool(x, b, "mean") for x, b in zip(xs, batches, strict=True)])
@@ -164,16 +145,16 @@ class Student:
             share = self._weights.tokens * x.shape[1] / n_tokens
             loss += share * of_tokens
             d_states *= share
-            d_states += mean_backward(np.ascontiguousarray(d.T), x, batch)
+            d_states += POOLING_BACKWARD["mean"](np.ascontiguousarray(d.T), x, batch)
             derivatives.append(d_states)
         return loss, derivatives
 
     def _targets(self, batch: PackedBatch) -> Array:
-        rows = self._lessons.states[self._lessons.texts.tokens_of(batch.text_indices)]
+        rows = self._lessons.states[self._lessons.texts.token_indices(batch.text_indices)]
         return np.ascontiguousarray(rows.T.astype(np.float32))
 
     def model(self) -> DistilBertModel:
-        """Give the student of now."""
+        """Return a model with a copy of the current weights."""
         self.optimizer.finish()
         network = self.parameters.network
         assert network.embeddings is not None
@@ -188,17 +169,17 @@ class Student:
         return DistilBertModel(self.config, {k: array.copy() for k, array in weights.items()})
 
     def save(self, file: Path) -> None:
-        """Write what `go_on_from` reads, at once or not at all."""
+        """Write the file of `resume` atomically."""
         state = self.optimizer.state()
         new = file.with_suffix(".new.npz")
         np.savez(new, vector=self.parameters.vector, **self.parameters.tables, **state)
         new.replace(file)
 
-    def go_on_from(self, file: Path) -> int:
-        """Take over all from a file; gives the number of steps done."""
+    def resume(self, file: Path) -> int:
+        """Restore the state from a file, and return the number of completed steps."""
         with np.load(file, allow_pickle=False) as state:
             self.parameters.vector[:] = state["vector"]
             for name, table in self.parameters.tables.items():
                 table[:] = state[name]
-            self.optimizer.go_on_from(state)
+            self.optimizer.load_state(state)
         return self.optimizer.n_steps

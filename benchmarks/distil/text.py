@@ -1,4 +1,4 @@
-"""The training text: sentences of all sources, and what is made of them for more variety."""
+"""The training text: sentences of all sources, and texts derived from them for variety."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# For 100 sentences there are so many questions, pairs, passages and phrases.
+# Number of questions, pairs, passages and phrases per 100 sentences.
 N_QUESTIONS, N_PAIRS, N_PASSAGES, N_PHRASES = 25, 6, 1, 8
 PASSAGE = 8  # sentences
-# Short texts say more for their cost: of those with more words, one in ten is taken.
+# Short texts are cheaper: of texts with more words, only one in ten is used.
 MANY_WORDS, ONE_IN = 18, 10
 
 
 def training_texts(directory: Path, seed: int = 0) -> list[str]:
-    """Training texts, each once, shuffled by the seed.
+    """Return distinct training texts, shuffled with the seed.
 
     Raises
     ------
     FileNotFoundError
-        If there is no text in the directory.
+        If the directory contains no text.
     """
     rng = np.random.default_rng(seed)
     sources = read_sources(directory)
@@ -47,14 +47,14 @@ def _is_taken(text: str, rng: np.random.Generator) -> bool:
 def _neighbours(
     texts: list[str], length: int, percentage: int, rng: np.random.Generator
 ) -> Iterator[str]:
-    """Join sentences that follow each other in their source."""
+    """Yield consecutive sentences of a source, joined."""
     last = max(1, len(texts) - length)
     for start in rng.integers(0, last, len(texts) * percentage // 100):
         yield " ".join(texts[start : start + length])
 
 
 def _phrases(texts: list[str], rng: np.random.Generator) -> Iterator[str]:
-    """Cut a few words out of a sentence."""
+    """Yield a few consecutive words of random sentences."""
     for index in rng.integers(0, len(texts), len(texts) * N_PHRASES // 100):
         words = texts[index].split()
         start = rng.integers(0, max(1, len(words) - 2))

@@ -1,17 +1,16 @@
 """Compare the tokenizer with the Rust library `tokenizers`, string by string.
 
-    python -m benchmarks.sweep_tokenizer code-points --vocab vocab.txt ... [--every 1]
-    python -m benchmarks.sweep_tokenizer random --vocab vocab.txt ... [--strings 1000000]
+    python -m tests.tokenization.sweep code-points --vocab vocab.txt ... [--every 1]
+    python -m tests.tokenization.sweep random --vocab vocab.txt ... [--strings 1000000]
 
-Run from the project's root. ``code-points`` takes each code point of Unicode alone, between
-letters, doubled, after and before a combining mark, under each of the 12 combinations of
-lowercase, strip_accents and handle_chinese_chars, with each vocabulary: 67 million strings a
-vocabulary; ``--every 100`` takes each hundredth code point.
-``random`` takes mixtures of words, accents, emoji, control characters, marks, whitespace and
-special tokens, with vocabulary and options drawn anew for each 2000 strings.
+``code-points`` compares each code point of Unicode in five contexts: by itself, between letters,
+doubled, after and before a combining mark. It does so for all 12 combinations of lowercase,
+strip_accents and handle_chinese_chars: 67 million strings per vocabulary. ``--every 100`` compares
+each hundredth code point. ``random`` compares mixtures of words, accents, emoji, control
+characters, marks, whitespace and special tokens; vocabulary and options change every 2000 strings.
 
-Ids, offsets and words of each string must be the same. Prints the first differences and exits
-with 1 if there is one.
+Ids, offsets and words of each string must be equal. The script prints the first differences and
+exits with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
 
 CONTEXTS = ("{0}", "a{0}b", "{0}{0}", "a\u0301{0}", "{0}\u0301")
 BATCH = 2000
-# Code points are compared in texts of so many words, which takes a third of the time.
+# Joining this many strings to one text takes a third of the time.
 N_JOINED = 100
 Options = tuple[bool, bool | None, bool]
 
 
 class Pair:
-    """Both tokenizers, of one vocabulary and one combination of options."""
+    """Both tokenizers, with the same vocabulary and options."""
 
     def __init__(self, vocab: dict[str, int], options: Options) -> None:
         self.options = options
@@ -48,7 +47,7 @@ class Pair:
             assert self.theirs.id_to_token(index) == token
 
     def differing(self, texts: list[str]) -> Iterator[str]:
-        """Give those texts that the two do not encode alike."""
+        """Yield the texts whose encodings differ."""
         expected = self.theirs.encode_batch(texts, add_special_tokens=False)
         ragged = self.ours.encode_ragged(texts, add_special_tokens=False).input_ids
         for text, theirs, ids in zip(texts, expected, ragged, strict=True):
@@ -60,9 +59,10 @@ class Pair:
                 yield text
 
     def differing_when_joined(self, texts: list[str], n_joined: int) -> Iterator[str]:
-        """Give what differs in so many texts joined with spaces: texts alone, or else the whole.
+        """Join `n_joined` texts with spaces and yield those that differ.
 
-        Where ids and offsets of the whole are the same, those of its parts are.
+        If the joined text has equal ids and offsets, so have its parts. If only the joined text
+        differs, it is yielded itself.
         """
         starts = range(0, len(texts), n_joined)
         groups = {" ".join(group): group for group in (texts[i : i + n_joined] for i in starts)}
@@ -99,10 +99,7 @@ def random_batches(
 
 
 def compare(batches: Iterable[tuple[str, Pair, list[str]]], n_joined: int = 1) -> int:
-    """Compare batch by batch, texts joined by so many; gives how many strings differ.
-
-    It prints the first of them.
-    """
+    """Compare all batches, print the first differences, and return their number."""
     started, n_strings, n_differing = time.perf_counter(), 0, 0
     last = None
     for name, pair, texts in batches:

@@ -1,10 +1,10 @@
-"""Embed the longest, the most and the oddest texts; print time per text and peak memory.
+"""Embed the longest, the most and the most unusual texts; print time and peak memory.
 
-    python -m benchmarks.extremes [--model DIRECTORY] [--n-texts N] [--only REGEX]
+    python -m tests.extremes [--model DIRECTORY] [--n-texts N] [--only REGEX]
 
-Each case has a fresh process. Memory is the peak above what the process has in use with the
-texts made and the model loaded, without the features that are returned. The default model is the
-tests' DistilBERT of dim 32.
+Each case runs in a new process. Memory is the peak above the memory in use after the texts were
+created and the model was loaded, without the features that are returned. The default model is the
+DistilBERT of dim 32 in the tests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MEGABYTE = 1_000_000
 
 
 class Case(NamedTuple):
-    """Texts, made of their number and of the model's positions; and what is expected of them."""
+    """A function from the number of texts and of positions to texts, and expected warnings."""
 
     texts: Callable[[int, int], list[str]]
     n_warnings: int = 0
@@ -53,12 +53,12 @@ CASES = {
 
 
 def numbered(n_texts: int, n_tokens: int) -> list[str]:
-    """Give different texts of so many tokens, as every digit by itself is one."""
+    """Return distinct texts of `n_tokens` digits; each digit is one token."""
     return [" ".join(f"{i:0{n_tokens}d}") for i in range(max(1, n_texts))]
 
 
 class Result(NamedTuple):
-    """What a case took."""
+    """The time and the memory of a case."""
 
     n_texts: int
     seconds: float
@@ -66,12 +66,12 @@ class Result(NamedTuple):
 
 
 def run(name: str, model: str | Path, n_texts: int) -> Result:
-    """Embed the texts of a case, in this process.
+    """Embed the texts of a case in this process.
 
     Raises
     ------
     AssertionError
-        If a feature is not finite, or there are other warnings than those expected.
+        If a feature is not finite, or if the warnings are not the expected ones.
     """
     case = CASES[name]
     n_positions = DistilBertConfig.from_pretrained(model).max_position_embeddings
@@ -99,9 +99,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, default=TINY)
     parser.add_argument("--n-texts", type=int, default=1_000_000)
-    parser.add_argument("--only", default="", help="regular expression: which cases")
+    parser.add_argument("--only", default="", help="regular expression that selects cases")
     arguments = parser.parse_args()
-    print(f"{'case':<32}{'texts':>10}{'seconds':>10}{'us a text':>14}{'MB':>8}")
+    print(f"{'case':<32}{'texts':>10}{'seconds':>10}{'us per text':>14}{'MB':>8}")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         for name in filter(re.compile(arguments.only).search, CASES):

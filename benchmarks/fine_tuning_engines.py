@@ -1,0 +1,178 @@
+"""The engines of fine_tuning.py: single steps and whole fits, in `skdistilbert` and in torch."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.checkpoints import find_minilm
+from benchmarks.fine_tuning_tasks import MAX_LENGTH, read_task, text_ids, word_ids
+from skdistilbert import DistilBertClassifier, DistilBertTokenClassifier, WordPieceTokenizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.fine_tuning_tasks import Task
+
+
+CLASSES = ["a", "b", "c", "d", "e", "f"]
+LEARNING_RATE = 5e-5
+SHARED = {"weight_decay": 0.01, "warmup": 0.1}  # the defaults of DistilBertClassifier
+# The head without layers, as DistilBertClassifier trains it by default.
+HEAD_ONLY = {"layers": 0, "epochs": 100, "batch_size": 32, "learning_rate": 5e-3}
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """The size of the batch of one step."""
+
+    n_texts: int = 16
+    n_tokens: int = 128
+
+    def texts(self, tokenizer: WordPieceTokenizer) -> list[str]:
+        """Return random words, one token each, with space for [CLS] and [SEP]."""
+        words = [word for word in tokenizer.vocab if word.isascii() and word.isalpha()]
+        shape = self.n_texts, self.n_tokens - 2
+        return [" ".join(row) for row in np.random.default_rng(0).choice(words, shape)]
+
+    def labels(self) -> list[str]:
+        return [CLASSES[row % len(CLASSES)] for row in range(self.n_texts)]
+
+
+class OurSteps:
+    """`DistilBertClassifier.partial_fit` of all layers: one batch is one step."""
+
+    def __init__(self, directory: str) -> None:
+        self.tokenizer = WordPieceTokenizer.from_pretrained(directory)
+        self.classifier = DistilBertClassifier(
+            directory,
+            pooling="mean",
+            trainable_layers="all",
+            batch_size=16,
+            learning_rate_init=LEARNING_RATE,
+            random_state=0,
+            n_threads=int(os.environ["OMP_NUM_THREADS"]),
+        )
+
+    def run(self, batch: StepBatch) -> None:
+        self.classifier.partial_fit(batch.texts(self.tokenizer), batch.labels(), CLASSES)
+
+
+class TorchSteps:
+    """The same step in torch."""
+
+    def __init__(self, directory: str) -> None:
+        import torch
+        import transformers
+
+        from benchmarks.fine_tuning_torch import Classifier, adamw
+
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        self.tokenizer = WordPieceTokenizer.from_pretrained(directory)
+        encoder = transformers.DistilBertModel.from_pretrained(directory)
+        self.model = Classifier(encoder, len(CLASSES)).train()
+        self.optimizer = adamw(self.model, LEARNING_RATE, 0.01)
+
+    def run(self, batch: StepBatch) -> None:
+        import torch
+
+        from benchmarks.fine_tuning_torch import pad, train_step
+
+        ids = [self.tokenizer.encode(text) for text in batch.texts(self.tokenizer)]
+        targets = torch.tensor([CLASSES.index(label) for label in batch.labels()])
+        train_step(self.model, self.model(*pad(ids)), targets, self.optimizer)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit on one task: the work of both engines."""
+
+    task: str
+    data: Path
+    layers: str
+    epochs: int
+    pooling: str
+    seed: int
+    n_threads: int
+    quick: bool
+
+    def read(self) -> Task:
+        return read_task(self.task, self.data, quick=self.quick)
+
+    def recipe(self) -> dict[str, Any]:
+        if self.layers == "0":
+            return HEAD_ONLY | SHARED
+        layers = self.layers if self.layers == "all" else int(self.layers)
+        sizes = {"epochs": self.epochs, "batch_size": 16, "learning_rate": 1e-4}
+        return {"layers": layers, **sizes, **SHARED}
+
+
+class FitOurs:
+    """An engine that returns the seconds of an epoch; `score` is the second kind of work."""
+
+    def run(self, fit: Fit | None) -> float:
+        if fit is None:
+            return self.score
+        task, recipe = fit.read(), fit.recipe()
+        kind: Any = DistilBertTokenClassifier
+        if fit.task != "wnut17":
+            kind = partial(DistilBertClassifier, pooling=fit.pooling)
+        classifier = kind(
+            find_minilm(),
+            trainable_layers=recipe["layers"],
+            max_length=MAX_LENGTH,
+            max_iter=recipe["epochs"],
+            batch_size=recipe["batch_size"],
+            learning_rate_init=recipe["learning_rate"],
+            alpha=recipe["weight_decay"],
+            random_state=fit.seed,
+            n_threads=fit.n_threads,
+        )
+        start = time.perf_counter()
+        classifier.fit(task.texts, task.labels)
+        seconds = (time.perf_counter() - start) / classifier.n_iter_
+        self.score = float(classifier.score(task.test_texts, task.test_labels))
+        return seconds
+
+
+class FitTorch:
+    """The same in torch."""
+
+    def run(self, fit: Fit | None) -> float:
+        from benchmarks.fine_tuning_torch import Recipe, fit_and_predict
+
+        if fit is None:
+            return self.score
+        task = fit.read()
+        shared = {"pooling": fit.pooling, "seed": fit.seed, "n_threads": fit.n_threads}
+        recipe = Recipe(**fit.recipe(), **shared)
+        classes = np.unique(np.hstack(task.labels))
+        encode: Any = word_ids if fit.task == "wnut17" else text_ids
+        ids, targets, *_ = encode(task.texts, task.labels, classes)
+        test_ids, test_targets, *firsts = encode(task.test_texts, task.test_labels, classes)
+        predicted, seconds = fit_and_predict(
+            find_minilm(), ids, targets, test_ids, recipe, len(classes)
+        )
+        if firsts:
+            self.score = token_score(task, predicted, firsts[0], classes)
+        else:
+            self.score = float(np.mean(np.array(predicted) == test_targets))
+        return seconds
+
+
+def token_score(
+    task: Task, predicted: list[list[int]], firsts: list[dict[int, int]], classes: np.ndarray
+) -> float:
+    """Return the F1 of entities from the predicted class of each token."""
+    from skdistilbert.estimators.spans import entity_f1
+
+    found = [
+        [str(classes[of[first[word]]]) if word in first else "O" for word in range(len(words))]
+        for of, first, words in zip(predicted, firsts, task.test_texts, strict=True)
+    ]
+    return entity_f1(task.test_labels, found)

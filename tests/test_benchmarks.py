@@ -1,0 +1,202 @@
+"""The benchmarks run on tiny input, and their report is up to date."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks import (
+    bundled_model,
+    cold_start,
+    compare_checkouts,
+    fine_tuning,
+    grid_search_cache,
+    network_speed,
+    report,
+    tokenizer_speed,
+)
+from benchmarks.measuring import EngineProcess
+from benchmarks.results import RESULTS, processor_kind, save
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "benchmarks"
+OURS = ["--engines", "skdistilbert"]
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def run(main: Callable[[list[str]], None], directory: Path, *arguments: str) -> dict[str, Any]:
+    """Run a script and return the results that it saves."""
+    main([*arguments, "--save", str(directory)])
+    (file,) = directory.glob("*.json")
+    record: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    assert {"python", "numpy"} <= record["versions"].keys()
+    assert record["machine"]["cores"] >= 1
+    return record["results"]
+
+
+def test_network_speed(tmp_path: Path) -> None:
+    options = [*OURS, "--n-texts", "20", "--rounds", "1", "--only", "tiny, 1 x (16|32)"]
+    results = run(network_speed.main, tmp_path, *options)
+    assert results.keys() == {"tiny, 1 x 16", "tiny, 1 x 32"}
+    assert results["tiny, 1 x 16"]["skdistilbert, ms"] > 0
+
+
+def test_network_speed_has_all_cases() -> None:
+    options = network_speed.parser().parse_args(["--n-texts", "140"])
+    names = [str(case) for case in network_speed.cases(options)]
+    assert len(names) == len(set(names)) == 24
+    saved = json.loads((RESULTS / "network_speed_amd_zen_5.json").read_text("utf-8"))["results"]
+    assert {name.replace("140", "1,000") for name in names} == saved.keys()
+
+
+@needs_proc
+def test_cold_start(tmp_path: Path) -> None:
+    options = ["--engines", "functions", "estimator", "--size", "tiny", "--rounds", "1"]
+    results = run(cold_start.main, tmp_path, *options, "--n-memory", "100")
+    assert results["cold start, functions"]["process / functions"] == 1
+    assert results["cold start, estimator"]["import, s"] > 0
+    assert results["memory, 100 texts of 8 words"]["peak, MB"] > 0
+
+
+def test_fine_tuning_step(tmp_path: Path) -> None:
+    options = ["step", *OURS, "--size", "tiny", "--rounds", "1"]
+    assert run(fine_tuning.main, tmp_path, *options)["step"]["skdistilbert, ms"] > 0
+
+
+def write_tasks(directory: Path) -> None:
+    """Write tiny data sets in the formats of TREC-6, Banking77 and WNUT17."""
+    for name in ("trec", "banking77", "wnut17"):
+        (directory / name).mkdir()
+    for part in ("train", "test"):
+        lines = [f"{label}:x where is {label} {i}" for label in "AB" for i in range(8)]
+        (directory / "trec" / f"{part}.txt").write_text("\n".join(lines))
+        rows = [f"where is {label} {i},{label}" for label in "AB" for i in range(8)]
+        (directory / "banking77" / f"{part}.csv").write_text("\n".join(["text,category", *rows]))
+    tokens = "Ada\tB-person\nwalks\tO\n\nRome\tB-location\nsleeps\tO\n\n" * 8
+    for name in ("wnut17train.conll", "emerging.test.annotated"):
+        (directory / "wnut17" / name).write_text(tokens)
+
+
+@pytest.mark.minilm
+@pytest.mark.parametrize("task", ["trec", "banking77", "wnut17"])
+def test_fine_tuning(task: str, tmp_path: Path) -> None:
+    write_tasks(tmp_path)
+    options = [task, "--data", str(tmp_path / task), *OURS, "--seeds", "1", "--layers", "0", "1"]
+    results = run(fine_tuning.main, tmp_path / "results", *options, "--epochs", "1")
+    assert results.keys() == {"trainable_layers=0", "trainable_layers=1"}
+    assert 0 <= results["trainable_layers=1"]["score"] <= 1
+
+
+@pytest.mark.minilm
+def test_bundled_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundled_model, "ROUNDS", 1)
+    monkeypatch.setattr(bundled_model, "N_SEEDS", {"TREC-6": 2, "Banking77": 1})
+    write_tasks(tmp_path)
+    results = run(bundled_model.main, tmp_path / "results", "--data", str(tmp_path))
+    saved = json.loads((RESULTS / "bundled_model_intel_avx_512.json").read_text("utf-8"))
+    assert {row: set(columns) for row, columns in results.items()} == {
+        row: set(columns) for row, columns in saved["results"].items()
+    }
+
+
+def test_tokenizer_speed(tmp_path: Path) -> None:
+    options = ["--n-texts", "50", "--rounds", "1", "--scale", "0.01"]
+    results = run(tokenizer_speed.main, tmp_path, *options)
+    for row in ("new texts", "repeated texts", "one short text, repeated", "new texts, offsets"):
+        assert results[row]["tokenizers, 1 thread / skdistilbert"] > 0
+    assert results["caches, ids"]["skdistilbert, MB"] > 0
+
+
+def test_grid_search_cache(tmp_path: Path) -> None:
+    options = ["--rounds", "1", "--candidates", "1", "--n-texts", "40"]
+    options += ["--searches", "embedding_cache"]
+    results = run(grid_search_cache.main, tmp_path, *options)
+    assert results["embedding_cache"].keys() == {"s", "encodings"}
+
+
+@needs_proc
+def test_a_checkout_is_compared_with_another(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--rounds", "1", "--size", "tiny", "--n-texts", "20", "--only", "tiny, 1 x 16"]
+    compare_checkouts.main([str(ROOT), *options])
+    printed = capsys.readouterr().out
+    for name in ("tiny, 1 x 16, ms", "fine-tuning step, ms", "cold start, embed, ms"):
+        (line,) = [line for line in printed.splitlines() if line.startswith(name)]
+        assert 0.1 < float(line.split()[-1]) < 10
+    assert printed.count("peak memory, MB") == 4
+
+
+class Failing:
+    """An engine that imports `skdistilbert` from a checkout, and fails."""
+
+    def run(self, work: str) -> float:
+        import skdistilbert
+
+        if work == "fail":
+            raise ValueError(skdistilbert.__file__)
+        return 0.25
+
+
+def test_errors_of_an_engine_reach_the_parent_and_name_its_checkout(tmp_path: Path) -> None:
+    (tmp_path / "skdistilbert").mkdir()
+    (tmp_path / "skdistilbert" / "__init__.py").touch()
+    with EngineProcess(partial(Failing), 1, checkout=tmp_path) as process:
+        assert process.seconds("measure") == 0.25
+        with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
+            process.seconds("fail")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "family", "flags", "expected"),
+    [
+        ("AuthenticAMD", "26", "avx2 avx512f", "AMD Zen 5"),
+        ("AuthenticAMD", "25", "avx2 avx512f", "AMD Zen 4"),
+        ("AuthenticAMD", "23", "avx2", "AMD AVX2"),
+        ("GenuineIntel", "6", "avx2 avx512f", "Intel AVX-512"),
+        ("GenuineIntel", "6", "avx2", "Intel AVX2"),
+    ],
+)
+def test_kinds_of_processors(vendor: str, family: str, flags: str, expected: str) -> None:
+    fields = {"vendor_id": vendor, "cpu family": family, "flags": flags}
+    assert processor_kind(fields) == expected
+
+
+def test_results_are_saved_with_four_digits_and_only_on_request(tmp_path: Path) -> None:
+    save(None, "name", {"row": {"column": 1.0}}, 2)
+    save(tmp_path, "name", {"row": {"column": 1.23456, "text": "x"}}, 2)
+    (file,) = tmp_path.iterdir()
+    assert json.loads(file.read_text())["results"] == {"row": {"column": 1.235, "text": "x"}}
+
+
+def test_the_report_is_generated_from_the_results() -> None:
+    assert report.REPORT.read_text("utf-8") == report.generate()
+    assert len(report.generate().splitlines()) <= 200
+
+
+@pytest.mark.parametrize("name", ["README.md", "RESULTS.md"])
+def test_links_exist(name: str) -> None:
+    text = (FOLDER / name).read_text("utf-8")
+    titles = re.findall("^## (.*)$", text, re.MULTILINE)
+    anchors = [re.sub(r"[^\w -]", "", title.lower()).replace("-", " ") for title in titles]
+    for link in re.findall(r"\]\(([^)]*)\)", text):
+        path, _, anchor = link.partition("#")
+        assert (FOLDER / path).exists(), link
+        assert not anchor or anchor.replace("-", " ") in anchors, link
+
+
+def test_each_script_is_in_the_index() -> None:
+    index = (FOLDER / "README.md").read_text("utf-8")
+    scripts = [
+        file.stem for file in FOLDER.glob("*.py") if '__name__ == "__main__"' in file.read_text()
+    ]
+    assert len(scripts) >= 9
+    for script in scripts:
+        assert re.search(rf"`{script}\b|benchmarks\.{script}`", index), script
