@@ -70,7 +70,7 @@ def test_fit_and_predict(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted = interrupt_everywhere(fit_and_predict, lambda: None, MemoryError)
     for stage in (
         "checkpoint/reading.py",
-        "tokenization/ids.py",
+        "tokenization/pipeline.py",
         "nn/packing.py",
         "nn/pooling.py",
         "nn/threads.py",

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from sklearn.utils import check_array
 
-from skdistilbert.tokenization.normalization import about_lone_surrogate
+from skdistilbert.tokenization.normalization import lone_surrogate_message
 
 Missing = Literal["error", "empty"]
 
@@ -50,7 +50,7 @@ def check_characters(text: str, name: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         code = ord(text[error.start])
-        raise ValueError(f"{name}: {about_lone_surrogate(code)}") from None
+        raise ValueError(f"{name}: {lone_surrogate_message(code)}") from None
 
 
 def _as_list(X: object) -> list[str]:
