@@ -1,6 +1,6 @@
 """Added tokens, such as [MASK], which are found in a text before it is split into words.
 
-The rules are those of the Rust library `tokenizers` (``added_vocabulary.rs``). Tokens that are not
+The rules follow the Rust library `tokenizers` (``added_vocabulary.rs``). Tokens that are not
 `normalized` are searched in the text. The others are searched in the rest, after normalisation.
 """
 

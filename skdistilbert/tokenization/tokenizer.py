@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class WordPieceTokenizer(TokenizerBase):
     """Split texts into the WordPiece tokens of BERT, as the Rust library `tokenizers` does.
 
-    Ids, tokens and offsets equal those of transformers 5's ``BertTokenizer`` for every text.
+    The results equal transformers 5's ``BertTokenizer`` for every text.
 
     Parameters
     ----------
@@ -110,10 +110,6 @@ class WordPieceTokenizer(TokenizerBase):
             "max_length" pads shorter texts with [PAD]. True and "longest" have no effect on a
             single text.
 
-        Returns
-        -------
-        list of int
-
         Raises
         ------
         TypeError
@@ -150,10 +146,6 @@ class WordPieceTokenizer(TokenizerBase):
             As in `encode`.
         truncation : bool or {"longest_first", "only_first", "only_second"}, default=False
             Which text to truncate. True means "longest_first".
-
-        Returns
-        -------
-        list of int
 
         Raises
         ------
@@ -262,10 +254,6 @@ class WordPieceTokenizer(TokenizerBase):
         add_special_tokens, max_length, truncation
             As in `encode_pair`.
 
-        Returns
-        -------
-        Encoding
-
         Raises
         ------
         TypeError, ValueError
@@ -300,10 +288,6 @@ class WordPieceTokenizer(TokenizerBase):
         add_special_tokens, max_length : as in `encode`
         truncation : bool, default=False
             Truncate longer texts.
-
-        Returns
-        -------
-        Encoding
 
         Raises
         ------
@@ -399,10 +383,6 @@ class WordPieceTokenizer(TokenizerBase):
             Leave out [CLS], [SEP], [PAD], [MASK], [UNK] and special added tokens.
         clean_up_tokenization_spaces : bool, default: as in the constructor
             Also remove the spaces in English contractions.
-
-        Returns
-        -------
-        str
 
         Raises
         ------

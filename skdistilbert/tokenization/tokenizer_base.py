@@ -190,7 +190,7 @@ class TokenizerBase:
         Raises
         ------
         ValueError
-            If the ids of the vocabulary have a gap, or those of added tokens do not follow them.
+            If the ids of the vocabulary and then of the added tokens have a gap.
         OSError
             If the directory cannot be written.
         """

@@ -31,23 +31,12 @@ OPTIONS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
 SWITCHES = ("split_special_tokens", "clean_up_tokenization_spaces")
 BERT_MODELS = ("bert", "distilbert")
 # transformers loads these classes as a BertTokenizer.
-BERT_CLASSES = {
-    "BertTokenizer",
-    "DistilBertTokenizer",
-    "ElectraTokenizer",
-    "LayoutLMTokenizer",
-    "LxmertTokenizer",
-    "MobileBertTokenizer",
-    "SqueezeBertTokenizer",
-}
+_BERT_NAMES = "Bert DistilBert Electra LayoutLM Lxmert MobileBert SqueezeBert"
+BERT_CLASSES = {f"{name}Tokenizer" for name in _BERT_NAMES.split()}
 # These classes read vocab.txt in the same way, but follow their own rules if there is a
 # tokenizer.json. PreTrainedTokenizer is the base of all classes and names none.
-VOCAB_CLASSES = BERT_CLASSES | {
-    "BertTokenizerLegacy",
-    "ConvBertTokenizer",
-    "PreTrainedTokenizer",
-    "SplinterTokenizer",
-}
+_VOCAB_NAMES = "BertTokenizerLegacy ConvBertTokenizer PreTrainedTokenizer SplinterTokenizer"
+VOCAB_CLASSES = BERT_CLASSES | set(_VOCAB_NAMES.split())
 # The supported parts of tokenizer.json, and the names of the options there.
 BACKEND_PARTS = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer"}
 BACKEND_OPTIONS = dict(
@@ -93,7 +82,7 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
 
     The vocabulary is that of ``tokenizer.json`` if this file exists, else ``vocab.txt``. As in
     transformers, a BERT tokenizer reads only added tokens from the rest of ``tokenizer.json``. Its
-    options are those of ``tokenizer_config.json``, or the defaults.
+    options come from ``tokenizer_config.json``.
 
     Raises
     ------
@@ -184,7 +173,7 @@ def _read_backend_options(
 
 
 def _template(processor: object) -> list[object]:
-    """Return what a post-processor makes of one text: special tokens and FIRST_TEXT."""
+    """Return the template that a post-processor applies to one text, with FIRST_TEXT in it."""
     match processor:
         case {"type": "BertProcessing", "cls": [cls, _], "sep": [sep, _]}:
             return [cls, FIRST_TEXT, sep]
@@ -242,8 +231,8 @@ def tokenizer_files(tokenizer: Mapping[str, Any]) -> dict[str, bytes | None]:
     Raises
     ------
     ValueError
-        If the files cannot store the tokens: the ids of the vocabulary have a gap, those of added
-        tokens do not follow them, or a token contains a line end or ends with whitespace.
+        If the files cannot store the tokens: the ids of the vocabulary and then of the
+        added tokens have a gap, or a token contains a line end or ends with whitespace.
     """
     vocab, added = tokenizer["vocab"], tokenizer["added_tokens"]
     tokens = sorted(vocab, key=vocab.__getitem__)

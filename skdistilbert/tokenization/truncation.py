@@ -1,6 +1,6 @@
 """Truncate one text or a pair to a number of tokens, and cut long texts into windows.
 
-The strategies are those of transformers.
+The strategies have the names and results of transformers.
 """
 
 from __future__ import annotations
