@@ -72,7 +72,7 @@ def test_fit_and_predict_release_all_resources(
     interrupted = interrupt_everywhere(fit_and_predict, lambda: None, MemoryError)
     for stage in (
         "checkpoint/reading.py",
-        "tokenization/ids.py",
+        "tokenization/pipeline.py",
         "nn/packing.py",
         "nn/pooling.py",
         "nn/runtime/workers.py",

@@ -18,7 +18,7 @@ from skdistilbert.models.outputs import BaseModelOutput
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.weights import Encoder
-from skdistilbert.tokenization.saving import tokenizer_files
+from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
     import os
@@ -176,7 +176,7 @@ class DistilBertModel:
                 f"always uses {DistilBertConfig.layer_norm_eps}. Its hidden states will differ "
                 "slightly from this model's."
             )
-        files = tokenizer_files(tokenizer) if tokenizer else {}
+        files = tokenizer_files(tokenizer.__getstate__()) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)
 
     def __repr__(self) -> str:

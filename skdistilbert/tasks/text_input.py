@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from skdistilbert.tokenization.normalization import about_lone_surrogate
+from skdistilbert.tokenization.normalization import lone_surrogate_message
 
 Missing = Literal["error", "empty"]
 Text = str | list[str] | tuple[str, ...]  # running text, or its words
@@ -81,7 +81,7 @@ def check_characters(text: str, name: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         code = ord(text[error.start])
-        raise ValueError(f"{name}: {about_lone_surrogate(code)}") from None
+        raise ValueError(f"{name}: {lone_surrogate_message(code)}") from None
 
 
 def as_list(X: object, noun: str = "text") -> list[Any]:

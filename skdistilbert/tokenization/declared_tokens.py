@@ -1,4 +1,7 @@
-"""Special and added tokens as a directory's files declare them, in transformers' order of rank."""
+"""Read the special and added tokens that the files of a directory declare.
+
+Several files can declare tokens. Their order of precedence is that of transformers.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,14 @@ OLD_EXTRA_TOKENS = "additional_special_tokens"
 TOKEN_FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
 
 
-def read_if_there(file: Path) -> dict[str, Any]:
-    """Read a JSON object; an empty one where there is no file."""
+def read_if_exists(file: Path) -> dict[str, Any]:
+    """Read a JSON object; return an empty one if the file does not exist."""
     return read_json_object(file) if file.is_file() else {}
+
+
+def is_id(value: object) -> bool:
+    """Return whether a value is a valid token id."""
+    return type(value) is int and 0 <= value < 2**31
 
 
 def read_declared_tokens(
@@ -42,18 +50,18 @@ def read_declared_tokens(
     backend: Mapping[str, Any],
     vocab: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Give a directory's special tokens and `added_tokens`, as `WordPieceTokenizer` takes them.
+    """Return the special tokens and `added_tokens`, as `WordPieceTokenizer` accepts them.
 
-    As in transformers, declared ids only give an order: a token of the vocabulary keeps its id
-    there, and further ones follow the vocabulary.
+    As in transformers, declared ids only define the order of the tokens: a token of the vocabulary
+    keeps its id there, and the ids of new tokens follow the vocabulary.
 
     Parameters
     ----------
     directory : Path
     config : mapping
-        ``tokenizer_config.json``.
+        Contents of ``tokenizer_config.json``.
     backend : mapping
-        ``tokenizer.json``.
+        Contents of ``tokenizer.json``.
     vocab : mapping of str to int
 
     Raises
@@ -65,19 +73,20 @@ def read_declared_tokens(
         config = {**config, EXTRA_TOKENS: config[OLD_EXTRA_TOKENS]}
     config = {**DEFAULT_TOKENS, **config}
     declared = config.get("added_tokens_decoder")
-    if declared is None:  # older files declare tokens elsewhere, which counts only then
-        config |= read_if_there(directory / SPECIAL_TOKENS_FILE)
-    named, further = _special_tokens(config, directory)
+    if declared is None:  # Only then do the files of older versions apply.
+        config |= read_if_exists(directory / SPECIAL_TOKENS_FILE)
+    named, unnamed = _special_tokens(config, directory)
     if declared is None:
         by_id = _from_added_tokens_file(directory, config) | _from_backend(backend, directory)
     else:
         by_id = _from_decoder(declared, {token.content for token in named.values()}, directory)
     tokens = {by_id[index].content: by_id[index] for index in sorted(by_id)}
     for name, token in named.items():
-        # What the network needs must be known to it: WordPieceTokenizer refuses it if it's new.
+        # The model has no embedding of a new token with one of the five roles. It is left out
+        # here, so that WordPieceTokenizer raises an error.
         if token.content in tokens or token.content in vocab or name not in SPECIAL_TOKENS:
             tokens[token.content] = replace(tokens.get(token.content, token), special=True)
-    for token in further:
+    for token in unnamed:
         tokens.setdefault(token.content, token)
     special = {name: token.content for name, token in named.items() if name in SPECIAL_TOKENS}
     return special | {"added_tokens": _numbered(tokens.values(), vocab)}
@@ -86,21 +95,21 @@ def read_declared_tokens(
 def _special_tokens(
     config: Mapping[str, Any], directory: Path
 ) -> tuple[dict[str, AddedToken], list[AddedToken]]:
-    """Give the tokens that have a name, such as cls_token, and those that are only listed."""
+    """Return the special tokens with a name, such as cls_token, and those without."""
     where = f"{directory / CONFIG_FILE} or {SPECIAL_TOKENS_FILE}"
     named = {name: value for name, value in config.items() if name.endswith("_token")}
-    further: Any = config.get(EXTRA_TOKENS, config.get(OLD_EXTRA_TOKENS)) or []
-    if isinstance(further, dict):
-        named |= further
-        further = []
-    if not isinstance(further, list):
-        raise CheckpointError(f"{where}: {EXTRA_TOKENS} must be a list; got {further!r:.99}.")
+    unnamed: Any = config.get(EXTRA_TOKENS, config.get(OLD_EXTRA_TOKENS)) or []
+    if isinstance(unnamed, dict):
+        named |= unnamed
+        unnamed = []
+    if not isinstance(unnamed, list):
+        raise CheckpointError(f"{where}: {EXTRA_TOKENS} must be a list; got {unnamed!r:.99}.")
     tokens = {
         name: _special_token(value, f"{where}: {name}")
         for name, value in named.items()
         if value is not None and (name in SPECIAL_TOKENS or isinstance(value, str | dict))
     }
-    return tokens, [_special_token(token, f"{where}: {EXTRA_TOKENS}") for token in further]
+    return tokens, [_special_token(token, f"{where}: {EXTRA_TOKENS}") for token in unnamed]
 
 
 def _special_token(token: object, where: str) -> AddedToken:
@@ -112,7 +121,7 @@ def _special_token(token: object, where: str) -> AddedToken:
 def _from_decoder(declared: object, special: set[str], directory: Path) -> dict[int, AddedToken]:
     where = f"{directory / CONFIG_FILE}: added_tokens_decoder"
     if not isinstance(declared, dict) or not all(index.isdecimal() for index in declared):
-        raise CheckpointError(f"{where} must hold tokens with their ids; got {declared!r:.99}.")
+        raise CheckpointError(f"{where} must map ids to tokens; got {declared!r:.99}.")
     return {
         int(index): _added_token(token, f"{where}: {index}", special)
         for index, token in declared.items()
@@ -121,12 +130,14 @@ def _from_decoder(declared: object, special: set[str], directory: Path) -> dict[
 
 def _from_added_tokens_file(directory: Path, config: Mapping[str, Any]) -> dict[int, AddedToken]:
     file = directory / ADDED_TOKENS_FILE
-    # In transformers, what only special_tokens_map.json lists is not special here.
-    named, listed = _special_tokens({**config, OLD_EXTRA_TOKENS: None}, directory)
-    special = {token.content for token in [*named.values(), *listed]}
-    ids = read_if_there(file)
+    # As in transformers, tokens that only special_tokens_map.json lists are not special here.
+    named, unnamed = _special_tokens({**config, OLD_EXTRA_TOKENS: None}, directory)
+    special = {token.content for token in [*named.values(), *unnamed]}
+    ids = read_if_exists(file)
     if not all(content and is_id(index) for content, index in ids.items()):
-        raise CheckpointError(f"{file} must be an object of ids by token; got {ids!r:.99}.")
+        raise CheckpointError(
+            f"{file} must be an object that maps tokens to ids; got {ids!r:.99}."
+        )
     return {
         index: AddedToken(content, index, special=content in special)
         for content, index in ids.items()
@@ -139,24 +150,19 @@ def _from_backend(backend: Mapping[str, Any], directory: Path) -> dict[int, Adde
     if not isinstance(tokens, list) or not all(
         isinstance(token, dict) and is_id(token.get("id")) for token in tokens
     ):
-        raise CheckpointError(f"{where} must hold tokens with their ids; got {tokens!r:.99}.")
+        raise CheckpointError(f"{where} must be a list of tokens with ids; got {tokens!r:.99}.")
     return {token["id"]: _added_token(token, where) for token in tokens}
 
 
-def is_id(value: object) -> bool:
-    """Tell whether a value can be a token's id."""
-    return type(value) is int and 0 <= value < 2**31
-
-
 def _added_token(token: object, where: str, special: Collection[str] = ()) -> AddedToken:
-    """Give a token as it is declared; special, too, if it is among those that have a name."""
+    """Return a declared token. It is also special if its content is in `special`."""
     values = token if isinstance(token, dict) else {}
     flags = {flag: values[flag] for flag in TOKEN_FLAGS if values.get(flag) is not None}
     content = values.get("content")
     if not isinstance(content, str) or not all(type(flag) is bool for flag in flags.values()):
         raise CheckpointError(
-            f"{where} must be a token; got {token!r:.99}. A token is its content, or that with "
-            "flags that are true or false."
+            f"{where} must be a token: a string, or an object with the string content and flags "
+            f"that are true or false; got {token!r:.99}."
         )
     if content in special:
         flags["special"] = True
@@ -165,11 +171,11 @@ def _added_token(token: object, where: str, special: Collection[str] = ()) -> Ad
 
 def _numbered(tokens: Iterable[AddedToken], vocab: Mapping[str, int]) -> list[AddedToken]:
     numbered: list[AddedToken] = []
-    following = len(vocab)
+    next_id = len(vocab)
     for token in tokens:
         if not token.content:
             continue
-        index = vocab.get(token.content, following)
-        following = max(following, index + 1)
+        index = vocab.get(token.content, next_id)
+        next_id = max(next_id, index + 1)
         numbered.append(replace(token, id=index))
     return numbered

@@ -1,11 +1,11 @@
-"""From tokens back to text, as the WordPiece decoder of `tokenizers` does it."""
+"""Join tokens to text, as the WordPiece decoder of `tokenizers` does."""
 
 from __future__ import annotations
 
 from skdistilbert.tokenization.wordpiece import CONTINUATION
 
-# One after the other, as in the Rust library's decoder of WordPiece.
-OF_TOKENS = (
+# Replacements in each token, in this order, as in the Rust library's WordPiece decoder.
+TOKEN_CLEAN_UPS = (
     (" .", "."),
     (" ?", "?"),
     (" !", "!"),
@@ -18,20 +18,21 @@ OF_TOKENS = (
     (" 've", "'ve"),
     (" 're", "'re"),
 )
-# As in transformers' clean_up_tokenization.
-OF_TEXTS = tuple(pair for pair in OF_TOKENS if pair != (" do not", " don't"))
+# Replacements in the joined text, as in transformers' `clean_up_tokenization`.
+TEXT_CLEAN_UPS = tuple(pair for pair in TOKEN_CLEAN_UPS if pair != (" do not", " don't"))
 
 
 def join_tokens(tokens: list[str], *, clean_up: bool) -> str:
-    """Join tokens with spaces, continuations without; each is cleaned up, at request also all."""
-    spaced = [_spaced(token) if index else token for index, token in enumerate(tokens)]
-    text = "".join([_replace(token, OF_TOKENS) for token in spaced])
-    return _replace(text, OF_TEXTS) if clean_up else text
+    """Join words with spaces and continuations without; `clean_up` also cleans up the result."""
+    spaced = [_with_space(token) if index else token for index, token in enumerate(tokens)]
+    text = "".join([_replace(token, TOKEN_CLEAN_UPS) for token in spaced])
+    return _replace(text, TEXT_CLEAN_UPS) if clean_up else text
 
 
-def _spaced(token: str) -> str:
-    is_continuation = token.startswith(CONTINUATION)
-    return token.removeprefix(CONTINUATION) if is_continuation else f" {token}"
+def _with_space(token: str) -> str:
+    if token.startswith(CONTINUATION):
+        return token.removeprefix(CONTINUATION)
+    return f" {token}"
 
 
 def _replace(text: str, clean_ups: tuple[tuple[str, str], ...]) -> str:

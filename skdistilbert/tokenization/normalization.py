@@ -1,8 +1,8 @@
-"""BERT's normalisation of text, as the Rust library `tokenizers` does it.
+"""BERT's normalisation of text, as the Rust library `tokenizers` implements it.
 
-Control characters go, every kind of whitespace becomes a space, Chinese characters become words,
-accents go, and all is lowercased: each step an option, each by tables that do not change with the
-Python version.
+Remove control characters, replace whitespace by spaces, put spaces around Chinese characters,
+strip accents, and convert to lower case. The last three steps are optional. All steps use frozen
+tables of Unicode, so that results do not depend on the version of Python.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from typing import TYPE_CHECKING, NamedTuple
 from skdistilbert.tokenization import unicode_tables as tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from skdistilbert.tokenization.unicode_tables import Ranges
 
 
 def character_class(ranges: Ranges) -> str:
-    """Write ranges as the inside of a regular expression's [...]."""
+    """Return the inside of the regular expression [...] that matches these code points."""
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
 
 
-def about_lone_surrogate(code: int) -> str:
-    """Say what is wrong with a text that holds it, and what to do."""
+def lone_surrogate_message(code: int) -> str:
+    """Return the error message for a text that contains a lone surrogate."""
     return (
-        f"it holds the lone surrogate U+{code:04X}, which is no character; decode the text anew, "
-        "or text.encode('utf-8', 'replace').decode()."
+        f"it holds the lone surrogate U+{code:04X}, which is not a character; decode the text "
+        "again from its source, or replace surrogates by "
+        "text.encode('utf-8', 'replace').decode()."
     )
 
 
 class CodePoints:
-    """A set of code points, kept as its ranges."""
+    """A set of code points, stored as ranges."""
 
     def __init__(self, ranges: Ranges) -> None:
-        # Where membership begins and ends, in turn.
+        # Start of a range, its end, start of the next range, ...
         self._bounds = [bound for first, last in ranges for bound in (first, last + 1)]
 
     def __contains__(self, character: str) -> bool:
@@ -53,37 +54,17 @@ NONSPACING_MARKS = CodePoints(tables.NONSPACING_MARKS)
 COMBINING = CodePoints(tables.COMBINING)
 DECOMPOSABLE = CodePoints(tables.DECOMPOSABLE)
 
-# What Rust's trim takes; Python's str.strip() takes U+001C..1F, too.
+# The characters that Rust's `trim` removes. Python's `str.strip()` also removes U+001C to U+001F.
 STRIPPED = "".join(chr(code) for first, last in tables.STRIPPED for code in range(first, last + 1))
 
-# What is remembered of single characters is bounded to so many of them: 12 MB at most.
+# Bounds the table of a normaliser to 12 MB.
 MAX_CODE_POINTS = 2**16
 
 
-@cache  # as all patterns are: they took a third of the import, and texts of ASCII need none
+@cache  # Compiling takes milliseconds, and ASCII texts do not need this pattern.
 def _marks_that_stay() -> re.Pattern[str]:
-    """Match marks that stay when accents go: of no others the order can show."""
+    """Match the marks that remain when accents are stripped. Only their order can matter."""
     return re.compile(f"[{character_class(tables.MARKS_THAT_STAY)}]")
-
-
-@cache
-def _chinese() -> re.Pattern[str]:
-    """Match a Chinese character."""
-    return re.compile(f"[{character_class(tables.CJK)}]")
-
-
-@cache
-def chinese_characters_and_others() -> re.Pattern[str]:
-    """Match a Chinese character, or what reaches to the next one."""
-    cjk = character_class(tables.CJK)
-    return re.compile(f"[{cjk}]|[^{cjk}]+")
-
-
-@cache
-def chinese_and_others() -> re.Pattern[str]:
-    """Match all Chinese characters that follow each other, or all others."""
-    cjk = character_class(tables.CJK)
-    return re.compile(f"[{cjk}]+|[^{cjk}]+")
 
 
 @cache
@@ -97,14 +78,17 @@ def _lowercase() -> dict[str, str]:
 
 
 class Aligned(NamedTuple):
-    """A normalised text, and for each of its characters which of the original it comes from."""
+    """A normalised text, and the position in the original text of each of its characters."""
 
     text: str
     origins: Sequence[int]
 
 
 class Normalizer(dict[int, str]):
-    """Normalisation as a table for `str.translate`, filled as characters are met.
+    """Normalise texts character by character.
+
+    It is the table for `str.translate`, which maps code points to normalised characters. Entries
+    are computed when they are first needed. A full table is emptied.
 
     Parameters
     ----------
@@ -128,12 +112,8 @@ class Normalizer(dict[int, str]):
 
     def _normalize_character(self, code: int) -> str:
         if 0xD800 <= code <= 0xDFFF:
-            raise ValueError(about_lone_surrogate(code))
+            raise ValueError(lone_surrogate_message(code))
         character = text = chr(code)
-        is_chinese = self._handle_chinese_chars and character in CJK
-        # So are nearly all: tens of thousands, for which the look-ups below would find nothing.
-        if is_chinese and character not in DECOMPOSABLE:
-            return f" {text} "
         if character in REMOVED:
             return ""
         if character in WHITESPACE:
@@ -143,21 +123,15 @@ class Normalizer(dict[int, str]):
         if self._lowercase:
             lowered = _lowercase()
             text = "".join([lowered.get(each, each) for each in text])
-        return f" {text} " if is_chinese else text
-
-    def makes_words_of(self, text: str) -> bool:
-        """Tell whether a text holds Chinese characters, which become words."""
-        if text.isascii() or not self._handle_chinese_chars:
-            return False
-        return _chinese().search(text) is not None
+        return f" {text} " if self._handle_chinese_chars and character in CJK else text
 
     def normalize(self, text: str) -> str:
-        """Normalise a text.
+        """Return the normalised text.
 
         Raises
         ------
         ValueError
-            If the text holds a lone surrogate, which is no character.
+            If the text contains a lone surrogate.
         """
         if text.isascii() and text.isprintable():
             return text.lower() if self._lowercase else text
@@ -166,9 +140,11 @@ class Normalizer(dict[int, str]):
         return text.translate(self)
 
     def normalize_aligned(self, text: str) -> Aligned:
-        """Normalise a text, with the origin of each resulting character."""
-        if text.isascii() and text.isprintable():
-            return Aligned(self.normalize(text), range(len(text)))
+        """Return the normalised text with the origin of each character; errors as above."""
+        if text.isascii():
+            normalized = self.normalize(text)
+            if len(normalized) == len(text):  # No character was removed. None becomes longer.
+                return Aligned(normalized, range(len(text)))
         characters: Sequence[str] = text
         origins: Sequence[int] = range(len(text))
         if self._needs_reordering(text):
@@ -186,31 +162,32 @@ class Normalizer(dict[int, str]):
 
 
 def _decompose(character: str) -> str:
-    """Unicode's canonical decomposition of a character, where the tables know of one.
+    """Return the canonical decomposition of a character that the tables list as decomposable.
 
-    Decompositions and combining classes never change once a character has them, so that Python's
-    are right for those in the tables.
+    Unicode never changes a decomposition or a combining class, so that Python's are right for the
+    characters in the tables.
     """
     return unicodedata.normalize("NFD", character) if character in DECOMPOSABLE else character
 
 
-def _in_canonical_order(text: str) -> Iterable[tuple[str, int]]:
-    """Decomposed characters with their origins, the marks of each base in canonical order.
+def _in_canonical_order(text: str) -> Iterator[tuple[str, int]]:
+    """Yield decomposed characters with their origins, the marks of each base in canonical order.
 
-    As in the library, what is put in order takes the places, and so the origins, that it finds:
-    only the further characters of a decomposition share the origin of the one before.
+    As in the Rust library, sorted marks do not keep their own origins: they receive the origins of
+    that part of the text in order. Only the second and later characters of a decomposition share
+    the origin of the character before.
     """
     kept = [origin for origin, character in enumerate(text) if character not in REMOVED]
-    places = iter(kept)
+    positions = iter(kept)
     origin = kept[0] if kept else 0
     for character, is_further in _sort_marks(text[index] for index in kept):
         if not is_further:
-            origin = next(places)
+            origin = next(positions)
         yield character, origin
 
 
-def _sort_marks(text: Iterable[str]) -> Iterable[tuple[str, bool]]:
-    """Decomposed characters, and whether each is a further one of its decomposition."""
+def _sort_marks(text: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Yield decomposed characters, and whether each is not the first of its decomposition."""
     marks: list[tuple[str, bool]] = []
     for original in text:
         for index, character in enumerate(_decompose(original)):

@@ -1,4 +1,7 @@
-"""Cutting one text or a pair to a number of tokens, with transformers' strategies."""
+"""Truncate one text or a pair to a number of tokens, and cut long texts into windows.
+
+The strategies have the names and results of transformers.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,22 @@ Truncation = Literal["longest_first", "only_first", "only_second"]
 Padding = Literal["longest", "max_length"]
 STRATEGIES = (False, True, *get_args(Truncation))
 PADDINGS = (False, True, *get_args(Padding))
+_NO_SECOND_TEXT = "truncation='only_second' needs a text_pair, got None; use 'only_first'."
 
 
 def check_truncation(truncation: bool | str, n_texts: int) -> Truncation | None:
-    """Give the strategy that a `truncation=` argument means; True is "longest_first"."""
+    """Return the strategy of a `truncation=` argument; True is "longest_first"."""
     if truncation not in STRATEGIES:
         raise ValueError(f"truncation must be one of {STRATEGIES}; got {truncation!r}.")
     if truncation == "only_second" and n_texts == 1:
-        raise ValueError("truncation='only_second' needs a text_pair, got None.")
+        raise ValueError(_NO_SECOND_TEXT)
     if not truncation:
         return None
     return truncation if isinstance(truncation, str) else "longest_first"  # type: ignore[return-value]
 
 
 def check_padding(padding: bool | str) -> bool | str:
-    """Refuse what `padding=` can't mean."""
+    """Return a `padding=` argument, or raise if it is not valid."""
     if padding not in PADDINGS:
         raise ValueError(f"padding must be one of {PADDINGS}; got {padding!r}.")
     return padding
@@ -34,12 +38,12 @@ def check_padding(padding: bool | str) -> bool | str:
 def truncated_lengths(
     n_first: int, n_second: int, max_length: int, strategy: Truncation
 ) -> tuple[int, int]:
-    """Give how much of two texts to keep, so that together they have `max_length` tokens.
+    """Return how many tokens to keep of two texts, at most `max_length` in total.
 
     Raises
     ------
     ValueError
-        If the text that the strategy cuts is too short for it.
+        If the strategy truncates one text, and this text is too short.
     """
     excess = n_first + n_second - max_length
     if excess <= 0:
@@ -56,7 +60,7 @@ def truncated_lengths(
 
 
 def _longest_first(n_first: int, n_second: int, max_length: int) -> tuple[int, int]:
-    """Keep the shorter text whole if the longer can give all, else halve (as in `tokenizers`)."""
+    """Keep the shorter text if it fits into one half, else halve both (as in `tokenizers`)."""
     shorter = min(n_first, n_second)
     kept_of_longer = max(max_length - shorter, max_length - max_length // 2)
     kept_of_shorter = min(shorter, max_length - kept_of_longer)
@@ -66,21 +70,21 @@ def _longest_first(n_first: int, n_second: int, max_length: int) -> tuple[int, i
 
 
 def windowed_text(truncation: str | None, n_texts: int) -> int:
-    """Give which of one text or two to cut into windows; None means the last."""
+    """Return which of one or two texts to cut into windows; None means the last."""
     choices = {None: n_texts - 1, "only_first": 0, "only_second": 1}
     if truncation not in choices:
         raise ValueError(
             f"truncation must be 'only_first' or 'only_second' for windows; got {truncation!r}."
         )
     if choices[truncation] >= n_texts:
-        raise ValueError("truncation='only_second' needs a text_pair, got None.")
+        raise ValueError(_NO_SECOND_TEXT)
     return choices[truncation]
 
 
 def check_stride(stride: int, room: int) -> None:
-    """Refuse windows that don't proceed: they need room for more than `stride` tokens."""
+    """Raise ValueError unless windows of `room` tokens can overlap by `stride` tokens."""
     if stride < 0:
-        raise ValueError(f"stride must not be negative, got {stride}.")
+        raise ValueError(f"stride must not be negative, got {stride}; use 0 for no overlap.")
     if stride >= room:
         raise ValueError(
             f"A window has room for {max(room, 0)} tokens of the text that is cut, too few to "
@@ -89,7 +93,7 @@ def check_stride(stride: int, room: int) -> None:
 
 
 def windows(length: int, room: int, stride: int) -> Iterator[tuple[int, int]]:
-    """Give where to cut `length` tokens to windows of `room` that share `stride` tokens."""
+    """Yield start and stop of windows of `room` tokens that overlap by `stride` tokens."""
     if length <= room:
         yield 0, length
         return

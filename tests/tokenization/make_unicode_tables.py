@@ -1,4 +1,4 @@
-"""Write skdistilbert/tokenization/unicode_tables.py from what the `tokenizers` library does.
+"""Write skdistilbert/tokenization/unicode_tables.py by probing the `tokenizers` library.
 
 Run from the project's root, with the library installed:
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Tokenizer
@@ -18,30 +19,37 @@ from tokenizers.normalizers import NFD, BertNormalizer, Lowercase
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 OUTPUT = Path(__file__).parents[2] / "skdistilbert" / "tokenization" / "unicode_tables.py"
 CODE_POINTS = [code for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
 
 HEADER = '''"""Frozen tables of Unicode as the Rust library `tokenizers` {version} knows it.
 
-Written by tests/tokenization/make_unicode_tables.py; do not edit. Inclusive ranges of code points.
-The library mixes several versions of Unicode, none of them Python's.
+Written by tests/tokenization/make_unicode_tables.py; do not edit. The library mixes several
+versions of Unicode, none of them Python's.
 """
 
 Ranges = tuple[tuple[int, int], ...]
+
+
+def _ranges(text: str) -> Ranges:
+    """Parse inclusive ranges of hexadecimal code points."""
+    bounds = (part.partition("-") for part in text.split())
+    return tuple((int(first, 16), int(last or first, 16)) for first, _, last in bounds)
+
 '''
 TABLES = {
-    "REMOVED": "Control characters and the like, dropped from every text.",
-    "WHITESPACE": "What separates words.",
-    "CJK": "Set apart as words of their own; U+2B820..2B91F is missing there by an oversight.",
-    "PUNCTUATION": "Set apart as words of their own.",
-    "NONSPACING_MARKS": "Accents, dropped after decomposition.",
-    "COMBINING": "Characters whose canonical combining class is known not to be zero.",
-    "DECOMPOSABLE": "Characters with a known canonical decomposition.",
-    "MARKS_THAT_STAY": "Combining characters that are no accents, and what decomposes to such.",
-    "STRIPPED": "Whitespace that an added token takes with it.",
-    "WORD_CHARACTERS": "What an added token that must be a word of its own can't stand beside.",
+    "REMOVED": "Control characters and similar ones, removed from every text.",
+    "WHITESPACE": "Characters that separate words.",
+    "CJK": "Each is a word. The library omits U+2B820..2B91F by mistake.",
+    "PUNCTUATION": "Each is a word.",
+    "NONSPACING_MARKS": "Accents, removed after decomposition.",
+    "COMBINING": "Characters with a non-zero canonical combining class.",
+    "DECOMPOSABLE": "Characters with a canonical decomposition.",
+    "MARKS_THAT_STAY": "Combining characters that are not accents, and characters with them.",
+    "STRIPPED": "Whitespace that an added token with lstrip or rstrip includes.",
+    "WORD_CHARACTERS": "Characters that may not adjoin an added token with single_word.",
 }
 
 
@@ -104,7 +112,7 @@ def _find_neighbours_of_added_tokens() -> dict[str, list[tuple[int, int]]]:
 
 
 def _is_reordered(mark: str) -> bool:
-    """Tell whether the library moves a mark to its place among others."""
+    """Return whether the library sorts a mark among others."""
     others = ("\u0334", "\u0323", "\u0301", "\u0345")  # classes 1, 220, 230, 240
     return all(
         NFD().normalize_str(text) == unicodedata.normalize("NFD", text)
@@ -114,7 +122,7 @@ def _is_reordered(mark: str) -> bool:
 
 
 def find_lowercase() -> list[tuple[int, int, int, int]]:
-    """Runs (first, last, step, distance) of characters with a lower case of one character."""
+    """Return runs (first, last, step, distance) of characters with one lower-case character."""
     lower = Lowercase()
     runs: list[list[int]] = []
     for code in CODE_POINTS:
@@ -139,30 +147,29 @@ def find_long_lowercase() -> dict[int, str]:
     return {code: text for code, text in lowered.items() if len(text) > 1}
 
 
-def lines(items: Iterable[str]) -> Iterator[str]:
-    line = "   "
-    for item in items:
-        if len(line) + len(item) > 97:
-            yield line
-            line = "   "
-        line += f" {item},"
-    yield line
+def lines(items: Iterable[str]) -> str:
+    """Return the items with spaces between them, in lines of equal width."""
+    return fill(
+        " ".join(items),
+        width=99,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+    )
 
 
 def main() -> None:
     parts = [HEADER.format(version=version("tokenizers"))]
     for name, found in find_tables().items():
-        numbers = (f"(0x{first:X}, 0x{last:X})" for first, last in found)
-        parts.append(
-            f"# {TABLES[name]}\n{name}: Ranges = (\n" + "\n".join(lines(numbers)) + "\n)\n"
-        )
-    runs = (f"(0x{a:X}, 0x{b:X}, {step}, {distance})" for a, b, step, distance in find_lowercase())
+        numbers = (f"{a:X}" if a == b else f"{a:X}-{b:X}" for a, b in found)
+        parts.append(f'# {TABLES[name]}\n{name} = _ranges("""\n' + lines(numbers) + '\n""")\n')
+    runs = (f"({', '.join(map(str, run))})," for run in find_lowercase())
     parts.append(
-        "# Runs (first, last, step, distance): `distance` on is the lower case.\n"
-        "LOWERCASE: tuple[tuple[int, int, int, int], ...] = (\n" + "\n".join(lines(runs)) + "\n)\n"
+        "# Runs (first, last, step, distance): the lower case of `code` is `code + distance`.\n"
+        "LOWERCASE: tuple[tuple[int, int, int, int], ...] = (\n" + lines(runs) + "\n)\n"
     )
     parts.append(
-        "# Characters whose lower case is several.\n"
+        "# Characters whose lower case has several characters.\n"
         f"LONG_LOWERCASE: dict[int, str] = {find_long_lowercase()!a}"
     )
     OUTPUT.write_text("\n".join(parts) + "\n", encoding="utf-8")

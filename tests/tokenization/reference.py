@@ -1,4 +1,4 @@
-"""The tokenizer of BERT as the Rust library `tokenizers` has it, and texts to try it with."""
+"""BERT's tokenizer of the Rust library `tokenizers`, and random texts to compare with it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ BLOCKS = (
 
 
 def random_text(rng: random.Random, words: Sequence[str]) -> str:
-    """Mix of real words, characters of all kinds, whitespace, marks and special tokens."""
+    """Return a mix of words, characters of all kinds, whitespace, marks and special tokens."""
     return "".join(_random_part(rng, words) for _ in range(rng.randrange(1, 14)))
 
 

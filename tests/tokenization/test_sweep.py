@@ -17,7 +17,7 @@ def test_a_sparse_sweep_finds_no_difference() -> None:
     assert sweep.main(["random", "--vocab", VOCAB, "--strings", "500"]) == 0
 
 
-def test_differences_are_counted_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_differences_are_counted_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
     vocab = WordPieceTokenizer(VOCAB).vocab
     pair = sweep.Pair(vocab, (True, None, True))
     pair.ours = WordPieceTokenizer(vocab, do_lower_case=False)

@@ -1,4 +1,4 @@
-"""Comparisons with transformers, whose own files and rules the tokenizer follows."""
+"""Compare the tokenizer with transformers, whose file formats and rules it follows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tokenizers.processors import BertProcessing
 from skdistilbert import WordPieceTokenizer, load_model
 from tests.conftest import DATA
 from tests.tokenization.reference import OPTIONS, random_text, reference_tokenizer
-from tests.tokenization.test_saving import ADDED, VOCAB
+from tests.tokenization.test_tokenizer_files import ADDED, VOCAB
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def texts(n_texts: int, *more: str) -> list[str]:
 
 @pytest.mark.parametrize("with_added_tokens", [False, True])
 @pytest.mark.parametrize("options", OPTIONS)
-def test_what_is_saved_is_the_same_in_transformers(
+def test_transformers_loads_a_saved_tokenizer_as_the_same(
     tmp_path: Path, options: tuple[bool, bool | None, bool], with_added_tokens: bool
 ) -> None:
     added = ADDED if with_added_tokens else []
@@ -61,7 +61,7 @@ DECLARED = {
     "2000": flags("[user]", special=True, rstrip=True),
     "9": flags("the", single_word=True),
 }
-# Files but vocab.txt, by name; `backend` is made of options and added tokens.
+# Files except vocab.txt, by name. `backend` holds options and added tokens of tokenizer.json.
 FORMS: dict[str, dict[str, Any]] = {
     "vocabulary only": {"config": BERT},
     "cased": {"config": BERT, "tokenizer_config": CASED},
@@ -72,7 +72,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "a class": {"tokenizer_config": CASED | {"tokenizer_class": "DistilBertTokenizer"}},
     "a Fast class": {"config": BERT, "tokenizer_config": {"tokenizer_class": "BertTokenizerFast"}},
     "declared tokens": {"config": BERT, "tokenizer_config": {"added_tokens_decoder": DECLARED}},
-    "tokens that are special by their names": {
+    "declared tokens with a role": {
         "config": BERT,
         "tokenizer_config": {
             "unk_token": "[UNK]",
@@ -111,7 +111,7 @@ FORMS: dict[str, dict[str, Any]] = {
             "eos_token": None,
         },
     },
-    "all by tokenizer.json": {"backend": ((False, True, False), ["<tag>", "The"])},
+    "only tokenizer.json": {"backend": ((False, True, False), ["<tag>", "The"])},
     "tokenizer.json of another class": {
         "config": BERT,
         "tokenizer_config": {"tokenizer_class": "PreTrainedTokenizerFast", "do_lower_case": True},
@@ -154,7 +154,7 @@ def write_form(directory: Path, *, vocab: bool, **files: Any) -> None:  # noqa: 
 
 @pytest.mark.parametrize("vocab", [False, True])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_directory_is_read_as_by_transformers(tmp_path: Path, form: str, vocab: bool) -> None:
+def test_a_directory_loads_as_in_transformers(tmp_path: Path, form: str, vocab: bool) -> None:
     write_form(tmp_path, vocab=vocab, **FORMS[form])
     ours, theirs = WordPieceTokenizer.from_pretrained(tmp_path), transformers_tokenizer(tmp_path)
     tokens = [
@@ -185,7 +185,7 @@ def test_a_directory_is_read_as_by_transformers(tmp_path: Path, form: str, vocab
 
 @pytest.mark.parametrize("clean_up", [None, False, True])
 @pytest.mark.parametrize("configured", [False, True])
-def test_decode_cleans_up_as_transformers(
+def test_decode_cleans_up_as_in_transformers(
     tmp_path: Path, configured: bool, clean_up: bool | None
 ) -> None:
     config = {"clean_up_tokenization_spaces": configured, "tokenizer_class": "BertTokenizer"}
@@ -222,7 +222,7 @@ def test_decode_cleans_up_as_transformers(
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_sentence_transformers_lowercases_by_its_own_configuration(
+def test_lower_case_follows_the_configuration_of_sentence_transformers(
     tmp_path: Path, options: tuple[bool, bool | None, bool]
 ) -> None:
     modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules")

@@ -92,7 +92,7 @@ def test_added_tokens_are_found_as_by_tokenizers(seed: int) -> None:
     assert_same(ours, reference, [random_text(rng, words) for _ in range(150)])
 
 
-def test_rules_in_examples() -> None:
+def test_flags_in_examples() -> None:
     added = [
         AddedToken("<u>", 5000, lstrip=True),
         AddedToken("<r>", 5001, rstrip=True),
@@ -109,7 +109,7 @@ def test_rules_in_examples() -> None:
 
 
 @pytest.mark.parametrize("side", ["{0}<w>", "<w>{0}", "{0}<l>", "<r>{0}"])
-def test_neighbours_are_told_apart_as_by_tokenizers(side: str) -> None:
+def test_adjoining_characters_are_classified_as_by_tokenizers(side: str) -> None:
     tokens = [
         AddedToken("<w>", 1124, single_word=True, normalized=False),
         AddedToken("<l>", 1125, lstrip=True, normalized=False),
@@ -121,7 +121,7 @@ def test_neighbours_are_told_apart_as_by_tokenizers(side: str) -> None:
     assert_same(ours, reference_with(tokens, (True, None, True)), texts)
 
 
-def test_special_tokens_are_not_normalized_and_others_are() -> None:
+def test_only_special_tokens_are_not_normalized_by_default() -> None:
     assert not AddedToken("[USER]", 1124, special=True).normalized
     assert AddedToken("user", 1124).normalized
     assert repr(AddedToken("a", 9, normalized=False)) == "AddedToken('a', 9, normalized=False)"
@@ -142,6 +142,16 @@ def test_special_tokens_are_not_normalized_and_others_are() -> None:
         ([AddedToken("<a>", 1124), AddedToken("<b>", 1124)], "has the id of '<a>'"),
     ],
 )
-def test_ids_that_are_taken(tokens: list[AddedToken], message: str) -> None:
+def test_ids_in_use_raise_an_error(tokens: list[AddedToken], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         WordPieceTokenizer(VOCAB, added_tokens=tokens)
+
+
+def test_whitespace_tokens_after_a_token_that_includes_the_whitespace_are_skipped() -> None:
+    added = [
+        AddedToken("<r>", 1124, rstrip=True, normalized=False),
+        AddedToken(" ", 1125, lstrip=True, normalized=False),
+    ]
+    tokenizer = WordPieceTokenizer(VOCAB, added_tokens=added)
+    encoding = tokenizer.encode_with_offsets("a<r>  a", add_special_tokens=False)
+    assert encoding.offsets == [(0, 1), (1, 6), (6, 7)]

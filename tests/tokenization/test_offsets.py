@@ -45,7 +45,7 @@ def reference_fields(encoding: ReferenceEncoding) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_windows_are_those_of_tokenizers(reference: Tokenizer, seed: int) -> None:
+def test_windows_equal_those_of_tokenizers(reference: Tokenizer, seed: int) -> None:
     rng = random.Random(seed)
     texts = [random_text(rng, WORDS)]
     if rng.random() < 0.7:
@@ -80,7 +80,7 @@ def test_windows_cut_the_last_text_by_default() -> None:
     assert len(TOKENIZER.encode_windows("", max_length=7)) == 1
 
 
-def test_windows_that_cannot_be(reference: Tokenizer) -> None:
+def test_impossible_windows_raise_an_error(reference: Tokenizer) -> None:
     with pytest.raises(ValueError, match=r"room for 4 tokens .* overlap by stride=4"):
         TOKENIZER.encode_windows("a", max_length=6, stride=4)
     reference.enable_truncation(9, stride=4, strategy="only_second")
@@ -115,7 +115,7 @@ def test_words_are_encoded_as_by_tokenizers(reference: Tokenizer, seed: int) -> 
     assert fields(cut) == reference_fields(expected)
 
 
-def test_words_that_are_none() -> None:
+def test_invalid_words_raise_an_error() -> None:
     assert len(TOKENIZER.encode_words([])) == 2
     with pytest.raises(TypeError, match="iterable of words, got the string 'a b'"):
         TOKENIZER.encode_words("a b")
@@ -126,6 +126,8 @@ def test_words_that_are_none() -> None:
 
 
 @pytest.mark.parametrize("texts", [("the", "one"), ("", "one"), ("the", ""), ("", ""), ("one",)])
-def test_pairs_of_which_one_is_empty(reference: Tokenizer, texts: tuple[str, ...]) -> None:
+def test_pairs_with_an_empty_text_equal_those_of_tokenizers(
+    reference: Tokenizer, texts: tuple[str, ...]
+) -> None:
     encoding = TOKENIZER.encode_with_offsets(*texts)
     assert fields(encoding) == reference_fields(reference.encode(*texts))

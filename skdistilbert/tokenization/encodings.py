@@ -1,0 +1,111 @@
+"""The results of the tokenizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class PaddedBatch(NamedTuple):
+    """Token ids of several texts, padded to the longest.
+
+    Attributes
+    ----------
+    input_ids : int64 ndarray of shape (n_texts, seq_len)
+    attention_mask : int64 ndarray of shape (n_texts, seq_len)
+        1 for tokens, 0 for padding.
+    """
+
+    input_ids: NDArray[np.int64]
+    attention_mask: NDArray[np.int64]
+
+
+class RaggedEncoding(NamedTuple):
+    """Token ids of several texts, without padding.
+
+    Attributes
+    ----------
+    input_ids : list of int32 ndarrays of shape (n_tokens,)
+        Read-only.
+    truncated_rows : list of int
+        Rows of the texts that were truncated.
+    """
+
+    input_ids: list[NDArray[np.int32]]
+    truncated_rows: list[int]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The tokens of a text or of a pair of texts.
+
+    Each list has one item per token.
+
+    Attributes
+    ----------
+    input_ids : list of int
+    offsets : list of (int, int)
+        Position of the token in its text, in characters: ``text[start:stop]``. (0, 0) for the
+        special tokens around the texts.
+    word_ids : list of (int or None)
+        Index of the token's word in its text. Words are split at whitespace and punctuation, or
+        are those passed to `encode_words`. None for the special tokens around the texts.
+    sequence_ids : list of (int or None)
+        0 for the text, 1 for the second text of a pair, None for the special tokens around them.
+    token_type_ids : list of int
+        0 up to the first [SEP], 1 for the second text of a pair and its [SEP].
+    """
+
+    input_ids: list[int]
+    offsets: list[tuple[int, int]]
+    word_ids: list[int | None]
+    sequence_ids: list[int | None]
+    token_type_ids: list[int]
+
+    @property
+    def special_tokens_mask(self) -> list[int]:
+        """1 for the special tokens around the texts, else 0."""
+        return [int(sequence is None) for sequence in self.sequence_ids]
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.input_ids)
+
+
+class AlignedTokens(NamedTuple):
+    """The tokens of one text without the special tokens around it; fields as in `Encoding`."""
+
+    input_ids: list[int]
+    offsets: list[tuple[int, int]]
+    word_ids: list[int]
+
+    @property
+    def n_words(self) -> int:
+        """Number of words so far."""
+        return self.word_ids[-1] + 1 if self.word_ids else 0
+
+    def part(self, start: int, stop: int) -> AlignedTokens:
+        """Return the tokens from `start` to `stop`."""
+        return AlignedTokens(*(field[start:stop] for field in self))  # type: ignore[arg-type]
+
+
+def join_texts(texts: Sequence[AlignedTokens], before: list[int], after: list[int]) -> Encoding:
+    """Join the tokens of one or two texts, with `before` at the start and `after` each text."""
+    n_before, n_after = len(before), len(after)
+    joined = Encoding(
+        before.copy(), [(0, 0)] * n_before, [None] * n_before, [None] * n_before, [0] * n_before
+    )
+    for sequence, (input_ids, offsets, word_ids) in enumerate(texts):
+        n_tokens = len(input_ids)
+        joined.input_ids.extend(input_ids + after)
+        joined.offsets.extend(offsets + [(0, 0)] * n_after)
+        joined.word_ids.extend([*word_ids, *[None] * n_after])
+        joined.sequence_ids.extend([*[sequence] * n_tokens, *[None] * n_after])
+        joined.token_type_ids.extend([sequence] * (n_tokens + n_after))
+    return joined

@@ -1,0 +1,247 @@
+"""The parameters of a tokenizer: checking, loading, saving, pickling and comparing them."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files import locate_checkpoint
+from skdistilbert.files.atomic_save import replace_files
+from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
+from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS, is_id
+from skdistilbert.tokenization.normalization import Normalizer
+from skdistilbert.tokenization.pipeline import Pipeline
+from skdistilbert.tokenization.tokenizer_files import (
+    OPTIONS,
+    SWITCHES,
+    read_tokenizer,
+    read_vocab,
+    tokenizer_files,
+)
+from skdistilbert.tokenization.wordpiece import WordPiece
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PARAMETERS = (*OPTIONS, *SPECIAL_TOKENS, *SWITCHES, "added_tokens", "vocab", "model_max_length")
+
+
+class TokenizerBase:
+    """Parameters of a tokenizer, and the pipeline built from them."""
+
+    unk_token_id: int
+    sep_token_id: int
+    pad_token_id: int
+    cls_token_id: int
+    mask_token_id: int
+
+    def __init__(
+        self,
+        vocab_file: str | os.PathLike[str] | Mapping[str, int],
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        unk_token: str = "[UNK]",
+        sep_token: str = "[SEP]",
+        pad_token: str = "[PAD]",
+        cls_token: str = "[CLS]",
+        mask_token: str = "[MASK]",
+        *,
+        split_special_tokens: bool = False,
+        added_tokens: Sequence[AddedToken] = (),
+        model_max_length: int | None = None,
+        clean_up_tokenization_spaces: bool = False,
+    ) -> None:
+        if isinstance(vocab_file, str | os.PathLike):
+            self.vocab = read_vocab(Path(vocab_file))
+        else:
+            self.vocab = _check_vocab(vocab_file)
+        self.do_lower_case = do_lower_case
+        self.strip_accents = strip_accents
+        self.tokenize_chinese_chars = tokenize_chinese_chars
+        self.unk_token = unk_token
+        self.sep_token = sep_token
+        self.pad_token = pad_token
+        self.cls_token = cls_token
+        self.mask_token = mask_token
+        self.split_special_tokens = split_special_tokens
+        explicit = (token for token in added_tokens if not self._is_default(token))
+        self.added_tokens = tuple(sorted(explicit, key=lambda token: token.id))
+        self.model_max_length = model_max_length
+        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
+        self._build()
+
+    def _is_default(self, token: AddedToken) -> bool:
+        """Return whether a token is one of the special tokens, with their default flags."""
+        index = self.vocab.get(token.content)
+        return (
+            index is not None
+            and token.content in self.special_tokens
+            and token == AddedToken(token.content, index, special=True)
+        )
+
+    def _build(self) -> None:
+        """Build the pipeline, which is not pickled, from the parameters."""
+        self._check_added_tokens()
+        for name in SPECIAL_TOKENS:
+            setattr(self, f"{name}_id", self._special_token_id(name))
+        self._normalizer = normalizer = Normalizer(
+            lowercase=self.do_lower_case,
+            strip_accents=self.do_lower_case if self.strip_accents is None else self.strip_accents,
+            handle_chinese_chars=self.tokenize_chinese_chars,
+        )
+        finder = AddedTokenFinder(
+            self._tokens_to_find(), normalizer, split_special_tokens=self.split_special_tokens
+        )
+        self._pipeline = Pipeline(finder, normalizer, WordPiece(self.vocab, self.unk_token_id))
+
+    def _check_added_tokens(self) -> None:
+        if not self.added_tokens:
+            return
+        tokens = {index: token for token, index in self.vocab.items()}
+        for token in self.added_tokens:
+            known = self.vocab.get(token.content, token.id)
+            if known != token.id:
+                raise CheckpointError(
+                    f"{token!r} has the id {known} in the vocabulary; use that id."
+                )
+            if tokens.setdefault(token.id, token.content) != token.content:
+                raise CheckpointError(
+                    f"{token!r} has the id of {tokens[token.id]!r:.99}; use a free id."
+                )
+
+    def _special_token_id(self, name: str) -> int:
+        token = getattr(self, name)
+        added = {token.content: token.id for token in self.added_tokens}
+        index = self.vocab.get(token, added.get(token))
+        if index is None:
+            raise CheckpointError(
+                f"The vocabulary has no {token!r:.99}, which is the {name}; pass {name}=... with "
+                "the token of the vocabulary that has this role."
+            )
+        return index
+
+    def _tokens_to_find(self) -> Iterable[AddedToken]:
+        special = {
+            token: AddedToken(token, getattr(self, f"{name}_id"), special=True)
+            for name, token in zip(SPECIAL_TOKENS, self.special_tokens, strict=True)
+        }
+        return (special | {token.content: token for token in self.added_tokens}).values()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        **params: Any,  # noqa: ANN401
+    ) -> Self:
+        """Load the tokenizer of a checkpoint.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Directory with ``vocab.txt`` or ``tokenizer.json``, and optionally
+            ``tokenizer_config.json``, ``special_tokens_map.json`` and ``added_tokens.json``; or a
+            name on the Hugging Face hub. They are read as transformers' AutoTokenizer reads them;
+            ``max_seq_length`` and ``do_lower_case`` of ``sentence_bert_config.json`` as
+            sentence-transformers reads them. Padding and truncation in these files are ignored.
+        revision : str, default=None
+            Branch, tag or commit on the hub. None means the main branch.
+        cache_dir : str or path-like, default=None
+            Cache directory of the hub. None means the directory that ``HF_HUB_CACHE`` or
+            ``HF_HOME`` name.
+        local_files_only : bool, default=False
+            Do not use the network.
+        **params : dict
+            Parameters of the class. They override those in the files.
+
+        Raises
+        ------
+        CheckpointError
+            If a file is missing or malformed, the vocabulary lacks a special token, or the files
+            ask for truncation or padding on the left.
+        """
+        location = locate_checkpoint(
+            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
+        )
+        params = read_tokenizer(location.directory) | params
+        try:
+            return cls(**params)
+        except CheckpointError as error:
+            raise CheckpointError(f"{location.directory}: {error}") from None
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
+        """Save to a directory that transformers and `from_pretrained` can load.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Created if it does not exist. ``vocab.txt`` and ``tokenizer_config.json`` are written.
+            Other tokenizer files are deleted, because they would take precedence. All other files
+            are kept, such as those of a model.
+
+        Raises
+        ------
+        ValueError
+            If the ids of the vocabulary and then of the added tokens have a gap.
+        OSError
+            If the directory cannot be written.
+        """
+        replace_files(Path(directory), tokenizer_files(self.__getstate__()))
+
+    @cached_property
+    def ids_to_tokens(self) -> dict[int, str]:
+        """Tokens by id, with added tokens in the form in which they are searched."""
+        tokens = {index: token for token, index in self.vocab.items()}
+        for token in self.added_tokens:
+            content = token.content
+            tokens[token.id] = self._normalizer.normalize(content) if token.normalized else content
+        return tokens
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The tokens for unknown words, separation, padding, classification and masks."""
+        return tuple(getattr(self, name) for name in SPECIAL_TOKENS)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens, including added tokens."""
+        return len(self.ids_to_tokens)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(vocab_size={self.vocab_size}, "
+            f"do_lower_case={self.do_lower_case}, strip_accents={self.strip_accents}, "
+            f"tokenize_chinese_chars={self.tokenize_chinese_chars}, "
+            f"special_tokens={list(self.special_tokens)})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in PARAMETERS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._build()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__getstate__() == self.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash((self.special_tokens, self.do_lower_case, self.vocab_size))
+
+
+def _check_vocab(vocab: Mapping[str, int]) -> dict[str, int]:
+    """Return the vocabulary with ids of type int, or raise."""
+    for index in vocab.values():
+        if not is_id(index) and not (isinstance(index, Integral) and is_id(int(index))):
+            raise CheckpointError(
+                f"The vocabulary has the id {index!r}; ids are integers from 0 to 2147483647."
+            )
+    return {token: int(index) for token, index in vocab.items()}
