@@ -146,8 +146,7 @@ class Failing:
 
 
 def test_errors_of_an_engine_reach_the_parent_and_name_its_checkout(tmp_path: Path) -> None:
-    (tmp_path / "skdistilbert").mkdir()
-    (tmp_path / "skdistilbert" / "__init__.py").touch()
+    (tmp_path / "skdistilbert").symlink_to(ROOT / "skdistilbert")
     with EngineProcess(partial(Failing), 1, checkout=tmp_path) as process:
         assert process.seconds("measure") == 0.25
         with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
