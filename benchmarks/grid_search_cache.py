@@ -30,7 +30,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from skdistilbert import DistilBertEmbedder
-from skdistilbert.estimators import base
+from skdistilbert.estimators import text_encoder
 
 REQUESTS = Path(__file__).parents[1] / "examples" / "support_requests.csv"
 WAYS = {
@@ -51,14 +51,14 @@ class CountingEmbedder(DistilBertEmbedder):
         self.log = log
 
     def _features(self, texts: list[str]) -> Any:  # noqa: ANN401
-        pool_texts = base.pool_texts
+        pool_texts = text_encoder.pool_texts
 
         def counting(model: Any, tokenizer: Any, texts: list[str], *options: Any) -> Any:  # noqa: ANN401
             with Path(self.log).open("a") as file:
                 file.write(f"{len(texts)}\n")
             return pool_texts(model, tokenizer, texts, *options)
 
-        with mock.patch.object(base, "pool_texts", counting):
+        with mock.patch.object(text_encoder, "pool_texts", counting):
             return super()._features(texts)
 
 

@@ -1,0 +1,139 @@
+"""The encoder of one estimator: pretrained or fine-tuned, loaded when it is first needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skdistilbert import __version__
+from skdistilbert.checkpoint.mapped_file import is_overwritten
+from skdistilbert.estimators.cached_features import cached_features
+from skdistilbert.estimators.embedding_cache import EmbeddingCache
+from skdistilbert.estimators.encoder_changes import with_changes
+from skdistilbert.estimators.progress import showing_progress
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.tasks.embedding import pool_texts
+from skdistilbert.tasks.embedding_plan import plan_embedding
+from skdistilbert.tasks.encoding import warn_of_truncation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
+    from skdistilbert.models import DistilBertModel
+    from skdistilbert.nn.weights import Array
+    from skdistilbert.tasks.embedding_plan import EmbeddingPlan
+    from skdistilbert.tokenization import WordPieceTokenizer
+
+    FloatArray = NDArray[np.float32]
+
+
+class TextEncoder:
+    """What an estimator needs to turn texts into features.
+
+    It is an attribute of a fitted estimator, but no part of its pickles. Its contents may be
+    loaded or planned in `predict`; the attributes of the estimator stay the same.
+
+    Parameters
+    ----------
+    pretrained : PretrainedEncoder, default=None
+        The encoder if it is loaded already.
+    changes : mapping of str to ndarray, default=None
+        What fine-tuning has changed; see `encoder_changes`.
+    """
+
+    def __init__(
+        self,
+        pretrained: PretrainedEncoder | None = None,
+        changes: Mapping[str, Array] | None = None,
+    ) -> None:
+        self.changes = changes or {}
+        self._pretrained = pretrained
+        self._forget_derived()
+
+    def _forget_derived(self) -> None:
+        self._model: DistilBertModel | None = None
+        self._plan: tuple[str, EmbeddingPlan] | None = None
+        self.task_model: Any = None  # encoder and head, for estimators that predict with it
+
+    @property
+    def needs_loading(self) -> bool:
+        """Whether the encoder is not loaded, or its file has been overwritten since."""
+        return self._pretrained is None or is_overwritten(self._pretrained.model.mapped)
+
+    @property
+    def pretrained(self) -> PretrainedEncoder:
+        """The pretrained encoder, which must have been loaded."""
+        assert self._pretrained is not None
+        return self._pretrained
+
+    @pretrained.setter
+    def pretrained(self, pretrained: PretrainedEncoder) -> None:
+        self._pretrained = pretrained
+        self._forget_derived()
+
+    @property
+    def tokenizer(self) -> WordPieceTokenizer:
+        """The tokenizer of the checkpoint."""
+        return self.pretrained.tokenizer
+
+    @property
+    def model(self) -> DistilBertModel:
+        """The encoder with everything that fine-tuning has changed."""
+        if self._model is None:
+            self._model = with_changes(self.pretrained.model, self.changes)
+        return self._model
+
+    def plan(self, options: dict[str, Any]) -> EmbeddingPlan:
+        """Return the plan for options of `plan_embedding`; it is made again if they change."""
+        key = repr(options)
+        if self._plan is None or self._plan[0] != key:
+            self._plan = key, plan_embedding(self.model, self.tokenizer, **options)
+        return self._plan[1]
+
+    def features(
+        self,
+        texts: list[str],
+        plan: EmbeddingPlan,
+        n_threads: int | None,
+        cache_file: Path | None = None,
+        progress_title: str = "",
+    ) -> FloatArray:
+        """Return the features of texts, (n_texts, n_features).
+
+        Only features of a pretrained encoder are read from and written to `cache_file`. Progress
+        is shown if it has a title.
+        """
+        model, tokenizer = self.model, self.tokenizer
+
+        def encode(some: Sequence[str]) -> tuple[FloatArray, list[int]]:
+            return pool_texts(model, tokenizer, some, plan, n_threads)
+
+        if self.changes:
+            cache_file = None
+        if cache_file is None and not progress_title:
+            pooled, truncated = encode(texts)
+            n_truncated = len(truncated)
+        else:
+            context = repr((__version__, self.pretrained.fingerprint, plan.pooling_key)).encode()
+            progress = showing_progress(len(texts), progress_title)
+            with EmbeddingCache(cache_file) as cache, progress as advance:
+                pooled, n_truncated = cached_features(texts, encode, context, cache, advance)
+        warn_of_truncation(n_truncated, len(texts), plan.max_length)
+        return plan.after_pooling(pooled)
+
+
+def check_finite(rows: FloatArray, model: object) -> FloatArray:
+    """Return results of texts, a row for each; raise CheckpointError if one is not finite."""
+    # A row has NaN or infinity if its extremes have; this needs no array of the size of all rows.
+    finite = np.isfinite([rows.min(axis=1), rows.max(axis=1)]).all(axis=0)
+    if not finite.all():
+        raise CheckpointError(
+            f"{model} returned NaN or infinity for the text in row {int(finite.argmin())}: its "
+            "weights are too large for float32. Use another checkpoint."
+        )
+    return rows
