@@ -1,4 +1,4 @@
-"""Entities as spans of labelled words, and how many of them were found."""
+"""Entities as spans of labelled words, and their F1 score."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     Span = tuple[int, int, str]
 
 
-def spans_of(labels: Sequence[str]) -> set[Span]:
-    """Give (first word, word after the last, kind) of each entity.
+def entity_spans(labels: Sequence[str]) -> set[Span]:
+    """Return the start, stop and kind of each entity; the stop is the word after the last one.
 
-    As conlleval (Tjong Kim Sang & Buchholz, 2000): "B-" begins an entity, and so does "I-" where
-    the word before is of another kind or of none. Labels without "B-" or "I-" are kinds by
-    themselves; "O" is none.
+    Like conlleval (Tjong Kim Sang & Buchholz, 2000): "B-" starts an entity, and so does "I-" after
+    a word of another kind or outside of an entity. A label without "B-" or "I-" is itself a kind;
+    "O" is outside.
     """
-    spans, start, before = set(), 0, "O"
+    spans: set[Span] = set()
+    start, before = 0, "O"
     for position, label in enumerate([*labels, "O"]):
         kind = _kind(label)
         if kind != before or label.startswith("B-"):
@@ -32,13 +33,13 @@ def _kind(label: str) -> str:
 
 
 def entity_f1(y_true: Iterable[Sequence[str]], y_pred: Iterable[Sequence[str]]) -> float:
-    """F1 of entities, of all texts together, of which both ends and the kind must be right.
+    """Return F1 of the entities of all texts together; both ends and the kind must be right.
 
-    1.0 if there are none and none were found.
+    F1 is 1.0 if there are no entities in either.
     """
     n_right = n_true = n_pred = 0
     for of_true, of_pred in zip(y_true, y_pred, strict=True):
-        true, pred = spans_of(of_true), spans_of(of_pred)
+        true, pred = entity_spans(of_true), entity_spans(of_pred)
         n_right += len(true & pred)
         n_true += len(true)
         n_pred += len(pred)

@@ -100,7 +100,9 @@ class Labels:
 
     def class_weights(self, class_weight: Any, targets: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401
         """Return the weight of each text by the parameter `class_weight`, (n_texts,)."""
-        if self.multilabel:
+        if class_weight is None:
+            weights = np.ones(targets.shape[-1])
+        elif self.multilabel:
             weights = compute_sample_weight(class_weight, targets.T.astype(int))
         else:  # of all classes, as some texts may not have every class
             y = self.classes[targets]

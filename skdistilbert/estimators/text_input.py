@@ -1,9 +1,9 @@
-"""The texts that users give to an estimator."""
+"""Validation of the texts that an estimator receives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from sklearn.utils import check_array
@@ -14,26 +14,24 @@ Missing = Literal["error", "empty"]
 
 
 def check_texts(X: object, missing: Missing = "error") -> list[str]:
-    """Give the texts as a list, or raise.
+    """Return the texts as a list, or raise.
 
     Parameters
     ----------
     X : iterable of str
-        Also anything NumPy can read: Series and one-column frames of pandas and polars, Arrow
-        arrays, arrays of shape (n_texts,) or (n_texts, 1).
+        Also anything that NumPy can read: Series and one-column frames of pandas and polars,
+        Arrow arrays, and arrays of shape (n_texts,) or (n_texts, 1).
     missing : {"error", "empty"}
-        What to do about None, NaN, pandas.NA and pandas.NaT.
+        What to do with None, NaN, pandas.NA and pandas.NaT.
 
     Raises
     ------
     ValueError
-        If `X` is a single string (in scikit-learn's own words), is empty, has several columns, or
-        a text is missing or holds a lone surrogate; the rows are named.
+        If `X` is a single string, is empty or has several columns, or if a text is missing or has
+        a lone surrogate; the message names the rows.
     TypeError
-        If `X` is no ordered collection, or holds anything but strings; the rows are named.
+        If `X` is no ordered collection, or an item is no string; the message names the rows.
     """
-    if missing not in get_args(Missing):
-        raise ValueError(f"missing must be 'error' or 'empty'; got {missing!r}.")
     texts = _as_list(X)
     if not texts:
         check_array(texts, ensure_2d=False)  # raises scikit-learn's usual error
@@ -45,7 +43,7 @@ def check_texts(X: object, missing: Missing = "error") -> list[str]:
 
 
 def check_characters(text: str, name: str) -> None:
-    """Raise ValueError if a text holds what is no character: a lone surrogate."""
+    """Raise ValueError if a text has a lone surrogate, which is no character."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -56,29 +54,33 @@ def check_characters(text: str, name: str) -> None:
 def _as_list(X: object) -> list[str]:
     if isinstance(X, str):
         raise ValueError(
-            "Iterable over raw text documents expected, string object received. Give a list; of "
-            "one text, too: [text]."
+            "Iterable over raw text documents expected, string object received. Put a single text "
+            f"into a list; got {X!r:.99}."
         )
     if hasattr(X, "__array__") and not isinstance(X, bytes):
         return _column_as_list(X)
     if not isinstance(X, Iterable) or isinstance(X, bytes | Mapping | set | frozenset):
-        raise TypeError(f"Expected an iterable of texts, in order; got {type(X).__name__}.")
+        raise TypeError(
+            f"X must be an ordered iterable of texts, such as a list; got {type(X).__name__}."
+        )
     return list(X)
 
 
 def _column_as_list(X: object) -> list[str]:
-    # Series, frames and Arrow arrays become arrays much faster than lists; a masked array must
-    # stay one.
+    # Converting Series, frames and Arrow arrays to arrays is much faster than to lists. A masked
+    # array must stay masked.
     texts = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
     if texts.ndim != 1 and (texts.ndim != 2 or texts.shape[1] != 1):
         raise ValueError(
-            f"Expected one column of texts; got {type(X).__name__} of shape {texts.shape}."
+            f"X must be one column of texts; got {type(X).__name__} of shape {texts.shape}. "
+            "Select a column, such as X['text'], or use the estimator in a ColumnTransformer: "
+            "ColumnTransformer([('text', DistilBertEmbedder(), 'text')])."
         )
     return list(texts.ravel().tolist())
 
 
 def _fill_missing(texts: list[str], missing: Missing) -> list[str]:
-    """Check texts of which some may be missing or no strings."""
+    """Replace missing texts, or raise; also raise if an item is no string."""
     others = [row for row, text in enumerate(texts) if not isinstance(text, str)]
     lost = [row for row in others if _is_missing(texts[row])]
     if len(others) > len(lost):
@@ -90,8 +92,8 @@ def _fill_missing(texts: list[str], missing: Missing) -> list[str]:
         )
     if lost and missing == "error":
         raise ValueError(
-            f"{_name(lost, texts)} missing (None, NaN or NA). Fill them in, leave them out, or "
-            "set missing='empty' to read them as empty texts."
+            f"{_name(lost, texts)} missing (None, NaN or NA). Fill or remove them, or set "
+            "missing='empty' to read them as empty texts."
         )
     for row in lost:
         texts[row] = ""
@@ -99,9 +101,9 @@ def _fill_missing(texts: list[str], missing: Missing) -> list[str]:
 
 
 def _is_missing(value: object) -> bool:
-    if value is None or type(value).__name__ == "NAType":  # pandas.NA is not even unlike itself
+    if value is None or type(value).__name__ == "NAType":  # pandas.NA != pandas.NA is NA
         return True
-    # Only NaN and NaT are unlike themselves.
+    # Only NaN and NaT differ from themselves.
     differs = value != value
     return isinstance(differs, bool | np.bool) and bool(differs)
 

@@ -323,16 +323,18 @@ class DistilBertTokenClassifier(TrainedEstimator):
 
 def _check_words(X: Iterable[Words]) -> list[list[str]]:
     if isinstance(X, str):
-        raise ValueError("Iterable over lists of words expected, string object received.")
+        raise ValueError(
+            f"X must be an iterable of lists of words; string object received: {X!r:.99}."
+        )
     texts = []
     for row, words in enumerate(X):
         if isinstance(words, str):
-            raise TypeError(f"Row {row}: expected a list of words; got the string {words!r:.99}.")
+            raise TypeError(f"Row {row}: a text must be a list of words; got {words!r:.99}.")
         texts.append(list(words))
         for index, word in enumerate(texts[-1]):
             if not isinstance(word, str):
-                raise TypeError(f"Row {row}: Word {index} must be a string; got {word!r:.99}.")
-            check_characters(word, f"Row {row}: Word {index}")
+                raise TypeError(f"Row {row}: word {index} must be a string; got {word!r:.99}.")
+            check_characters(word, f"Row {row}: word {index}")
     if not texts:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
     return texts
@@ -342,7 +344,10 @@ def _check_labels(texts: list[list[str]], labels: list[list[str]]) -> None:
     check_consistent_length(texts, labels)
     for row, (words, of_words) in enumerate(zip(texts, labels, strict=True)):
         if len(words) != len(of_words):
-            raise ValueError(f"Row {row}: {len(words)} words, but {len(of_words)} labels.")
+            raise ValueError(
+                f"Row {row}: every word must have one label; got {len(words)} words and "
+                f"{len(of_words)} labels."
+            )
         wrong = [label for label in of_words if not isinstance(label, str)]
         if wrong:
             raise TypeError(f"Row {row}: every label must be a string; got {wrong[0]!r:.99}.")

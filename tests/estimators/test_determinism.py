@@ -32,9 +32,9 @@ def several_threads(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     monkeypatch.setattr(inference, "MAX_STATES", 64 * 32)  # 64 tokens
     threads, encode = set(), inference.encode
 
-    def spied(*args: Any) -> Any:  # noqa: ANN401
+    def spied(*args: Any, **options: Any) -> Any:  # noqa: ANN401
         threads.add(threading.get_ident())
-        return encode(*args)
+        return encode(*args, **options)
 
     monkeypatch.setattr(inference, "encode", spied)
     return threads

@@ -152,10 +152,17 @@ def test_long_texts_are_cut_with_a_warning(estimator: Estimator) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"pooling": "sum"}, "pooling must be one of cls, mean, max, .*; got 'sum'"),
-        ({"max_length": 129}, "max_length must be an integer between 2, .* and 128"),
-        ({"max_length": 1}, "max_length must be an integer between 2"),
-        ({"n_threads": 0}, "n_threads must be a positive integer or None; got 0"),
+        ({"pooling": "sum"}, "pooling must be {'cls', 'mean', 'max', .*; got 'sum'"),
+        ({"max_length": 129}, "max_length must be .* 128.*; got 129"),
+        ({"max_length": 1}, "max_length must be int of at least 2 or None; got 1"),
+        ({"max_length": "10"}, "max_length must be int of at least 2 or None; got '10'"),
+        ({"n_threads": 0}, "n_threads must be int of at least 1 or None; got 0"),
+        ({"n_threads": True}, "n_threads must be int of at least 1 or None; got True"),
+        ({"verbose": "yes"}, "verbose must be bool or int of at least 0; got 'yes'"),
+        ({"local_files_only": "no"}, "local_files_only must be bool; got 'no'"),
+        ({"model": 3}, "model must be str or path-like; got 3"),
+        ({"revision": 3}, "revision must be str or None; got 3"),
+        ({"cache_dir": 3}, "cache_dir must be str, path-like or None; got 3"),
         ({"model": "no/such/directory"}, "is not a directory"),
     ],
 )

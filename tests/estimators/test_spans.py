@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from skdistilbert.estimators.spans import entity_f1, spans_of
+from skdistilbert.estimators.spans import entity_f1, entity_spans
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from skdistilbert.estimators.spans import entity_f1, spans_of
     ],
 )
 def test_spans(labels: str, spans: set[tuple[int, int, str]]) -> None:
-    assert spans_of(labels.split()) == spans
+    assert entity_spans(labels.split()) == spans
 
 
 def test_both_ends_and_the_kind_must_be_right() -> None:
