@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
-from skdistilbert.estimators.parameters import ACCEPTS, documented, is_pooling_or_none
+from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.text_estimator import TextEstimator
+from skdistilbert.nn.pooling import POOLINGS
 
 if TYPE_CHECKING:
     import os
@@ -37,7 +39,7 @@ verbose : bool or int of at least 0
 """
 
 
-@documented(OWN_PARAMETERS, accepts=ACCEPTS | {"pooling": is_pooling_or_none})
+@documented(OWN_PARAMETERS, accepted=ACCEPTED | {"pooling": Accepted(NoneType, options=POOLINGS)})
 class DistilBertEmbedder(
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]
@@ -107,22 +109,7 @@ class DistilBertEmbedder(
         local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
-        self.model = model
-        self.pooling = pooling
-        self.max_length = max_length
-        self.missing = missing
-        self.prompt = prompt
-        self.prompt_name = prompt_name
-        self.layer = layer
-        self.long_text = long_text
-        self.stride = stride
-        self.normalize = normalize
-        self.verbose = verbose
-        self.n_threads = n_threads
-        self.revision = revision
-        self.cache_dir = cache_dir
-        self.local_files_only = local_files_only
-        self.embedding_cache = embedding_cache
+        self._set_parameters(locals())
 
     def fit(self, X: Iterable[str], y: object = None) -> Self:  # noqa: ARG002
         """Load the encoder and validate the parameters and texts. Nothing is learnt.

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -19,7 +20,6 @@ from skdistilbert.nn.pooling import POOLINGS
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-    Accepts = Callable[[Any], bool]
     Class = TypeVar("Class", bound=type)
 
 # In the format of numpydoc; `documented` adds the defaults.
@@ -128,84 +128,86 @@ revision_ : str or None
     Commit on the hub, which is used again after unpickling; None for a directory."""
 
 
-def _is_integer(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+class Accepted:
+    """The accepted values of a parameter.
 
+    Parameters
+    ----------
+    *types : type
+        Types other than the options; bool is not a number here.
+    options : sequence of str
+        Accepted strings.
+    low, above, below : float
+        Bounds of numbers; `low` itself is accepted.
+    check : callable
+        Returns whether a value of other types is accepted.
+    """
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    def __init__(
+        self,
+        *types: type,
+        options: Sequence[str] = (),
+        low: float = -math.inf,
+        above: float = -math.inf,
+        below: float = math.inf,
+        check: Callable[[Any], bool] = lambda _: False,
+    ) -> None:
+        self._types, self._options, self._check = types, options, check
+        self._low, self._above, self._below = low, above, below
 
-
-def _is_none(value: object) -> bool:
-    return value is None
+    def __contains__(self, value: Any) -> bool:  # noqa: ANN401
+        if isinstance(value, bool):
+            return bool in self._types
+        if isinstance(value, str) and value in self._options:
+            return True
+        if isinstance(value, Real):
+            number = float(value)
+            if not (self._low <= number and self._above < number < self._below):
+                return False
+        return isinstance(value, self._types) or self._check(value)
 
 
 def _is_layers(value: object) -> bool:
-    return isinstance(value, Sequence | np.ndarray) and all(map(_is_integer, value))
+    if not isinstance(value, list | tuple | np.ndarray):
+        return False
+    return all(item in Accepted(Integral) for item in value)
 
 
 def _is_class_weight(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_number(x) and x >= 0 for x in value.values())
+    if isinstance(value, list):
+        return all(isinstance(item, dict) and _is_class_weight(item) for item in value)
+    return isinstance(value, dict) and all(x in Accepted(Real, low=0) for x in value.values())
 
 
-def _is_list_of_class_weights(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_class_weight, value))
-
-
-def _integer(low: int) -> Accepts:
-    return lambda value: _is_integer(value) and value >= low
-
-
-def _number(low: float, above: float = -math.inf, below: float = math.inf) -> Accepts:
-    return lambda value: _is_number(value) and value >= low and above < value < below
-
-
-def _option(*options: str) -> Accepts:
-    return lambda value: isinstance(value, str) and value in options
-
-
-def _instance(*types: type) -> Accepts:
-    return lambda value: isinstance(value, types)
-
-
-def either(*accepting: Accepts) -> Accepts:
-    """Return a check that is satisfied if any of several is."""
-    return lambda value: any(accepts(value) for accepts in accepting)
-
-
-_is_bool = _instance(bool, np.bool)
-is_pooling_or_none = either(_is_none, _option(*POOLINGS))
-
-ACCEPTS: dict[str, Accepts] = {
-    "model": _instance(str, os.PathLike),
-    "trainable_layers": either(_integer(0), _option("all")),
-    "pooling": _option(*POOLINGS),
-    "max_length": either(_is_none, _integer(2)),
-    "missing": _option("error", "empty"),
-    "prompt": _instance(str, type(None)),
-    "prompt_name": _instance(str, type(None)),
-    "layer": either(_is_none, _is_integer, _is_layers),
-    "long_text": _option("truncate", "window"),
-    "stride": either(_is_none, _integer(0)),
-    "normalize": _is_bool,
-    "learning_rate_init": either(_number(0, above=0), _option("auto")),
-    "alpha": _number(0),
-    "batch_size": either(_integer(1), _option("auto")),
-    "max_iter": either(_integer(1), _option("auto")),
-    "tol": _number(0),
-    "early_stopping": _is_bool,
-    "validation_fraction": _number(0, above=0, below=1),
-    "n_iter_no_change": _integer(1),
-    "class_weight": either(
-        _is_none, _option("balanced"), _is_class_weight, _is_list_of_class_weights
-    ),
-    "warm_start": _is_bool,
-    "random_state": either(_is_none, _integer(0), _instance(RandomState)),
-    "verbose": either(_is_bool, _integer(0)),
-    "n_threads": either(_is_none, _integer(1)),
-    "revision": _instance(str, type(None)),
-    "cache_dir": _instance(str, os.PathLike, type(None)),
-    "local_files_only": _is_bool,
+_BOOL, _TEXT = Accepted(bool, np.bool), Accepted(str, NoneType)
+ACCEPTED = {
+    "model": Accepted(str, os.PathLike),
+    "trainable_layers": Accepted(Integral, low=0, options=("all",)),
+    "pooling": Accepted(options=POOLINGS),
+    "max_length": Accepted(Integral, NoneType, low=2),
+    "missing": Accepted(options=("error", "empty")),
+    "prompt": _TEXT,
+    "prompt_name": _TEXT,
+    "layer": Accepted(Integral, NoneType, check=_is_layers),
+    "long_text": Accepted(options=("truncate", "window")),
+    "stride": Accepted(Integral, NoneType, low=0),
+    "normalize": _BOOL,
+    "learning_rate_init": Accepted(Real, above=0, options=("auto",)),
+    "alpha": Accepted(Real, low=0),
+    "batch_size": Accepted(Integral, low=1, options=("auto",)),
+    "max_iter": Accepted(Integral, low=1, options=("auto",)),
+    "tol": Accepted(Real, low=0),
+    "early_stopping": _BOOL,
+    "validation_fraction": Accepted(Real, above=0, below=1),
+    "n_iter_no_change": Accepted(Integral, low=1),
+    "class_weight": Accepted(NoneType, options=("balanced",), check=_is_class_weight),
+    "warm_start": _BOOL,
+    "random_state": Accepted(Integral, NoneType, RandomState, low=0),
+    "verbose": Accepted(bool, np.bool, Integral, low=0),
+    "n_threads": Accepted(Integral, NoneType, low=1),
+    "revision": _TEXT,
+    "cache_dir": Accepted(str, os.PathLike, NoneType),
+    "local_files_only": _BOOL,
 }
 
 
@@ -213,14 +215,13 @@ def validate_parameters(estimator: BaseEstimator) -> None:
     """Raise InvalidParameterError, a ValueError and TypeError, unless all values are accepted."""
     for name, value in estimator.get_params(deep=False).items():
         # A subclass may have further parameters.
-        accepts = estimator._accepts.get(name)
-        if accepts is not None and not accepts(value):
+        if name in estimator._accepted and value not in estimator._accepted[name]:
             kind = estimator._kinds[name]
             raise InvalidParameterError(f"{name} must be {kind}; got {value!r:.200}.")
 
 
 def documented(
-    own: str = "", score: str = "", accepts: Mapping[str, Accepts] = ACCEPTS
+    own: str = "", score: str = "", accepted: Mapping[str, Accepted] = ACCEPTED
 ) -> Callable[[Class], Class]:
     """Return a decorator that completes the docstring of an estimator.
 
@@ -233,14 +234,14 @@ def documented(
         Documentation of parameters that differ from `PARAMETERS`.
     score : str
         Name of the validation score.
-    accepts : mapping of str to callable
+    accepted : mapping of str to Accepted
         Accepted values of the parameters.
     """
     entries = _entries(PARAMETERS) | _entries(own)
 
     def complete(estimator: Class) -> Class:
         signature = inspect.signature(estimator)
-        estimator._accepts = accepts  # type: ignore[attr-defined]
+        estimator._accepted = accepted  # type: ignore[attr-defined]
         estimator._kinds = {name: entries[name][0] for name in signature.parameters}  # type: ignore[attr-defined]
         parameters = "\n".join(
             f"{name} : {entries[name][0]}, default={parameter.default!r}\n{entries[name][1]}"

@@ -98,27 +98,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
-        self.model = model
-        self.trainable_layers = trainable_layers
-        self.pooling = pooling
-        self.max_length = max_length
-        self.missing = missing
-        self.learning_rate_init = learning_rate_init
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.n_threads = n_threads
-        self.revision = revision
-        self.cache_dir = cache_dir
-        self.local_files_only = local_files_only
-        self.embedding_cache = embedding_cache
+        self._set_parameters(locals())
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401

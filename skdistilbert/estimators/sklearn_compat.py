@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +11,13 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.validation import _check_sample_weight
 
+from skdistilbert.nn.training import Observer
+
 __all__ = [
     "HAS_CALLBACKS",
     "CallbackSupportMixin",
+    "FitObserver",
     "InvalidParameterError",
-    "TaskContext",
     "check_sample_weight",
     "check_scikit_learn",
     "with_callbacks",
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
+
+    from skdistilbert.nn.training import History
 
 OLDEST_SCIKIT_LEARN = "1.6"
 
@@ -59,41 +64,58 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_texts: int) -> NDArra
     return weights
 
 
-class TaskContext:
-    """The callbacks of an estimator during `fit` or during one epoch of it.
-
-    It does nothing if scikit-learn has no callbacks.
+class FitObserver(Observer):
+    """Print each epoch if the estimator is verbose, and call its callbacks if it has any.
 
     Parameters
     ----------
     estimator : estimator with CallbackSupportMixin
+    max_iter : int
+        Maximum number of epochs.
+    fitted_attributes : callable
+        Returns the attributes with which the estimator predicts as if training ended now.
     data : dict
         ``X``, ``y`` and ``metadata`` as `fit` received them.
-    context : callback context or None
     """
 
-    def __init__(self, estimator: Any, data: dict[str, Any], context: Any) -> None:  # noqa: ANN401
-        self._estimator, self._data, self._context = estimator, data, context
-        if context is not None:
-            context.call_on_fit_task_begin(estimator=estimator, **data)
+    def __init__(
+        self,
+        estimator: Any,  # noqa: ANN401
+        max_iter: int,
+        fitted_attributes: Callable[[], dict[str, Any]],
+        data: dict[str, Any],
+    ) -> None:
+        self._estimator, self._max_iter, self._data = estimator, max_iter, data
+        self._fitted_attributes = fitted_attributes
+        self._fit_context: Any = None
+        if HAS_CALLBACKS:
+            self._fit_context = estimator._init_callback_context(max_subtasks=max_iter)
+            self._fit_context.call_on_fit_task_begin(estimator=estimator, **data)
 
-    @classmethod
-    def of_fit(cls, estimator: Any, data: dict[str, Any], max_iter: int) -> TaskContext:  # noqa: ANN401
-        """Return the context of `fit` with at most `max_iter` epochs, and call the callbacks."""
-        has_any = HAS_CALLBACKS
-        context = estimator._init_callback_context(max_subtasks=max_iter) if has_any else None
-        return cls(estimator, data, context)
+    def begin_epoch(self) -> None:
+        """Start the clock and call the callbacks."""
+        self._began, self._epoch_context = perf_counter(), None
+        if self._fit_context is not None:
+            self._epoch_context = self._fit_context.subcontext(task_name="epoch")
+            self._epoch_context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
-    def of_epoch(self) -> TaskContext:
-        """Return the context of the next epoch, and call the callbacks."""
-        has_any = self._context is not None
-        context = self._context.subcontext(task_name="epoch") if has_any else None
-        return TaskContext(self._estimator, self._data, context)
+    def end_epoch(self, history: History) -> bool:
+        """Print the epoch and call the callbacks; return whether one asks to stop."""
+        if self._estimator.verbose:
+            score = f", validation score {history.scores[-1]:.4f}" if history.scores else ""
+            print(
+                f"Epoch {len(history.losses)} of {self._max_iter}: loss {history.losses[-1]:.4f}"
+                f"{score}, {perf_counter() - self._began:.1f} s"
+            )
+        return self._end(self._epoch_context, self._fitted_attributes)
 
-    def end(self, fitted_attributes: Callable[[], dict[str, Any]]) -> bool:
-        """Call the callbacks at the end of the task; return whether one asks to stop."""
-        return self._context is not None and bool(
-            self._context.call_on_fit_task_end(
+    def end(self) -> None:
+        """Call the callbacks after the estimator has been fitted."""
+        self._end(self._fit_context, dict)
+
+    def _end(self, context: Any, fitted_attributes: Callable[[], dict[str, Any]]) -> bool:  # noqa: ANN401
+        return context is not None and bool(
+            context.call_on_fit_task_end(
                 estimator=self._estimator,
                 reconstruction_attributes=fitted_attributes,
                 **self._data,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.weights import Array
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
-    from skdistilbert.tokenization import WordPieceTokenizer
 
     FloatArray = NDArray[np.float32]
 
@@ -52,41 +52,25 @@ class TextEncoder:
         changes: Mapping[str, Array] | None = None,
     ) -> None:
         self.changes = changes or {}
-        self._pretrained = pretrained
-        self._forget_derived()
+        if pretrained is not None:
+            self.load(pretrained)
 
-    def _forget_derived(self) -> None:
-        self._model: DistilBertModel | None = None
-        self._plan: tuple[str, EmbeddingPlan] | None = None
+    def load(self, pretrained: PretrainedEncoder) -> None:
+        """Set the pretrained encoder, to which the changes are applied when it is used."""
+        self.pretrained, self.tokenizer = pretrained, pretrained.tokenizer
+        self.__dict__.pop("model", None)
         self.task_model: Any = None  # encoder and head, for estimators that predict with it
+        self._plan: tuple[str, EmbeddingPlan] | None = None
 
     @property
     def needs_loading(self) -> bool:
         """Whether the encoder is not loaded, or its file has been overwritten since."""
-        return self._pretrained is None or is_overwritten(self._pretrained.model.mapped)
+        return not hasattr(self, "pretrained") or is_overwritten(self.pretrained.model.mapped)
 
-    @property
-    def pretrained(self) -> PretrainedEncoder:
-        """The pretrained encoder, which must have been loaded."""
-        assert self._pretrained is not None
-        return self._pretrained
-
-    @pretrained.setter
-    def pretrained(self, pretrained: PretrainedEncoder) -> None:
-        self._pretrained = pretrained
-        self._forget_derived()
-
-    @property
-    def tokenizer(self) -> WordPieceTokenizer:
-        """The tokenizer of the checkpoint."""
-        return self.pretrained.tokenizer
-
-    @property
+    @cached_property
     def model(self) -> DistilBertModel:
         """The encoder with everything that fine-tuning has changed."""
-        if self._model is None:
-            self._model = with_changes(self.pretrained.model, self.changes)
-        return self._model
+        return with_changes(self.pretrained.model, self.changes)
 
     def plan(self, options: dict[str, Any]) -> EmbeddingPlan:
         """Return the plan for options of `plan_embedding`; it is made again if they change."""
@@ -108,17 +92,16 @@ class TextEncoder:
         Only features of a pretrained encoder are read from and written to `cache_file`. Progress
         is shown if it has a title.
         """
-        model, tokenizer = self.model, self.tokenizer
-
-        def encode(some: Sequence[str]) -> tuple[FloatArray, list[int]]:
-            return pool_texts(model, tokenizer, some, plan, n_threads)
-
         if self.changes:
             cache_file = None
         if cache_file is None and not progress_title:
-            pooled, truncated = encode(texts)
+            pooled, truncated = pool_texts(self.model, self.tokenizer, texts, plan, n_threads)
             n_truncated = len(truncated)
         else:
+
+            def encode(some: Sequence[str]) -> tuple[FloatArray, list[int]]:
+                return pool_texts(self.model, self.tokenizer, some, plan, n_threads)
+
             context = repr((__version__, self.pretrained.fingerprint, plan.pooling_key)).encode()
             progress = showing_progress(len(texts), progress_title)
             with EmbeddingCache(cache_file) as cache, progress as advance:

@@ -49,8 +49,14 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     revision_: str | None
     _encoder: TextEncoder
 
+    _kinds: ClassVar[dict[str, str]]  # of the parameters, see `documented`
     # Parameters that are options of the embedding.
     _embedding_parameters: ClassVar[tuple[str, ...]] = ("pooling", "max_length")
+
+    def _set_parameters(self, values: dict[str, Any]) -> None:
+        """Set the attributes of all parameters from the local variables of ``__init__``."""
+        for name in self._kinds:
+            setattr(self, name, values[name])
 
     def _validate(self) -> None:
         validate_parameters(self)
@@ -81,7 +87,7 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     def _loaded_encoder(self) -> TextEncoder:
         """Return the fitted encoder; load it after unpickling or if its file was overwritten."""
         if self._encoder.needs_loading:
-            self._encoder.pretrained = self._load_fitted()
+            self._encoder.load(self._load_fitted())
         return self._encoder
 
     def _load_fitted(self) -> PretrainedEncoder:
@@ -116,7 +122,8 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         """Return the pooled features of texts, (n_texts, n_features)."""
         encoder = self._loaded_encoder()
         plan = encoder.plan(self._embedding_options(encoder))
-        cache_file = embedding_cache_file(self.embedding_cache)
+        cache = self.embedding_cache
+        cache_file = None if cache is None else embedding_cache_file(cache)
         title = type(self).__name__ if self.verbose else ""
         features = encoder.features(texts, plan, self.n_threads, cache_file, title)
         return check_finite(features, self.model)

@@ -12,10 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.fine_tuning import TrainingOptions
-from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin
+from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
 from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.estimators.text_estimator import TextEstimator
-from skdistilbert.estimators.training_observer import FitObserver
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.training import Examples
 from skdistilbert.tasks.encoding import stacklevel_of_caller
@@ -62,7 +61,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         """Load the encoder; replace the previous fit unless training continues from it."""
         self.__dict__.pop("_fine_tuning", None)
         if self.warm_start and hasattr(self, "head_"):
-            self._encoder.pretrained = self._load_fitted()
+            self._encoder.load(self._load_fitted())
             return TrainingOptions.resolve(self, self._encoder.pretrained.model.config)
         encoder, location = self._load_named()
         options = TrainingOptions.resolve(self, encoder.model.config)
