@@ -6,7 +6,6 @@ import inspect
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +17,8 @@ from skdistilbert.estimators.sklearn_compat import InvalidParameterError
 from skdistilbert.nn.pooling import POOLINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from sklearn.base import BaseEstimator
 
     Class = TypeVar("Class", bound=type)

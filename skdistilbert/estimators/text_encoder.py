@@ -13,13 +13,14 @@ from skdistilbert.estimators.cached_features import cached_features
 from skdistilbert.estimators.embedding_cache import EmbeddingCache
 from skdistilbert.estimators.encoder_changes import with_changes
 from skdistilbert.estimators.progress import showing_progress
+from skdistilbert.estimators.recent_features import features_key, recall, remember
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.tasks.embedding import pool_texts
 from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.encoding import warn_of_truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -92,22 +93,39 @@ class TextEncoder:
         Only features of a pretrained encoder are read from and written to `cache_file`. Progress
         is shown if it has a title.
         """
-        if self.changes:
-            cache_file = None
-        if cache_file is None and not progress_title:
+        if progress_title or (cache_file is not None and not self.changes):
+            cache_file = None if self.changes else cache_file
+            with showing_progress(len(texts), progress_title) as advance:
+                pooled, n_truncated = self._cached(texts, plan, n_threads, cache_file, advance)
+        else:
             pooled, truncated = pool_texts(self.model, self.tokenizer, texts, plan, n_threads)
             n_truncated = len(truncated)
-        else:
-
-            def encode(some: Sequence[str]) -> tuple[FloatArray, list[int]]:
-                return pool_texts(self.model, self.tokenizer, some, plan, n_threads)
-
-            context = repr((__version__, self.pretrained.fingerprint, plan.pooling_key)).encode()
-            progress = showing_progress(len(texts), progress_title)
-            with EmbeddingCache(cache_file) as cache, progress as advance:
-                pooled, n_truncated = cached_features(texts, encode, context, cache, advance)
         warn_of_truncation(n_truncated, len(texts), plan.max_length)
         return plan.after_pooling(pooled)
+
+    def _cached(
+        self,
+        texts: list[str],
+        plan: EmbeddingPlan,
+        n_threads: int | None,
+        cache_file: Path | None,
+        advance: Callable[[int], object],
+    ) -> tuple[FloatArray, int]:
+        """Return pooled features and the number of truncated texts."""
+
+        def encode(some: Sequence[str]) -> tuple[FloatArray, list[int]]:
+            return pool_texts(self.model, self.tokenizer, some, plan, n_threads)
+
+        context = repr((__version__, self.pretrained.fingerprint, plan.pooling_key)).encode()
+        recalled = cache_file and recall(features_key(texts, context, cache_file))
+        if recalled:
+            advance(len(texts))
+            return recalled
+        with EmbeddingCache(cache_file) as cache:
+            found = cached_features(texts, encode, context, cache, advance)
+        if cache_file is not None:
+            remember(features_key(texts, context, cache_file), *found)
+        return found
 
 
 def check_finite(rows: FloatArray, model: object) -> FloatArray:

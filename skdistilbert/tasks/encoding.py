@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 from numbers import Integral
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skdistilbert.exceptions import TruncationWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from types import FrameType
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.nn.packing import IntArray
@@ -90,9 +90,13 @@ def with_prompt(prompt: str, texts: Iterable[str]) -> Iterable[str]:
 
 
 def stacklevel_of_caller() -> int:
-    """Count the frames up to the first outside of this package, which the warning is for."""
-    package = str(Path(__file__).parents[1])
+    """Return the `stacklevel` of the first frame outside of this package and scikit-learn."""
     level, frame = 0, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+    while frame.f_back is not None and _is_of_library(frame):
         level, frame = level + 1, frame.f_back
     return level
+
+
+def _is_of_library(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return package in ("skdistilbert", "sklearn", "joblib")
