@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 
 from skdistilbert.estimators.export import is_regression, sequence_model
-from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions, new_sequence_head
+from skdistilbert.estimators.fine_tuning import TrainingOptions, new_sequence_head
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
 from skdistilbert.estimators.targets import Labels, nonzero_weight_rows, normalize_to_mean_one
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from sklearn.utils import Tags
 
+    from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.estimators.text_input import Missing
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
@@ -204,7 +205,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
             labels.check_can_be_held_out(targets[rows])
         options = self._begin_fit()
         self._set_labels(labels)
-        training = self._start_training(options)
+        training = self._start(options)
         split = training.split(rows, None if labels.multilabel else targets[rows])
         scaled = normalize_to_mean_one(weights, rows)
         examples_of = partial(self._examples, training, texts, targets, scaled)
@@ -240,7 +241,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         ------
         ValueError, TypeError, CheckpointError
             For the reasons of `fit`; if a label is not among the classes; if the classes differ
-            from those of the first call; or with ``early_stopping`` or
+            from the classes of the first call; or with ``early_stopping`` or
             ``class_weight="balanced"``, which need all texts at once.
 
         Notes
@@ -255,7 +256,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         weights = check_sample_weight(sample_weight, len(texts))
         weights = weights * self._labels.class_weights(self.class_weight, targets)
         rows = nonzero_weight_rows(weights)
-        training = self._fine_tuning = self._fine_tuning or self._start_training(options)
+        training = self._fine_tuning = self._fine_tuning or self._start(options)
         training.set_pace(options)
         examples = self._examples(training, texts, targets, weights.astype(np.float32), rows)
         history = training.run_epoch(examples)
@@ -275,7 +276,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         if hasattr(self, "head_"):
             if are_given and not np.array_equal(labels.classes, self.classes_):
                 raise ValueError(
-                    f"classes must be those of the first call of partial_fit or of fit, "
+                    f"classes must equal the classes of the first call, "
                     f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
                 )
             return TrainingOptions.resolve(self, self._loaded_encoder().model.config)
@@ -308,13 +309,10 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     def _labels(self) -> Labels:
         return Labels(self.classes_, self._multilabel)
 
-    def _start_training(self, options: TrainingOptions) -> FineTuning:
-        random_state = check_random_state(self.random_state)
-        dim = self._loaded_encoder().model.config.dim
-        head = getattr(self, "head_", None)
-        head = head or new_sequence_head(dim, len(self.classes_), random_state)
+    def _start(self, options: TrainingOptions) -> FineTuning:
         loss = binary_cross_entropy if self._multilabel else cross_entropy
-        return FineTuning(self._encoder, head, loss, options, random_state)
+        new_head = partial(new_sequence_head, n_outputs=len(self.classes_))
+        return self._start_training(options, loss, new_head)
 
     def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
         """Return the accuracy; for multi-label targets all labels of a text must be right."""

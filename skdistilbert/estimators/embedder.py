@@ -154,7 +154,7 @@ class DistilBertEmbedder(
         NotFittedError
             If `fit` was not called.
         CheckpointError
-            If the weights are not those of `fit`.
+            If the weights have changed since `fit`.
         ValueError, TypeError
             If a text is not valid.
         """

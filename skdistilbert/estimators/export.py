@@ -1,4 +1,4 @@
-"""Trained estimators as models with a task head, like those of transformers."""
+"""Conversion of trained estimators to models with a task head."""
 
 from __future__ import annotations
 

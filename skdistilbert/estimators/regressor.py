@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 
 from skdistilbert.estimators.export import sequence_model
-from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions, new_sequence_head
+from skdistilbert.estimators.fine_tuning import new_sequence_head
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
 from skdistilbert.estimators.targets import (
@@ -46,7 +46,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
 
     `fit` trains like `DistilBertClassifier`, but with the squared error as its loss
     (``problem_type="regression"`` of transformers). It standardises the targets, so the losses
-    are those of standardised targets.
+    refer to standardised targets.
 
     Parameters
     ----------
@@ -179,7 +179,8 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         used, targets = [texts[row] for row in rows], numbers[rows].reshape(len(rows), -1).T
         options = self._begin_fit()
         self._set_scale(numbers.ndim, targets, weights)
-        training = self._start_training(options)
+        new_head = partial(new_sequence_head, n_outputs=len(targets))
+        training = self._start_training(options, squared_error, new_head)
         split = training.split(np.arange(len(used)))
         _check_held_out(split[1])
         standardized = self._scale.standardize(targets)
@@ -196,17 +197,10 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
             self._scale, self._n_dims = Scale.from_targets(targets, weights), n_dims
         elif (n_dims, len(targets)) != (self._n_dims, len(self._scale.mean)):
             raise ValueError(
-                f"warm_start needs targets like those of the first fit, {len(self._scale.mean)} "
-                f"for each text in {self._n_dims} dimensions; got {len(targets)} in {n_dims}. Set "
-                "warm_start=False to train a new head."
+                f"warm_start needs the shape of the first targets, {len(self._scale.mean)} "
+                f"number(s) for each text in {self._n_dims} dimension(s); got {len(targets)} in "
+                f"{n_dims}. Set warm_start=False to train a new head."
             )
-
-    def _start_training(self, options: TrainingOptions) -> FineTuning:
-        random_state = check_random_state(self.random_state)
-        dim = self._encoder.model.config.dim
-        head = getattr(self, "head_", None)
-        head = head or new_sequence_head(dim, len(self._scale.mean), random_state)
-        return FineTuning(self._encoder, head, squared_error, options, random_state)
 
     def predict(self, X: Iterable[str]) -> NDArray[np.float64]:
         """Return the predicted number or numbers of each text.

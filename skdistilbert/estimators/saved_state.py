@@ -28,7 +28,7 @@ sys.modules.setdefault("skdistilbert.nn.training.heads", heads)
 
 
 def to_saved(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an estimator as they are saved."""
+    """Return the attributes of an estimator in the form for files."""
     state = {**attributes, "_format": FORMAT}
     state.pop("_fine_tuning", None)
     encoder = state.pop("_encoder", None)

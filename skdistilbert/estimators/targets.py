@@ -183,7 +183,7 @@ def check_numbers(y: ArrayLike) -> NDArray[np.float64]:
 
 
 def nonzero_weight_rows(weights: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the rows with non-zero weight, or raise ValueError if there is none."""
+    """Return the rows with non-zero weight, or raise ValueError if no row has any."""
     rows = np.flatnonzero(weights)
     if not len(rows):
         raise ValueError("At least one text must have a weight above 0; got only weights of 0.")

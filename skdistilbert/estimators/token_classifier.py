@@ -1,4 +1,4 @@
-"""The estimator that labels words, for example those of named entities."""
+"""The estimator that labels words, for example as parts of named entities."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.export import token_model
-from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions, new_linear
+from skdistilbert.estimators.fine_tuning import new_linear
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.spans import entity_f1
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
+    from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.models import DistilBertForTokenClassification
     from skdistilbert.nn.training import Examples
 
@@ -173,7 +174,11 @@ class DistilBertTokenClassifier(TrainedEstimator):
             raise ValueError(NO_WORDS)
         options = self._begin_fit()
         self._set_classes(np.unique([label for of_text in labels for label in of_text]))
-        training = self._start_training(options)
+        if self.max_length is None:
+            encoder = self._encoder
+            longest = longest_input(encoder.tokenizer, encoder.model.config)
+            options = options._replace(max_length=longest)
+        training = self._start_training(options, cross_entropy, self._new_head)
         examples_of = partial(self._word_examples, training, texts, labels)
         split = training.split(np.arange(len(texts)))
         self._train(training, split, examples_of, self._score, {"X": texts, "y": labels})
@@ -187,18 +192,8 @@ class DistilBertTokenClassifier(TrainedEstimator):
             )
         self.classes_ = classes
 
-    def _start_training(self, options: TrainingOptions) -> FineTuning:
-        random_state, encoder = check_random_state(self.random_state), self._encoder
-        config = encoder.model.config
-        if not hasattr(self, "head_"):
-            linear = new_linear(len(self.classes_), config.dim, random_state)
-            head = TokenClassificationHead(linear)
-        else:
-            head = self.head_
-        if self.max_length is None:
-            longest = longest_input(encoder.tokenizer, config)
-            options = options._replace(max_length=longest)
-        return FineTuning(encoder, head, cross_entropy, options, random_state)
+    def _new_head(self, dim: int, random_state: RandomState) -> TokenClassificationHead:
+        return TokenClassificationHead(new_linear(len(self.classes_), dim, random_state))
 
     def _word_examples(
         self,

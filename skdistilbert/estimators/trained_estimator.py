@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.estimators.embedder import DistilBertEmbedder
-from skdistilbert.estimators.fine_tuning import TrainingOptions
+from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
 from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.estimators.text_estimator import TextEstimator
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import Checkpoint
     from skdistilbert.checkpoint.names import Head as HeadName
-    from skdistilbert.estimators.fine_tuning import FineTuning, Score
+    from skdistilbert.estimators.fine_tuning import Score
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.training import History
+    from skdistilbert.nn.training.heads import Head
+    from skdistilbert.nn.training.losses import Loss
 
     FloatArray = NDArray[np.float32]
     Rows = NDArray[np.intp]
@@ -68,6 +71,16 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         self.__dict__.pop("head_", None)
         self._set_encoder(encoder, location)
         return options
+
+    def _start_training(
+        self, options: TrainingOptions, loss: Loss, new_head: Callable[..., Head]
+    ) -> FineTuning:
+        """Continue with the fitted head, or start with a new one."""
+        random_state = check_random_state(self.random_state)
+        dim = self._encoder.model.config.dim
+        fitted = hasattr(self, "head_")
+        head = self.head_ if fitted else new_head(dim=dim, random_state=random_state)
+        return FineTuning(self._encoder, head, loss, options, random_state)
 
     def _examples(
         self,

@@ -1,9 +1,10 @@
-"""Pickles of earlier versions load and predict what they predicted then."""
+"""Pickles of earlier versions load and predict the same."""
 
 from __future__ import annotations
 
 import json
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,6 @@ def test_earlier_pickles_predict_the_same(
 
 
 def test_pickles_name_no_other_class_of_the_package() -> None:
-    import pickletools
-
     for file in Path(DIRECTORY).glob("*.pickle"):
         estimator = pickle.loads(file.read_bytes())
         modules = {

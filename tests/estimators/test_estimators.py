@@ -116,14 +116,14 @@ def test_pipeline_cross_validation_and_grid_search(tiny: Path) -> None:
     assert search.fit(TEXTS, LABELS).predict(TEXTS).shape == (9,)
 
 
-def test_refitting_reads_the_parameters_anew(tiny: Path) -> None:
+def test_refitting_uses_the_current_parameters(tiny: Path) -> None:
     embedder = DistilBertEmbedder(tiny).fit(TEXTS)
     first = embedder.fingerprint_
     embedder.set_params(model=DATA / "distilbert-tiny-masked-lm").fit(TEXTS)
     assert embedder.fingerprint_ != first
 
 
-def test_from_pretrained_gives_the_probabilities_of_the_checkpoint() -> None:
+def test_from_pretrained_has_the_probabilities_of_the_checkpoint() -> None:
     classifier = DistilBertClassifier.from_pretrained(SEQUENCE)
     assert classifier.classes_.tolist() == ["angry", "neutral", "pleased"]
     tokenizer = WordPieceTokenizer.from_pretrained(SEQUENCE)
@@ -168,14 +168,14 @@ def test_long_texts_are_truncated_with_a_warning_at_the_caller(estimator: Estima
         ({"model": "no/such/directory"}, "is not a directory"),
     ],
 )
-def test_wrong_parameters_are_named_in_fit(
+def test_fit_names_invalid_parameters(
     estimator: Estimator, params: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         estimator.set_params(**params).fit(TEXTS, LABELS)
 
 
-def test_wrong_texts_are_named(estimator: Estimator) -> None:
+def test_invalid_texts_are_named(estimator: Estimator) -> None:
     with pytest.raises(TypeError, match=r"1 of 3 texts \(row 1\) is not"):
         estimator.fit(["a", 3, "b"], ["x", "y", "z"])
     estimator.fit(TEXTS, LABELS)
@@ -183,11 +183,11 @@ def test_wrong_texts_are_named(estimator: Estimator) -> None:
         result(estimator, ["a", None])
 
 
-def test_before_fit(estimator: Estimator) -> None:
+def test_prediction_needs_fit(estimator: Estimator) -> None:
     with pytest.raises(NotFittedError):
         result(estimator, TEXTS)
 
 
-def test_empty_texts_are_texts(estimator: Estimator) -> None:
+def test_empty_texts_are_valid(estimator: Estimator) -> None:
     estimator.fit(["", *TEXTS[1:]], LABELS)
     assert np.isfinite(result(estimator, ["", " "])).all()

@@ -1,4 +1,4 @@
-"""Estimators in files: they name their weights and hold none."""
+"""Files of fitted estimators hold no pretrained weights."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def with_joblib(estimator: object) -> bytes:
     [(pickle.dumps, pickle.loads), (with_joblib, lambda content: joblib.load(BytesIO(content)))],
     ids=["pickle", "joblib"],
 )
-def test_files_are_small_and_give_the_same(
+def test_files_are_small_and_predict_the_same(
     estimator: Estimator,
     pipeline: Any,  # noqa: ANN401
     dump: Callable[[object], bytes],
@@ -108,7 +108,7 @@ def test_clones_are_not_fitted(estimator: Estimator) -> None:
     assert not hasattr(clone(estimator), "fingerprint_")
 
 
-def test_a_file_knows_its_weights(estimator: Estimator, tmp_path: Path, tiny: Path) -> None:
+def test_a_file_verifies_its_weights(estimator: Estimator, tmp_path: Path, tiny: Path) -> None:
     directory = shutil.copytree(tiny, tmp_path / "model")
     file = pickle.dumps(estimator.set_params(model=directory).fit(TEXTS, LABELS))
     shutil.rmtree(directory)
@@ -214,7 +214,7 @@ def test_skops_files_of_words(tiny: Path) -> None:
     assert loaded.predict(words) == tagger.predict(words)
 
 
-def test_the_types_to_trust_are_there() -> None:
+def test_the_trusted_types_exist() -> None:
     for name in SKOPS_TRUSTED:
         module, _, attribute = name.rpartition(".")
         assert isinstance(getattr(import_module(module), attribute), type)

@@ -36,7 +36,7 @@ def quick(model: Path, **params: Any) -> DistilBertClassifier:  # noqa: ANN401
 
 @pytest.mark.parametrize("trainable_layers", [1, 5, "all"])
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
-def test_layers_learn(tiny: Path, trainable_layers: Any, pooling: Any) -> None:  # noqa: ANN401
+def test_trained_layers_learn(tiny: Path, trainable_layers: Any, pooling: Any) -> None:  # noqa: ANN401
     classifier = quick(
         tiny, trainable_layers=trainable_layers, pooling=pooling, max_iter=40, batch_size=3
     )
@@ -46,7 +46,7 @@ def test_layers_learn(tiny: Path, trainable_layers: Any, pooling: Any) -> None: 
     assert classifier.best_loss_ == min(classifier.loss_curve_) < classifier.loss_curve_[0] / 2
 
 
-def test_what_is_frozen_stays_as_it_was(tiny: Path) -> None:
+def test_frozen_weights_do_not_change(tiny: Path) -> None:
     pretrained = load_model(tiny).weights
     for layers, first in ((2, 3), ("all", 0)):
         tuned = quick(tiny, trainable_layers=layers).fit(TEXTS, LABELS)._encoder.model.weights
@@ -71,7 +71,7 @@ def test_training_does_not_depend_on_threads(tiny: Path, trainable_layers: Any) 
 
 
 @pytest.mark.parametrize("trainable_layers", [0, 2, "all"])
-def test_pickles_hold_what_changed(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
+def test_pickles_hold_only_changed_weights(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
     classifier = quick(tiny, trainable_layers=trainable_layers).fit(TEXTS, LABELS)
     expected = classifier.predict_proba(TEXTS)
     pickled = pickle.dumps(classifier)
@@ -95,7 +95,7 @@ def test_multilabel(tiny: Path) -> None:
     assert quick(tiny).fit(TEXTS, INDICATORS[:, :2]).decision_function(TEXTS).shape == (9, 2)
 
 
-def test_texts_of_weight_zero_are_as_if_absent(tiny: Path) -> None:
+def test_texts_of_weight_zero_have_no_effect(tiny: Path) -> None:
     weights = np.array([1, 1, 0] * 3)
     weighted = quick(tiny).fit(TEXTS, LABELS, sample_weight=weights)
     absent = quick(tiny).fit(
@@ -115,7 +115,7 @@ def test_the_scale_of_weights_does_not_matter(tiny: Path) -> None:
     np.testing.assert_allclose(first, second, atol=1e-4)
 
 
-def test_weights_pull_towards_their_class(tiny: Path) -> None:
+def test_weights_increase_the_probability_of_their_class(tiny: Path) -> None:
     same, labels = ["one text"] * 8, ["a"] * 6 + ["b"] * 2
     unweighted = quick(tiny).fit(same, labels).predict_proba(same[:1])[0]
     balanced = quick(tiny, class_weight="balanced").fit(same, labels).predict_proba(same[:1])[0]
@@ -152,7 +152,13 @@ def test_early_stopping_keeps_the_best_epoch(tiny: Path) -> None:
     assert quick(tiny).fit(TEXTS, LABELS).validation_scores_ is None
 
 
-def test_warm_start_goes_on(tiny: Path) -> None:
+def test_early_stopping_names_the_classes_with_one_text(tiny: Path) -> None:
+    labels = ["a"] * 4 + ["b"] * 4 + ["rare"]
+    with pytest.raises(ValueError, match="at least 2 texts; got only 1 of 'rare'. Add texts"):
+        quick(tiny, early_stopping=True, validation_fraction=0.4).fit(TEXTS, labels)
+
+
+def test_warm_start_continues(tiny: Path) -> None:
     classifier = quick(tiny, warm_start=True, trainable_layers="all").fit(TEXTS, LABELS)
     loss = classifier.loss_curve_[-1]
     tuned = dict(classifier._encoder.model.weights)
@@ -188,7 +194,7 @@ def test_partial_fit(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
         classifier.partial_fit(TEXTS[:2], ["thing", "animal"])
 
 
-def test_weights_of_classes_in_parts(tiny: Path) -> None:
+def test_class_weights_in_partial_fit(tiny: Path) -> None:
     same, classes = ["one text"], ["a", "b"]
     heavy, light = (
         quick(tiny, class_weight={"a": weight}, learning_rate_init=1e-3) for weight in (5, 0.2)
@@ -201,7 +207,7 @@ def test_weights_of_classes_in_parts(tiny: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")
-def test_what_partial_fit_can_not_do(tiny: Path) -> None:
+def test_partial_fit_rejects_options_that_need_all_texts(tiny: Path) -> None:
     classes = np.unique(LABELS)
     for params in ({"class_weight": "balanced"}, {"early_stopping": True}):
         with pytest.raises(ValueError, match="partial_fit sees only some of the texts"):
@@ -209,11 +215,11 @@ def test_what_partial_fit_can_not_do(tiny: Path) -> None:
     with pytest.raises(ValueError, match="classes must be given in the first call"):
         quick(tiny).partial_fit(TEXTS, np.array([[n] for n in range(9)]))
     classifier = quick(tiny).partial_fit(TEXTS, LABELS, classes)
-    with pytest.raises(ValueError, match=r"those of the first call.*\['person', .*got \['a'"):
+    with pytest.raises(ValueError, match=r"classes of the first call.*\['person', .*got \['a'"):
         classifier.partial_fit(TEXTS, LABELS, ["a", *classes])
 
 
-def test_weights_of_columns(tiny: Path) -> None:
+def test_class_weights_of_multilabel_columns(tiny: Path) -> None:
     same, y = ["one text"] * 4, np.array([[1, 0], [0, 1], [0, 0], [1, 1]])
     of_first = [{0: 0.1, 1: 1}, {0: 1, 1: 1}]
     probabilities = quick(tiny, class_weight=of_first).fit(same, y).predict_proba(same)[0]
@@ -230,7 +236,7 @@ def test_weights_of_columns(tiny: Path) -> None:
         {"y": LABELS, "sample_weight": ["much"] * 9},
     ],
 )
-def test_a_mistake_costs_nothing_learnt(tiny: Path, wrong: dict[str, Any]) -> None:
+def test_an_invalid_argument_keeps_the_previous_fit(tiny: Path, wrong: dict[str, Any]) -> None:
     classifier = quick(tiny, max_iter=1, class_weight="balanced").fit(TEXTS, LABELS)
     with pytest.raises(ValueError, match="inconsistent|is None|sample_weight|convert"):
         classifier.fit(TEXTS, **wrong)
@@ -238,7 +244,7 @@ def test_a_mistake_costs_nothing_learnt(tiny: Path, wrong: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_errors_name_the_row_that_was_given(tiny: Path, early_stopping: bool) -> None:
+def test_errors_name_the_row_of_the_argument(tiny: Path, early_stopping: bool) -> None:
     texts, weights = [*TEXTS[:8], "\ud800"], [0, 0, 0, 1, 1, 1, 1, 1, 1]
     labels = ["a", "b"] * 4 + ["b"]
     classifier = quick(tiny, early_stopping=early_stopping, validation_fraction=0.4)
@@ -246,7 +252,7 @@ def test_errors_name_the_row_that_was_given(tiny: Path, early_stopping: bool) ->
         classifier.fit(texts, labels, sample_weight=weights)
 
 
-def test_ctrl_c_keeps_the_weights_so_far(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_keeps_the_latest_weights(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupting(trained_estimator.FitObserver):
         def end_epoch(self, history: Any) -> bool:  # noqa: ANN401
             if len(history.losses) == 5:
@@ -286,7 +292,7 @@ def test_callbacks(tiny: Path) -> None:
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")
-def test_a_callback_can_stop(tiny: Path) -> None:
+def test_a_callback_can_stop_training(tiny: Path) -> None:
     class StopAfterTwo:
         def setup(self, estimator: Any, context: Any) -> None: ...  # noqa: ANN401
         def teardown(self, estimator: Any, context: Any) -> None: ...  # noqa: ANN401
@@ -345,7 +351,7 @@ def test_wrong_targets(tiny: Path, y: Any, weights: Any, message: str) -> None: 
 
 
 @pytest.mark.parametrize("trainable_layers", [0, 2, "all"])
-def test_an_embedder_with_the_tuned_encoder(
+def test_to_embedder_keeps_the_fine_tuned_features(
     tiny: Path,
     tmp_path: Path,
     trainable_layers: Any,  # noqa: ANN401
@@ -363,7 +369,7 @@ def test_an_embedder_with_the_tuned_encoder(
     ("trainable_layers", "n_texts", "n_epochs"),
     [(0, 100, 100), ("all", 10_000, 3), (2, 500, 8), ("all", 64, 30), ("all", 1, 30)],
 )
-def test_epochs_by_default(trainable_layers: Any, n_texts: int, n_epochs: int) -> None:  # noqa: ANN401
+def test_default_number_of_epochs(trainable_layers: Any, n_texts: int, n_epochs: int) -> None:  # noqa: ANN401
     config = DistilBertConfig()
     classifier = DistilBertClassifier(trainable_layers=trainable_layers)
     assert TrainingOptions.resolve(classifier, config).n_epochs(n_texts) == n_epochs
@@ -371,7 +377,7 @@ def test_epochs_by_default(trainable_layers: Any, n_texts: int, n_epochs: int) -
     assert TrainingOptions.resolve(classifier, config).n_epochs(n_texts) == 7
 
 
-def test_a_warm_start_needs_the_model_of_before(tiny: Path) -> None:
+def test_a_warm_start_needs_the_same_model(tiny: Path) -> None:
     classifier = quick(tiny, warm_start=True, max_iter=1).fit(TEXTS, LABELS)
     classifier.set_params(model=tiny.with_name("distilbert-tiny-masked-lm"))
     with pytest.raises(CheckpointError, match="these are not the weights"):

@@ -83,7 +83,7 @@ def fitted(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> DistilBertEmbedder:
     return DistilBertEmbedder(tiny).fit(TEXTS)
 
 
-def test_eight_threads_get_what_one_gets(fitted: DistilBertEmbedder) -> None:
+def test_eight_threads_get_the_results_of_one(fitted: DistilBertEmbedder) -> None:
     corpora = [TEXTS[start:] for start in range(8)] * 4
     expected = [fitted.transform(corpus) for corpus in corpora]
     unpickled = pickle.loads(pickle.dumps(fitted))  # all threads load its encoder at once
@@ -99,7 +99,7 @@ def test_eight_threads_get_what_one_gets(fitted: DistilBertEmbedder) -> None:
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_an_outer_limit_is_obeyed_and_restored(
+def test_an_outer_thread_limit_is_respected_and_restored(
     fitted: DistilBertEmbedder, n_threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blas = ThreadpoolController().select(user_api="blas").lib_controllers

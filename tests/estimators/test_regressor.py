@@ -73,7 +73,7 @@ def test_weights_and_warm_start(tiny: Path) -> None:
     regressor.set_params(max_iter=1, learning_rate_init=1e-9).fit(same, numbers)
     np.testing.assert_allclose(regressor.predict(same[:1]), 4, atol=1)
     with pytest.raises(
-        ValueError, match="warm_start needs targets like those of the first fit, 1 for each text"
+        ValueError, match="warm_start needs the shape of the first targets, 1 number"
     ):
         regressor.fit(same, np.ones((4, 2)))
 

@@ -124,18 +124,18 @@ def test_missing_texts_are_named_or_filled(make: Maker) -> None:
 @pytest.mark.parametrize(
     "value", [None, float("nan"), np.float32("nan"), np.datetime64("NaT", "s")]
 )
-def test_values_that_mean_missing(value: object) -> None:
+def test_values_that_count_as_missing(value: object) -> None:
     with pytest.raises(ValueError, match=r"1 of 2 texts \(row 1\) is missing"):
         check_texts(["a", value])
     assert check_texts(["a", value], "empty") == ["a", ""]
 
 
-def test_pandas_values_that_mean_missing() -> None:
+def test_pandas_values_that_count_as_missing() -> None:
     pandas = pytest.importorskip("pandas")
     assert check_texts(["a", pandas.NA, pandas.NaT], "empty") == ["a", "", ""]
 
 
-def test_the_caller_s_texts_are_left_alone() -> None:
+def test_the_texts_of_the_caller_are_not_changed() -> None:
     lists, array = ["a", None], np.array(["a", None], dtype=object)
     check_texts(lists, "empty"), check_texts(array, "empty")
     assert lists == array.tolist() == ["a", None]
@@ -160,7 +160,7 @@ def test_the_caller_s_texts_are_left_alone() -> None:
     ],
 )
 @pytest.mark.parametrize("missing", ["error", "empty"])
-def test_what_is_no_text_is_named(X: object, message: str, missing: Any) -> None:  # noqa: ANN401
+def test_items_that_are_no_texts_are_named(X: object, message: str, missing: Any) -> None:  # noqa: ANN401
     with pytest.raises(TypeError, match=message):
         check_texts(X, missing)
 
