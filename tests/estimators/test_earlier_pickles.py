@@ -42,3 +42,22 @@ def test_pickles_name_no_other_class_of_the_package() -> None:
             if isinstance(argument, str) and argument.startswith("skdistilbert")
         }
         assert modules == {type(estimator).__module__}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_predictions_after_unpickling_set_no_attributes(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(DATA.parents[1])
+    estimator: Any = pickle.loads((DIRECTORY / f"{name}.pickle").read_bytes())
+    before = dict(vars(estimator))
+    output(name, estimator)
+    assert vars(estimator).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(estimator).items())
+
+
+def test_a_file_of_a_later_format_is_an_error() -> None:
+    embedder = pickle.loads((DIRECTORY / "embedder.pickle").read_bytes())
+    state = embedder.__getstate__()
+    with pytest.raises(ValueError, match="has format 99, but .* Upgrade it: pip install"):
+        type(embedder)().__setstate__(state | {"_format": 99})
