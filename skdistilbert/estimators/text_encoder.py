@@ -58,10 +58,11 @@ class TextEncoder:
 
     def load(self, pretrained: PretrainedEncoder) -> None:
         """Set the pretrained encoder, to which the changes are applied when it is used."""
-        self.pretrained, self.tokenizer = pretrained, pretrained.tokenizer
         self.__dict__.pop("model", None)
         self.task_model: Any = None  # encoder and head, for estimators that predict with it
         self._plan: tuple[str, EmbeddingPlan] | None = None
+        self.tokenizer = pretrained.tokenizer
+        self.pretrained = pretrained  # last, as other threads may wait for it
 
     @property
     def needs_loading(self) -> bool:
@@ -75,10 +76,11 @@ class TextEncoder:
 
     def plan(self, options: dict[str, Any]) -> EmbeddingPlan:
         """Return the plan for options of `plan_embedding`; it is made again if they change."""
-        key = repr(options)
-        if self._plan is None or self._plan[0] != key:
-            self._plan = key, plan_embedding(self.model, self.tokenizer, **options)
-        return self._plan[1]
+        key, planned = repr(options), self._plan
+        if planned is None or planned[0] != key:
+            plan = plan_embedding(self.model, self.tokenizer, **options)
+            planned = self._plan = key, plan
+        return planned[1]
 
     def features(
         self,
