@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from skdistilbert import CheckpointError, DistilBertEmbedder
-from skdistilbert.estimators.pretrained import PretrainedEncoder
+from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
 from tests.checkpoint import fuzz
 from tests.checkpoint.fuzz import write
 from tests.checkpoint.originals import small_checkpoint
