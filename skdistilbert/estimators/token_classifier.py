@@ -20,6 +20,7 @@ from skdistilbert.nn.training import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
 from skdistilbert.tasks.bio_labels import entity_f1
+from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.text_input import check_characters
 from skdistilbert.tasks.windows import cut, encode_each
 
