@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder, WordPieceTokenizer, load_model
+from skdistilbert.estimators import loaded_encoders
 from skdistilbert.files import directory_swap
 from skdistilbert.nn import inference
 from skdistilbert.nn.runtime.cores import cores
@@ -58,6 +60,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_fit_and_predict(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaded_encoders, "_recent", deque(maxlen=0))  # keep no file open
     # small batches in two threads, however little work there is
     monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
     monkeypatch.setattr(inference, "MAX_STATES", 1)
