@@ -94,5 +94,5 @@ def test_features_that_overflow_are_refused(tmp_path: Path) -> None:
     files["model.safetensors"] = save(tensors)
     write(files, tmp_path / "model")
     embedder = DistilBertEmbedder(tmp_path / "model").fit(["one"])
-    with pytest.raises(CheckpointError, match="gives NaN or infinity for the text in row 0"):
+    with pytest.raises(CheckpointError, match="returned NaN or infinity for the text in row 0"):
         embedder.transform(["one", "two"])

@@ -28,7 +28,7 @@ LABELS = [text.split()[0] for text in TEXTS]
 @pytest.fixture(autouse=True)
 def several_threads(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Run the tiny model in several threads and batches; return the threads used."""
-    monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
+    monkeypatch.setattr(inference, "MIN_WORK_PER_THREAD", 1)
     monkeypatch.setattr(inference, "MAX_STATES", 64 * 32)  # 64 tokens
     threads, encode = set(), inference.encode
 

@@ -79,7 +79,7 @@ def test_the_backend_of_dask(tiny: Path) -> None:
 @pytest.fixture
 def fitted(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> DistilBertEmbedder:
     # The tiny model has too little work for several threads otherwise.
-    monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
+    monkeypatch.setattr(inference, "MIN_WORK_PER_THREAD", 1)
     return DistilBertEmbedder(tiny).fit(TEXTS)
 
 
