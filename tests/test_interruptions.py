@@ -109,7 +109,7 @@ def test_an_interrupted_estimator_still_shares_a_text_among_threads(
         np.testing.assert_allclose(embedder.transform(TEXTS[:1]), expected, atol=1e-6)
 
     interrupted = interrupt_everywhere(lambda: embedder.transform(TEXTS[:1]), check)
-    for line in "transformer_layer.<locals>.attend_with in another thread", " Workers.map":
+    for line in "_attention_sublayer.<locals>.attend in another thread", " Workers.map":
         assert line in interrupted
 
 
