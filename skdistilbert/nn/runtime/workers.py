@@ -82,9 +82,7 @@ def for_each(
     with blas_threads.limit_to_one() as is_single_threaded, np.errstate(all="ignore"):
         if not is_single_threaded:
             n_threads = 1
-        if n_threads == 1:
-            _ItemQueue(function, pending).run()
-        elif len(pending) == 1:
+        if len(pending) == 1:
             with cores.acquire(n_threads) as n_cores, borrow_threads(n_cores - 1) as threads:
                 function(pending.pop(), Workers(threads))
         else:
@@ -100,7 +98,7 @@ class _ItemQueue(Generic[Item]):
         self._pending = pending
         self._results: deque[Callable[[], Any]] = deque()
 
-    def run(self, threads: Sequence[ThreadPoolExecutor] = ()) -> None:
+    def run(self, threads: Sequence[ThreadPoolExecutor]) -> None:
         """Run all items."""
         for thread in threads:
             self._continue_in(thread)
