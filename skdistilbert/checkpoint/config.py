@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files import locate_config
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.model_type import check_model_type
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 # Field names of `model_type: bert`, and the DistilBERT fields with the same meaning.
 BERT_FIELDS = {
@@ -83,8 +84,8 @@ class DistilBertConfig:
     Examples
     --------
     >>> from skdistilbert import DistilBertConfig
-    >>> DistilBertConfig.from_pretrained("distilbert-tiny").dim
-    32
+    >>> DistilBertConfig.from_pretrained("mini").dim
+    192
     >>> DistilBertConfig(dim=100, n_heads=12)
     Traceback (most recent call last):
         ...
@@ -150,14 +151,26 @@ class DistilBertConfig:
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str]) -> Self:
-        """Read ``config.json`` from a checkpoint directory.
+        """Read the ``config.json`` of a checkpoint.
+
+        Parameters
+        ----------
+        path : str or path-like
+            "mini", a directory or a name on the Hugging Face hub, as in `load_model`. Weights are
+            not downloaded.
 
         Raises
         ------
         CheckpointError
             If the file is missing or malformed, or has an invalid value or another architecture.
+        HubError
+            If the file cannot be downloaded.
         """
-        file = Path(path) / "config.json"
+        return cls.from_file(locate_config(path) / "config.json")
+
+    @classmethod
+    def from_file(cls, file: Path) -> Self:
+        """Read a ``config.json``; raise CheckpointError if it is missing or not valid."""
         values = read_json_object(file)
         try:
             return cls.from_dict(values)

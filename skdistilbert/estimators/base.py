@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +13,8 @@ from skdistilbert.estimators.cache import EmbeddingCache, cached_features, embed
 from skdistilbert.estimators.pretrained import PretrainedEncoder, load_pretrained_encoder
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.versions import check_scikit_learn
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files import locate_checkpoint
+from skdistilbert.exceptions import CheckpointError, HubError, NonFiniteError
+from skdistilbert.files import at_commit, locate_checkpoint
 from skdistilbert.nn.runtime import resolve_n_threads
 from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.embedding_plan import check_pooling, plan_embedding, pool_texts
@@ -25,6 +24,7 @@ from skdistilbert.tasks.text_input import check_texts
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
     from sklearn.utils import Tags
@@ -49,9 +49,6 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     max_length: int | None
     missing: Missing
     n_threads: int | None
-    revision: str | None
-    cache_dir: str | os.PathLike[str] | None
-    local_files_only: bool
     embedding_cache: bool | str | os.PathLike[str] | None = None
     verbose: bool | int = False
     fingerprint_: str
@@ -72,19 +69,12 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
     def _locate(self) -> Location:
         """Find the checkpoint: at the commit it was fitted with, if it was."""
         commit = getattr(self, "revision_", None)
-        if commit and Path(self.model).is_dir():  # they have moved from the hub to a directory
-            commit = None
         try:
-            return locate_checkpoint(
-                self.model,
-                revision=commit or self.revision,
-                cache_dir=self.cache_dir,
-                local_files_only=self.local_files_only,
-            )
-        except CheckpointError as error:
+            return locate_checkpoint(at_commit(self.model, commit) if commit else self.model)
+        except (CheckpointError, HubError) as error:
             if not hasattr(self, "fingerprint_"):
                 raise
-            raise CheckpointError(
+            raise type(error)(
                 f"{error} This {type(self).__name__} is fitted, but holds no weights, only where "
                 "they were; if they are elsewhere now, set_params(model=...) says where."
             ) from error
@@ -153,7 +143,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         # A row has NaN or infinity if its extremes have; nothing of the size of all rows is made.
         finite = np.isfinite([rows.min(axis=1), rows.max(axis=1)]).all(axis=0)
         if not finite.all():
-            raise CheckpointError(
+            raise NonFiniteError(
                 f"{self.model}: gives NaN or infinity for the text in row {int(finite.argmin())}: "
                 "its weights are too large to compute with in float32."
             )

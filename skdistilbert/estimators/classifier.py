@@ -101,12 +101,6 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         bar, with the extra ``progress``, else in lines.
     n_threads : int, default=None
         Threads to compute in; None: as many as BLAS may use.
-    revision : str, default=None
-        Branch, tag or commit on the hub; None: its main branch.
-    cache_dir : str or path-like, default=None
-        The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
-    local_files_only : bool, default=False
-        Never use the network.
     embedding_cache : None, True or path-like, default=None
         Keep the features that the head reads in a file, as `DistilBertEmbedder` does; never those
         of an encoder that was fine-tuned.
@@ -189,9 +183,6 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
@@ -212,9 +203,6 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         self.random_state = random_state
         self.verbose = verbose
         self.n_threads = n_threads
-        self.revision = revision
-        self.cache_dir = cache_dir
-        self.local_files_only = local_files_only
         self.embedding_cache = embedding_cache
 
     @classmethod

@@ -70,12 +70,6 @@ class DistilBertEmbedder(
     n_threads : int, default=None
         Threads to compute on; None: as many as BLAS may use, which ``threadpool_limits``,
         joblib's workers and ``OMP_NUM_THREADS`` decide.
-    revision : str, default=None
-        Branch, tag or commit on the hub; None: its main branch.
-    cache_dir : str or path-like, default=None
-        The hub's cache; None: where ``HF_HUB_CACHE`` or ``HF_HOME`` say.
-    local_files_only : bool, default=False
-        Never use the network.
     embedding_cache : None, True or path-like, default=None
         Keep the features of each text in an SQLite file, and read them from there in later calls,
         of other estimators, processes and runs, too: the file named here or, in a directory,
@@ -128,9 +122,6 @@ class DistilBertEmbedder(
         normalize: bool = False,
         verbose: bool | int = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
@@ -145,9 +136,6 @@ class DistilBertEmbedder(
         self.normalize = normalize
         self.verbose = verbose
         self.n_threads = n_threads
-        self.revision = revision
-        self.cache_dir = cache_dir
-        self.local_files_only = local_files_only
         self.embedding_cache = embedding_cache
 
     def fit(self, X: Iterable[str], y: object = None) -> Self:  # noqa: ARG002

@@ -67,9 +67,6 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
     random_state : int, RandomState or None, default=None
     verbose : bool or int, default=False
     n_threads : int, default=None
-    revision : str, default=None
-    cache_dir : str or path-like, default=None
-    local_files_only : bool, default=False
     embedding_cache : None, True or path-like, default=None
         All as in `DistilBertClassifier`.
 
@@ -117,9 +114,6 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
@@ -139,9 +133,6 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         self.random_state = random_state
         self.verbose = verbose
         self.n_threads = n_threads
-        self.revision = revision
-        self.cache_dir = cache_dir
-        self.local_files_only = local_files_only
         self.embedding_cache = embedding_cache
 
     @classmethod

@@ -66,9 +66,6 @@ class DistilBertTokenClassifier(FineTunedEstimator):
     random_state : int, RandomState or None, default=None
     verbose : bool, default=False
     n_threads : int, default=None
-    revision : str, default=None
-    cache_dir : str or path-like, default=None
-    local_files_only : bool, default=False
         All others as in `DistilBertClassifier`.
 
     Attributes
@@ -122,9 +119,6 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         random_state: int | RandomState | None = None,
         verbose: bool = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
     ) -> None:
         self.model = model
         self.trainable_layers = trainable_layers
@@ -141,9 +135,6 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.n_threads = n_threads
-        self.revision = revision
-        self.cache_dir = cache_dir
-        self.local_files_only = local_files_only
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401

@@ -83,9 +83,6 @@ class DistilBertModel:
         cls,
         path: str | os.PathLike[str],
         *,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         allow_non_finite: bool = False,
     ) -> Self:
         """Load a checkpoint as this class, with the parameters of `load_model`.
@@ -95,10 +92,10 @@ class DistilBertModel:
         CheckpointError
             If a file or tensor is missing, unexpected or malformed, or the checkpoint has the head
             of another task.
+        HubError
+            If the model cannot be downloaded.
         """
-        location = locate_checkpoint(
-            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
-        )
+        location = locate_checkpoint(path)
         checkpoint = read_checkpoint(
             location.directory,
             encoder_only=cls.head is None,
