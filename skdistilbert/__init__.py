@@ -13,7 +13,13 @@ if TYPE_CHECKING:
         DistilBertRegressor,
         DistilBertTokenClassifier,
     )
-    from skdistilbert.exceptions import CheckpointError, TruncationWarning
+    from skdistilbert.exceptions import (
+        CheckpointError,
+        HubError,
+        NonFiniteError,
+        SkdistilbertError,
+        TruncationWarning,
+    )
     from skdistilbert.models import (
         DistilBertForMaskedLM,
         DistilBertForQuestionAnswering,
@@ -39,6 +45,9 @@ __all__ = [
     "DistilBertModel",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "HubError",
+    "NonFiniteError",
+    "SkdistilbertError",
     "TruncationWarning",
     "WordPieceTokenizer",
     "answer",

@@ -104,9 +104,6 @@ class DistilBertEmbedder(
         normalize: bool = False,
         verbose: bool | int = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self._set_parameters(locals())

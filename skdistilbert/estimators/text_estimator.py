@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sklearn.base import BaseEstimator
@@ -13,8 +12,8 @@ from skdistilbert.estimators.parameters import validate_parameters
 from skdistilbert.estimators.saved_state import from_saved, to_saved
 from skdistilbert.estimators.sklearn_compat import check_scikit_learn
 from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files import locate_checkpoint
+from skdistilbert.exceptions import CheckpointError, HubError
+from skdistilbert.files import at_commit, locate_checkpoint
 from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
@@ -40,9 +39,6 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     max_length: int | None
     missing: Missing = "error"
     n_threads: int | None
-    revision: str | None
-    cache_dir: str | os.PathLike[str] | None
-    local_files_only: bool
     embedding_cache: bool | str | os.PathLike[str] | None = None
     verbose: bool | int
     fingerprint_: str
@@ -67,17 +63,9 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
 
     # -- the encoder
 
-    def _locate(self, revision: str | None) -> Location:
-        return locate_checkpoint(
-            self.model,
-            revision=revision,
-            cache_dir=self.cache_dir,
-            local_files_only=self.local_files_only,
-        )
-
     def _load_named(self) -> tuple[TextEncoder, Location]:
         """Return the encoder that the parameters name; the fitted one is not replaced yet."""
-        location = self._locate(self.revision)
+        location = locate_checkpoint(self.model)
         return TextEncoder(load_pretrained_encoder(location.directory)), location
 
     def _set_encoder(self, encoder: TextEncoder, location: Location) -> None:
@@ -91,13 +79,12 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         return self._encoder
 
     def _load_fitted(self) -> PretrainedEncoder:
-        # After a move from the hub to a directory, the commit no longer applies.
-        commit = None if Path(self.model).is_dir() else self.revision_
+        model = at_commit(self.model, self.revision_) if self.revision_ else self.model
         name = type(self).__name__
         try:
-            location = self._locate(commit or self.revision)
-        except CheckpointError as error:
-            raise CheckpointError(
+            location = locate_checkpoint(model)
+        except (CheckpointError, HubError) as error:
+            raise type(error)(
                 f"{error} This {name} is fitted, but it holds no pretrained weights. If they have "
                 "moved, name their new place with set_params(model=...)."
             ) from error

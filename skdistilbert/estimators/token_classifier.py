@@ -101,9 +101,6 @@ class DistilBertTokenClassifier(TrainedEstimator):
         random_state: int | RandomState | None = None,
         verbose: bool = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
     ) -> None:
         self._set_parameters(locals())
 

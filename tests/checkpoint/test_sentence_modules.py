@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from skdistilbert import (
     CheckpointError,
     DistilBertEmbedder,
+    NonFiniteError,
     TruncationWarning,
     WordPieceTokenizer,
     embed,
@@ -125,7 +126,7 @@ def test_features_that_overflow_in_a_dense_module_do_not_warn(directory: Path) -
     weight = np.full((2, 32), 3e38, np.float32)
     weight[:, ::2] *= -1
     save_file({"linear.weight": weight}, file)
-    with pytest.raises(CheckpointError, match="returned NaN or infinity for the text in row 0"):
+    with pytest.raises(NonFiniteError, match="returned NaN or infinity for the text in row 0"):
         DistilBertEmbedder(directory).fit_transform(["one"])
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from skdistilbert.exceptions import NonFiniteError
 from skdistilbert.nn.runtime import for_each
 
 if TYPE_CHECKING:
@@ -117,11 +118,11 @@ class AdamW:
 
         Raises
         ------
-        ValueError
+        NonFiniteError
             If the norm is not finite. The parameters are unchanged then.
         """
         if not np.isfinite(gradient.norm):
-            raise ValueError(
+            raise NonFiniteError(
                 f"Training diverged in step {self.n_steps + 1}: the gradient is not finite. "
                 "A lower learning rate may help."
             )
