@@ -30,7 +30,7 @@ model : str or path-like
     encoders are more accurate. Otherwise the directory of a Hugging Face checkpoint
     (``config.json``, ``vocab.txt`` and ``model.safetensors``, with ``model_type`` ``distilbert``
     or ``bert``) or the name of one on the Hugging Face hub, such as
-    "distilbert/distilbert-base-uncased" or "owner/name@revision". A task head in the checkpoint is ignored.
+    "distilbert/distilbert-base-uncased" or "owner/name@revision". A task head is ignored.
 trainable_layers : int of at least 0 or "all"
     How many layers of the encoder are trained, counted from the top. 0 trains only the head, on
     features that are computed once. "all" trains every layer and the embeddings, as transformers
