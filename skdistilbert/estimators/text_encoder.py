@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdistilbert import __version__
 from skdistilbert.checkpoint.mapped_file import is_overwritten
 from skdistilbert.estimators.cache import EmbeddingCache, cached_features
 from skdistilbert.estimators.encoder_changes import with_changes
@@ -16,6 +15,7 @@ from skdistilbert.estimators.recent_features import features_key, recall, rememb
 from skdistilbert.exceptions import NonFiniteError
 from skdistilbert.tasks.embedding_plan import plan_embedding, pool_texts
 from skdistilbert.tasks.text_batches import SPLIT_TEXTS, USE_WINDOWS, warn_truncated
+from skdistilbert.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
