@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.files.module_paths import module_paths
 from skdistilbert.models import DistilBertModel
 from skdistilbert.models.inputs import check_vocabulary
 from skdistilbert.tokenization import WordPieceTokenizer
@@ -53,8 +54,9 @@ def load_pretrained_encoder(directory: Path) -> PretrainedEncoder:
 
 
 def _file_states(directory: Path) -> list[tuple[str, int, int]]:
-    # Those of the modules of sentence-transformers, such as 2_Dense, stand one level below.
-    candidates = sorted([*directory.iterdir(), *directory.glob("[0-9]*_*/*")])
-    files = (file for file in candidates if file.is_file())
+    # Modules of sentence-transformers have directories of their own, such as 2_Dense.
+    folders = {folder.name for folder in directory.glob("[0-9]*_*")} | {*module_paths(directory)}
+    candidates = {file for folder in {"", *folders} for file in (directory / folder).glob("*")}
+    files = (file for file in sorted(candidates) if file.is_file())
     states = ((str(file.relative_to(directory)), file.stat()) for file in files)
     return [(name, state.st_size, state.st_mtime_ns) for name, state in states]
