@@ -30,6 +30,7 @@ BERT_FIELDS = {
 ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
 # Fields that would change the results, with the values that do not.
 NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
+    "is_causal": (False, None),
     "per_layer_config": (None, {}),
     "quantization_config": (None,),
 }
