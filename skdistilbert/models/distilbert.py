@@ -122,7 +122,7 @@ class DistilBertModel:
         """The modules in ``modules.json`` of sentence-transformers; None without that file."""
         if self._directory is None:
             return None
-        return read_sentence_modules(self._directory, self.config.dim)
+        return read_sentence_modules(self._directory, self.config)
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -288,6 +288,7 @@ class DistilBertModel:
         *,
         n_threads: int | None = None,
         layers: Sequence[int] | None = None,
+        layer_weights: Sequence[float] | None = None,
         n_skipped: int = 0,
         windows: Windows | None = None,
     ) -> FloatArray:
@@ -302,6 +303,8 @@ class DistilBertModel:
         n_threads : int, default: the number of threads that BLAS may use
         layers : list of int, default: the last layer
             Layers whose hidden states are averaged; 0 is the embeddings.
+        layer_weights : list of float, default: equal weights
+            The weight of each layer in the average; their sum is 1.
         n_skipped : int, default=0
             Number of tokens at the start of each text that are not pooled.
         windows : Windows, default=None
@@ -313,6 +316,7 @@ class DistilBertModel:
             pooling,
             n_threads,
             layers=layers,
+            layer_weights=layer_weights,
             n_skipped=n_skipped,
             windows=windows,
         )

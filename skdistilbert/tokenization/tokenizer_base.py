@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.files.atomic_save import replace_files
+from skdistilbert.files.module_paths import transformer_directory
 from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
 from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS, is_id
 from skdistilbert.tokenization.normalization import Normalizer
@@ -160,12 +161,12 @@ class TokenizerBase:
         HubError
             If the model cannot be downloaded.
         """
-        location = locate_checkpoint(path)
-        params = read_tokenizer(location.directory) | params
+        directory = transformer_directory(locate_checkpoint(path).directory)
+        params = read_tokenizer(directory) | params
         try:
             return cls(**params)
         except CheckpointError as error:
-            raise CheckpointError(f"{location.directory}: {error}") from None
+            raise CheckpointError(f"{directory}: {error}") from None
 
     def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
         """Save to a directory that transformers and `from_pretrained` can load.

@@ -24,7 +24,6 @@ from safetensors.numpy import load_file
 
 from skdistilbert import (
     CheckpointError,
-    TruncationWarning,
     WordPieceTokenizer,
     embed,
     load_model,
@@ -46,10 +45,10 @@ def check(directory: Path) -> str:
     """Load a directory as a model and as an estimator does, use both, and return the outcome."""
     before = _listed(directory)
     try:
-        model = load_model(directory)
-        encoder = PretrainedEncoder(directory)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TruncationWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            model = load_model(directory)
+            encoder = PretrainedEncoder(directory)
             embeddings = embed(model, encoder.tokenizer, TEXTS, n_threads=1)
     except CheckpointError as error:
         if str(directory) not in str(error) or len(str(error)) > 2000:
