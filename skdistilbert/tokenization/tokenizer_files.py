@@ -28,6 +28,7 @@ MODEL_CONFIG_FILE = "config.json"
 SENTENCE_FILES = ("sentence_bert_config.json", "sentence_distilbert_config.json")
 
 OPTIONS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+SIDES = ("padding_side", "truncation_side")
 SWITCHES = ("split_special_tokens", "clean_up_tokenization_spaces")
 BERT_MODELS = ("bert", "distilbert")
 # transformers loads these classes as a BertTokenizer.

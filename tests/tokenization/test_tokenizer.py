@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 
 from skdistilbert import CheckpointError, WordPieceTokenizer
-from skdistilbert.tokenization import bounded_cache, normalization
+from skdistilbert.tokenization import bounded_cache, encode_ragged, normalization
 from skdistilbert.tokenization.tokenizer_files import read_vocab
 from tests.conftest import DATA
-from tests.tokenization.reference import OPTIONS, assert_same, random_text, reference_tokenizer
+from tests.tokenization.reference import (
+    OPTIONS,
+    as_options,
+    assert_same,
+    random_text,
+    reference_tokenizer,
+)
 
 VOCAB = read_vocab(DATA / "distilbert-tiny" / "vocab.txt")
 WORDS = [word for word in VOCAB if word.isalpha()]
@@ -29,7 +35,7 @@ def test_random_texts_are_tokenized_as_by_tokenizers(
 ) -> None:
     rng = random.Random(f"{lowercase} {strip_accents} {chinese}")
     texts = [random_text(rng, WORDS) for _ in range(800)]
-    ours = WordPieceTokenizer(VOCAB, lowercase, strip_accents, chinese)
+    ours = WordPieceTokenizer(VOCAB, **as_options(lowercase, strip_accents, chinese))
     assert_same(ours, reference_tokenizer(VOCAB, lowercase, strip_accents, chinese), texts)
 
 
@@ -113,7 +119,7 @@ def test_pairs_are_truncated_as_by_tokenizers(
         expected = reference.encode(first, second, add_special_tokens=False)
     except Exception:
         with pytest.raises(ValueError, match="can't cut"):
-            tokenizer.encode_pair(
+            tokenizer.encode(
                 first,
                 second,
                 max_length=max_length,
@@ -128,7 +134,7 @@ def test_pairs_are_truncated_as_by_tokenizers(
     )
     assert got.sequence_ids.count(0) == expected.sequence_ids.count(0)
     assert got.sequence_ids.count(1) == expected.sequence_ids.count(1)
-    assert got.input_ids == tokenizer.encode_pair(
+    assert got.input_ids == tokenizer.encode(
         first,
         second,
         max_length=max_length,
@@ -146,7 +152,7 @@ def test_pairs_are_joined_with_separators(tokenizer: WordPieceTokenizer) -> None
         "two",
         "[SEP]",
     ]
-    assert encoding.input_ids == tokenizer.encode_pair("the one", "two")
+    assert encoding.input_ids == tokenizer.encode("the one", "two")
     assert encoding.token_type_ids == [0, 0, 0, 0, 1, 1]
     assert encoding.special_tokens_mask == [1, 0, 0, 1, 0, 1]
     assert encoding.offsets == [(0, 0), (0, 3), (4, 7), (0, 0), (0, 3), (0, 0)]
@@ -157,7 +163,7 @@ def test_batches_are_padded_and_truncated(tokenizer: WordPieceTokenizer) -> None
     batch = tokenizer.encode_batch(texts, max_length=5)
     assert batch.input_ids.dtype == batch.attention_mask.dtype == np.int64
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [1] * 5]
-    ragged = tokenizer.encode_ragged(texts, max_length=5)
+    ragged = encode_ragged(tokenizer, texts, max_length=5)
     assert ragged.truncated_rows == [2]
     assert {ids.dtype for ids in ragged.input_ids} == {np.dtype(np.int32)}
     for row, mask, ids in zip(*batch, ragged.input_ids, strict=True):
@@ -171,7 +177,7 @@ def test_errors_name_the_row_of_a_text_that_is_not_a_string(
     tokenizer: WordPieceTokenizer, wrong: object
 ) -> None:
     with pytest.raises(TypeError, match="Row 1: a text must be a string, got"):
-        tokenizer.encode_ragged(["fine", wrong])  # type: ignore[list-item]
+        encode_ragged(tokenizer, ["fine", wrong])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="must be a string"):
         tokenizer.encode_with_offsets(wrong)  # type: ignore[arg-type]
 
@@ -263,7 +269,7 @@ def test_threads_return_the_same_results(
     shared = WordPieceTokenizer(VOCAB)
 
     def encode_all(_: int) -> None:
-        ragged = shared.encode_ragged(texts).input_ids
+        ragged = encode_ragged(shared, texts).input_ids
         assert [ids.tolist() for ids in ragged] == [each.input_ids for each in expected]
         assert [shared.encode_with_offsets(text) for text in texts] == expected
 

@@ -10,7 +10,7 @@ from tokenizers.processors import BertProcessing, TemplateProcessing
 from skdistilbert import CheckpointError, WordPieceTokenizer
 from skdistilbert.tokenization import AddedToken
 from tests.conftest import DATA
-from tests.tokenization.reference import OPTIONS, reference_tokenizer
+from tests.tokenization.reference import OPTIONS, as_options, reference_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,11 @@ def test_a_saved_tokenizer_loads_as_an_equal_one(
     tmp_path: Path, options: tuple[bool, bool | None, bool]
 ) -> None:
     tokenizer = WordPieceTokenizer(
-        VOCAB, *options, split_special_tokens=True, added_tokens=ADDED, model_max_length=77
+        VOCAB,
+        **as_options(*options),
+        split_special_tokens=True,
+        added_tokens=ADDED,
+        model_max_length=77,
     )
     tokenizer.save_pretrained(tmp_path / "new" / "tokenizer")
     assert WordPieceTokenizer.from_pretrained(tmp_path / "new" / "tokenizer") == tokenizer
