@@ -277,9 +277,16 @@ class WordPieceTokenizer(TokenizerBase):
             clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
         return join_tokens(tokens, clean_up=clean_up_tokenization_spaces)
 
-    def _encode_row(self, row: int, *pair: str, **options: Any) -> list[int]:  # noqa: ANN401
+    def _encode_row(
+        self,
+        row: int,
+        text: str,
+        text_pair: str,
+        **options: Any,  # noqa: ANN401
+    ) -> list[int]:
         try:
-            return self.encode(*pair, **options)
+            check_text(text_pair)
+            return self.encode(text, text_pair, **options)
         except (TypeError, ValueError) as error:
             raise type(error)(f"Row {row}: {error}") from None
 

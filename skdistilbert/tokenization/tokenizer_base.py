@@ -20,10 +20,10 @@ from skdistilbert.tokenization.tokenizer_files import (
     SIDES,
     SWITCHES,
     read_tokenizer,
-    read_vocab,
     tokenizer_files,
 )
 from skdistilbert.tokenization.truncation import check_side
+from skdistilbert.tokenization.vocab_file import read_vocab
 from skdistilbert.tokenization.wordpiece import WordPiece
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers.processors import BertProcessing
 
 from skdistilbert import CheckpointError, WordPieceTokenizer
-from skdistilbert.tokenization import bounded_cache, encode_ragged, normalization
-from skdistilbert.tokenization.tokenizer_files import read_vocab
+from skdistilbert.tokenization import AddedToken, bounded_cache, encode_ragged, normalization
+from skdistilbert.tokenization.vocab_file import read_vocab
 from tests.conftest import DATA
 from tests.tokenization.reference import (
     OPTIONS,
@@ -195,6 +196,8 @@ def test_decode_returns_text(tokenizer: WordPieceTokenizer) -> None:
     assert tokenizer.decode(ids) == "i ' s"
     assert tokenizer.decode(ids, clean_up_tokenization_spaces=True) == "i's"
     assert WordPieceTokenizer(VOCAB, clean_up_tokenization_spaces=True).decode(ids) == "i's"
+    for single in (VOCAB["the"], np.int64(VOCAB["the"])):
+        assert tokenizer.decode(single) == "the"  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="Token id 99999 is not in the vocabulary"):
         tokenizer.decode([99999])
 
@@ -232,6 +235,90 @@ def test_results_do_not_depend_on_full_caches(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(bounded_cache, "MAX_BYTES", 2000)
     monkeypatch.setattr(normalization, "MAX_CODE_POINTS", 20)
     assert_same(WordPieceTokenizer(VOCAB), reference_tokenizer(VOCAB, True, None, True), texts)
+
+
+def test_there_are_three_encoding_methods() -> None:
+    public = {name for name in dir(WordPieceTokenizer) if not name.startswith("_")}
+    methods = {name for name in public if callable(getattr(WordPieceTokenizer, name))}
+    encoding = {"encode", "encode_batch", "encode_with_offsets"}
+    assert methods == encoding | {"tokenize", "decode", "from_pretrained", "save_pretrained"}
+    with pytest.raises(TypeError, match="positional"):
+        WordPieceTokenizer(VOCAB, False)  # type: ignore[misc]
+
+
+def test_batches_of_pairs_are_encoded_as_single_pairs(tokenizer: WordPieceTokenizer) -> None:
+    texts, pairs = ["the one", "a a a a a"], ["two", "there"]
+    ids, mask = tokenizer.encode_batch(texts, pairs, max_length=7)
+    expected = [
+        tokenizer.encode(*pair, max_length=7, truncation=True)
+        for pair in zip(texts, pairs, strict=True)
+    ]
+    for row, row_mask, row_ids in zip(ids, mask, expected, strict=True):
+        assert row[row_mask == 1].tolist() == row_ids
+    assert tokenizer.encode_batch([], []).input_ids.shape == (0, 0)
+    with pytest.raises(ValueError, match="must have the same length; got 2 and 1"):
+        tokenizer.encode_batch(texts, ["two"])
+    with pytest.raises(TypeError, match="Row 1: a text must be a string, got None"):
+        tokenizer.encode_batch(texts, ["two", None])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("strategy", ["longest_first", "only_first", "only_second"])
+@pytest.mark.parametrize("max_length", [3, 5, 8, 11])
+def test_left_sides_equal_those_of_tokenizers(strategy: str, max_length: int) -> None:
+    ours = WordPieceTokenizer(VOCAB, padding_side="left", truncation_side="left")
+    reference = reference_tokenizer(VOCAB, True, None, True)
+    reference.post_processor = BertProcessing(("[SEP]", VOCAB["[SEP]"]), ("[CLS]", VOCAB["[CLS]"]))
+    reference.enable_truncation(max_length, strategy=strategy, direction="left")
+    reference.enable_padding(direction="left", length=max_length)
+    pair = "the one two there a", "what would you do too then"
+    try:
+        expected = reference.encode(*pair)
+    except Exception:
+        with pytest.raises(ValueError, match="can't cut"):
+            ours.encode(*pair, max_length=max_length, truncation=strategy)  # type: ignore[arg-type]
+        return
+    assert (
+        ours.encode(
+            *pair,
+            max_length=max_length,
+            truncation=strategy,  # type: ignore[arg-type]
+            padding="max_length",
+        )
+        == expected.ids
+    )
+    got = ours.encode_with_offsets(*pair, max_length=max_length, truncation=strategy)  # type: ignore[arg-type]
+    assert got.offsets == [
+        span for span, mask in zip(expected.offsets, expected.attention_mask, strict=True) if mask
+    ]
+    texts = ["the one two there a", "a", ""]
+    if strategy != "only_second":
+        reference.enable_padding(direction="left")
+        batch = ours.encode_batch(texts, max_length=max_length)
+        theirs = reference.encode_batch(texts)
+        assert batch.input_ids.tolist() == [each.ids for each in theirs]
+        assert batch.attention_mask.tolist() == [each.attention_mask for each in theirs]
+
+
+def test_a_pair_without_room_is_empty_whatever_the_strategy(
+    tokenizer: WordPieceTokenizer,
+) -> None:
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    for strategy in ("longest_first", "only_first", "only_second"):
+        ids = tokenizer.encode("the one", "a a", truncation=strategy, max_length=3)  # type: ignore[arg-type]
+        assert ids == [cls, sep, sep]
+
+
+def test_tokens_include_the_whitespace_that_an_added_token_strips() -> None:
+    added = [
+        AddedToken("<m>", 1124, lstrip=True, rstrip=True),
+        AddedToken("NEW", 1125, special=True, normalized=True),
+        AddedToken("", 1126),
+    ]
+    tokenizer = WordPieceTokenizer(VOCAB, added_tokens=added)
+    # The tokens of transformers' BertTokenizer with the same added tokens.
+    assert tokenizer.tokenize("the <m> the") == ["the", " <m> ", "the"]
+    assert tokenizer.tokenize("the  <m>the new") == ["the", "  <m>", "the", "new"]
+    assert tokenizer.vocab_size == len(VOCAB) + 2
 
 
 def test_changing_returned_ids_does_not_change_later_results(
