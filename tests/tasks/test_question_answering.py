@@ -59,7 +59,7 @@ def test_answers_may_begin_and_end_with_the_context() -> None:
     assert {each["answer"] for each in found} == {"The", "house", "The house"}
     for each in found:
         assert context[each["start"] : each["end"]] == each["answer"]
-    (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", context)])[0].T
+    (start, end) = MODEL.logits([TOKENIZER.encode("What?", context)])[0].T
     possible = [0, 4, 5]  # [CLS] and the context
     start, end = (np.exp(x[possible]) / np.exp(x[possible]).sum() for x in (start, end))
     scores = {each["answer"]: each["score"] for each in found}
@@ -68,7 +68,7 @@ def test_answers_may_begin_and_end_with_the_context() -> None:
 
 
 def test_the_impossible_answer_has_the_score_of_cls() -> None:
-    (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", "The house")])[0].T
+    (start, end) = MODEL.logits([TOKENIZER.encode("What?", "The house")])[0].T
     possible = [0, 4, 5]
     null = np.exp(start[0] + end[0]) / np.exp(start[possible]).sum() / np.exp(end[possible]).sum()
     found = answer(MODEL, TOKENIZER, "What?", "The house", top_k=9, handle_impossible_answer=True)
