@@ -17,8 +17,8 @@ from skdistilbert.nn.tape import DropoutRates
 from skdistilbert.nn.training.losses import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
-from skdistilbert.tasks.bio_labels import entity_f1
 from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tasks.label_schemes import entity_f1
 from skdistilbert.tasks.text_input import check_characters
 from skdistilbert.tasks.windows import cut, encode_each
 
@@ -273,7 +273,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
             [labels[of].tolist() for labels, of in zip(np.split(x, borders), known, strict=True)]
             for x in (true, predicted)
         )
-        return entity_f1(*of_windows)
+        return entity_f1(*of_windows, self.classes_.tolist())
 
     def _fitted_attributes(self, trainer: Trainer) -> dict[str, Any]:
         return super()._fitted_attributes(trainer) | {"_tagger": None}
@@ -319,7 +319,9 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         Returns
         -------
         float
-            Of all texts together; as conlleval and seqeval count.
+            Of all texts together. Equals seqeval's ``f1_score`` in its default mode
+            (``mode=None``), which is that of conlleval. The labels that occurred in `fit` decide
+            between the schemes IOB, IOE, BIOES, BILOU and plain labels.
 
         Raises
         ------
@@ -328,7 +330,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         """
         texts, labels = _check_words(X), [list(of_text) for of_text in y]
         _check_labels(texts, labels)
-        return entity_f1(labels, self.predict(texts))
+        return entity_f1(labels, self.predict(texts), self.classes_.tolist())
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

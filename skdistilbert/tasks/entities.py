@@ -14,6 +14,7 @@ from skdistilbert.tasks.aggregation import (
     split_tokens,
 )
 from skdistilbert.tasks.checks import check_max_length, check_model
+from skdistilbert.tasks.label_schemes import Tag, parse_labels
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
 from skdistilbert.tasks.text_input import Text, check_rows
 from skdistilbert.tasks.token_labels import TokenLabel, label_tokens, label_words
@@ -21,7 +22,7 @@ from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each,
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from skdistilbert.models import DistilBertModel
     from skdistilbert.models.outputs import FloatArray
@@ -110,7 +111,8 @@ def extract_entities(
     stride = min((max_length - 2) // 2, DEFAULT_STRIDE) if stride is None else stride
     check_stride(stride, max_length - 2)
     ignored = {ignore_labels} if isinstance(ignore_labels, str) else set(ignore_labels)
-    task = _Task(model, tokenizer, aggregation_strategy, ignored)
+    tags = parse_labels(set(model.config.id2label.values()))
+    task = _Task(model, tokenizer, aggregation_strategy, ignored, tags)
     entities: list[TextEntities] = []
     before, after = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     rows = check_rows([texts] if isinstance(texts, str) else texts)
@@ -139,6 +141,7 @@ class _Task(NamedTuple):
     tokenizer: WordPieceTokenizer
     strategy: AggregationStrategy
     ignored: Collection[str]
+    tags: Mapping[str, Tag]
 
     def extract(
         self, text: Text, encoding: Encoding, windows: list[Window], scores: list[FloatArray]
@@ -156,7 +159,7 @@ class _Task(NamedTuple):
             entity
             for (start, stop, _), window_scores in zip(windows, scores, strict=True)
             for entity in group_entities(
-                tokens[start:stop], window_scores, self.strategy, id2label
+                tokens[start:stop], window_scores, self.strategy, id2label, self.tags
             )
             if entity["entity_group"] not in self.ignored
         ]

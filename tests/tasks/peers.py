@@ -89,6 +89,7 @@ def entities(directory: Path) -> Json:
 
     model = DistilBertForTokenClassification.from_pretrained(directory)
     pipeline = _pipeline("token-classification", model, directory)
+    _correct(pipeline)
     short = {}
     for scheme, labels in SCHEMES.items():
         model.config.id2label = dict(enumerate(labels))
@@ -107,6 +108,29 @@ def entities(directory: Path) -> Json:
         "long": long,
         "words": _words(model, pipeline.tokenizer),
     }
+
+
+def _correct(pipeline: Json) -> None:
+    """Correct two faults of the pipeline.
+
+    It detects the first token of a word by the length of the token, which fails for accents that
+    the tokenizer removes. And it removes everything before the first hyphen of a label.
+    """
+
+    def gather_pre_entities(sentence: str, *args: Json, **options: Json) -> Json:
+        entities = gather(sentence, *args, **options)
+        encoding = pipeline.tokenizer(sentence)
+        words = [encoding.char_to_word(each["start"]) for each in entities]
+        for index, each in enumerate(entities):
+            each["is_subword"] = index > 0 and words[index] == words[index - 1]
+        return entities
+
+    def group_sub_entities(entities: Json) -> Json:
+        return {**group(entities), "entity_group": pipeline.get_tag(entities[0]["entity"])[1]}
+
+    gather, group = pipeline.gather_pre_entities, pipeline.group_sub_entities
+    pipeline.gather_pre_entities = gather_pre_entities
+    pipeline.group_sub_entities = group_sub_entities
 
 
 ANSWERS: list[dict[str, Json]] = [
