@@ -107,7 +107,7 @@ class PretrainedTextEstimator(BaseEstimator):  # type: ignore[misc]
         resolve_n_threads(self.n_threads)
         embedding_cache_file(self.embedding_cache)
         encoder = self._load_encoder()
-        check_max_length(self.max_length, encoder.model.config)
+        check_max_length(self.max_length, encoder.model.config, encoder.tokenizer)
         self.fingerprint_ = encoder.fingerprint
         return encoder
 

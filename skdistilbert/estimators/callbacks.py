@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from skdistilbert.nn.training.loop import Observer
 
@@ -14,19 +14,27 @@ if TYPE_CHECKING:
 
     from skdistilbert.nn.training.loop import History
 
+Method = TypeVar("Method", bound="Callable[..., Any]")
+
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 
     HAS_CALLBACKS = True
 except ImportError:
     HAS_CALLBACKS = False
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for the mixin that older versions do not have."""
+        """Replace the mixin that older versions do not have."""
 
-    def with_callbacks(method: Any) -> Any:  # noqa: ANN401
-        """Stands for the decorator that older versions do not have."""
+    def _with_callbacks(method: Any) -> Any:  # noqa: ANN401
         return method
+
+
+def with_callbacks(method: Method) -> Method:
+    """Apply the decorator of scikit-learn, and keep the type of the method."""
+    decorated: Method = _with_callbacks(method)
+    return decorated
 
 
 class FitObserver(Observer):

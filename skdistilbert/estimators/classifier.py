@@ -266,7 +266,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         classifier.head_ = SequenceClassificationHead(head.pre_classifier, output)
         return classifier
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their labels.
 

@@ -164,7 +164,7 @@ class FineTunedEstimator(CallbackSupportMixin, TunedEstimator):  # type: ignore[
         if self._n_trained() == 0:
             return Examples(None, self._features(texts), targets, weights)
         encoder = self._load_encoder()
-        max_length = check_max_length(self.max_length, encoder.model.config)
+        max_length = check_max_length(self.max_length, encoder.model.config, encoder.tokenizer)
         pieces = encode_with_warning(encoder.tokenizer, texts, max_length)
         return self._packed_examples(
             Ragged.from_lists([ids for _, piece in pieces for ids in piece]), targets, weights

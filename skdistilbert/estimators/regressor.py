@@ -184,7 +184,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         head = self._scale.head_in_units(self.head_)
         return sequence_model(self._model(), head, self.pooling, labels, "regression")
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their numbers.
 

@@ -177,7 +177,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         )
         return classifier
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[Words], y: Iterable[Words]) -> Self:
         """Train on texts split into words, and a label a word.
 
@@ -269,11 +269,11 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         predicted, true = self.classes_[logits.argmax(axis=0)], self.classes_[examples.targets]
         borders = np.cumsum(examples.texts.lengths)[:-1]
         known = np.split(examples.weights > 0, borders)
-        of_windows = (
+        true_rows, predicted_rows = (
             [labels[of].tolist() for labels, of in zip(np.split(x, borders), known, strict=True)]
             for x in (true, predicted)
         )
-        return entity_f1(*of_windows, self.classes_.tolist())
+        return entity_f1(true_rows, predicted_rows, labels=self.classes_)
 
     def _fitted_attributes(self, trainer: Trainer) -> dict[str, Any]:
         return super()._fitted_attributes(trainer) | {"_tagger": None}
@@ -301,7 +301,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
             self._task_model(),
             self._load_encoder().tokenizer,
             _check_words(X),
-            "first",
+            aggregation_strategy="first",
             ignore_labels=(),
             max_length=self.max_length,
             n_threads=self.n_threads,
@@ -330,7 +330,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         """
         texts, labels = _check_words(X), [list(of_text) for of_text in y]
         _check_labels(texts, labels)
-        return entity_f1(labels, self.predict(texts), self.classes_.tolist())
+        return entity_f1(labels, self.predict(texts), labels=self.classes_)
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
