@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from skdistilbert import (
     extract_entities,
     load_model,
 )
+from skdistilbert.tasks.aggregation import AggregationStrategy, Token, group_entities
+from skdistilbert.tasks.label_schemes import parse_labels
 from tests.conftest import DATA
 from tests.tasks.peers import LONG, SCHEMES, STRATEGIES, abridged
 from tests.tasks.reference import SOURCES, assert_same, checkpoint, reference
@@ -78,6 +81,54 @@ def test_entities_do_not_depend_on_order_batch_or_threads(strategy: str) -> None
         extract_entities(MODEL, TOKENIZER, TEXTS[0], aggregation_strategy=strategy), many[0]
     )
     assert extract_entities(MODEL, TOKENIZER, [], aggregation_strategy=strategy) == []
+
+
+@pytest.mark.parametrize("strategy", ["first", "average", "max"])
+def test_words_are_those_of_the_tokenizer(strategy: AggregationStrategy) -> None:
+    plain = "the unbelievable café is in Orléans now"
+    entities = extract_entities(
+        MODEL, TOKENIZER, plain, aggregation_strategy=strategy, ignore_labels=()
+    )
+    for text in (
+        unicodedata.normalize("NFD", plain),
+        plain.replace("é", "e\u0301\u0316"),
+        plain.replace("b", "b\u200b\u0300"),
+        plain.replace("r", "\u00adr"),
+        plain.replace("e", "\u0000e"),
+    ):
+        assert text != plain
+        found = extract_entities(
+            MODEL, TOKENIZER, text, aggregation_strategy=strategy, ignore_labels=()
+        )
+        for got, expected in zip(found, entities, strict=True):
+            assert got["word"] == expected["word"]
+            assert got["entity_group"] == expected["entity_group"]
+            assert got["score"] == pytest.approx(expected["score"], abs=1e-5)
+            assert text[: got["end"]].count(" ") == plain[: expected["end"]].count(" ")
+
+
+@pytest.mark.parametrize(
+    ("id2label", "labels", "groups"),
+    [
+        ("O B-LOC I-LOC E-LOC S-LOC", "B-LOC I-LOC E-LOC S-LOC", "LOC:0-3 LOC:3-4"),
+        ("O B-LOC I-LOC L-LOC U-LOC", "B-LOC I-LOC L-LOC U-LOC", "LOC:0-3 LOC:3-4"),
+        ("O I-LOC E-LOC", "I-LOC E-LOC I-LOC E-LOC", "LOC:0-2 LOC:2-4"),
+        ("O B-LOC I-LOC", "I-LOC I-LOC B-LOC I-LOC", "LOC:0-2 LOC:2-4"),
+        ("O E-mail LOC", "E-mail E-mail O LOC", "E-mail:0-2 O:2-3 LOC:3-4"),
+        ("O B I", "B I B O", "_:0-2 _:2-3 O:3-4"),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["simple", "first", "average", "max"])
+def test_entities_follow_the_scheme_of_the_labels(
+    id2label: str, labels: str, groups: str, strategy: AggregationStrategy
+) -> None:
+    names = id2label.split()
+    tokens = [Token(f"word{index}", index, index + 1, index) for index in range(4)]
+    scores = np.eye(len(names), dtype=np.float32)[[names.index(x) for x in labels.split()]]
+    found = group_entities(tokens, scores, strategy, dict(enumerate(names)), parse_labels(names))
+    assert groups.split() == [
+        f"{each['entity_group']}:{each['start']}-{each['end']}" for each in found
+    ]
 
 
 def test_start_and_end_are_positions_in_the_text() -> None:
