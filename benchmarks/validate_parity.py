@@ -194,7 +194,7 @@ def compare_embeddings(
         "max": np.where(visible, states, -np.inf).max(1),
     }
     for pooling, embeddings in expected.items():
-        got = embed(ours, tokenizer, texts, pooling)  # type: ignore[arg-type]
+        got = embed(ours, tokenizer, texts, pooling=pooling)  # type: ignore[arg-type]
         report.compare(f"{pooling} embedding", got, embeddings)
     report.compare("predict", predict(ours, tokenizer, texts), np.where(visible, states, 0))
 

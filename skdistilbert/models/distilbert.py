@@ -18,6 +18,7 @@ from skdistilbert.models.outputs import BaseModelOutput
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.weights import Encoder
+from skdistilbert.tokenization import WordPieceTokenizer
 from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
     from skdistilbert.nn.pooling import Pooling, Windows
-    from skdistilbert.tokenization import WordPieceTokenizer
 
 
 class EncodedPadded(NamedTuple):
@@ -116,6 +116,30 @@ class DistilBertModel:
         model = cls(checkpoint.config, checkpoint.weights)
         model._directory, model.mapped = checkpoint.directory, checkpoint.mapped
         return model
+
+    @cached_property
+    def tokenizer(self) -> WordPieceTokenizer:
+        """The tokenizer in the model's directory, which is loaded at its first use.
+
+        Raises
+        ------
+        AttributeError
+            If the model was not loaded from a checkpoint.
+        CheckpointError
+            If the directory has no tokenizer.
+        """
+        if self._directory is None:
+            raise AttributeError(
+                f"This {type(self).__name__} was not loaded from a checkpoint and therefore has "
+                "no tokenizer. Pass one before the texts, such as that of the checkpoint of its "
+                "encoder: WordPieceTokenizer.from_pretrained(path)."
+            )
+        return WordPieceTokenizer.from_pretrained(self._directory)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was computed from the weights or read from the directory is not stored twice.
+        derived = ("_encoder", "_head", "tokenizer")
+        return {name: value for name, value in self.__dict__.items() if name not in derived}
 
     @cached_property
     def sentence_modules(self) -> SentenceModules | None:
@@ -229,13 +253,20 @@ class DistilBertModel:
         Returns
         -------
         BaseModelOutput, or the output class of the task model
-            Float32 arrays in transformers' axis order. Masked positions are zero.
+            Float32 arrays in transformers' axis order.
 
         Raises
         ------
         ValueError
             If the shapes differ, an id is outside the vocabulary, the mask hides a whole row, or
             ``seq_len`` exceeds ``max_position_embeddings``.
+
+        Notes
+        -----
+        Logits of tokens are zero at masked positions, and so are hidden states, except at the
+        first position, which always has the state that it has in transformers because
+        classification heads read it. With padding on the left, a sum or mean over positions
+        therefore includes this state. Multiply by the mask before, or use `pooled`.
         """
         encoded = self._encode_padded(
             input_ids, attention_mask, output_hidden_states, output_attentions

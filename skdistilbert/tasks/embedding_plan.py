@@ -175,10 +175,10 @@ def plan_embedding(
     """Validate the options of `embed` and fill in their defaults."""
     check_pooling(pooling)
     modules = model.sentence_modules if pooling is None else None
-    max_length = check_max_length(max_length, model.config, tokenizer if modules else None)
+    max_length = check_max_length(max_length, model.config, tokenizer)
     prompt = _choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
     n_prompt, n_skipped = len(tokenizer.encode(prompt, add_special_tokens=False)), 0
-    poolings: tuple[Pooling, ...] = (pooling or "cls",)
+    poolings: tuple[Pooling, ...] = (pooling or "mean",)
     after: tuple[AfterPooling, ...] = ()
     n_features, layer_mean = model.config.dim, None
     if modules is not None:

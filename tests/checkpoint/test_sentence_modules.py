@@ -265,12 +265,12 @@ def test_the_default_prompt_belongs_to_the_modules(directory: Path) -> None:
     ours = pair(directory)
 
     def without(text: str, pooling: Pooling | None = None) -> np.ndarray:
-        return embed(*ours, text, pooling, prompt="")
+        return embed(*ours, text, pooling=pooling, prompt="")
 
     np.testing.assert_array_equal(embed(*ours, "it"), without("what is it"))
-    np.testing.assert_array_equal(embed(*ours, "it", "mean"), without("it", "mean"))
+    np.testing.assert_array_equal(embed(*ours, "it", pooling="mean"), without("it", "mean"))
     np.testing.assert_array_equal(
-        embed(*ours, "it", "mean", prompt_name="passage"), without("one it", "mean")
+        embed(*ours, "it", pooling="mean", prompt_name="passage"), without("one it", "mean")
     )
 
 
