@@ -208,7 +208,7 @@ def validate_parameters(estimator: BaseEstimator) -> None:
     for name, value in estimator.get_params(deep=False).items():
         # A subclass may have further parameters.
         if name in estimator._accepted and value not in estimator._accepted[name]:
-            kind = estimator._kinds[name]
+            kind = estimator._kinds[name].replace("{", "one of {")
             raise InvalidParameterError(f"{name} must be {kind}; got {value!r:.200}.")
 
 

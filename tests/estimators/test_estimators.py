@@ -156,7 +156,7 @@ def test_long_texts_are_truncated_with_a_warning_at_the_caller(estimator: Estima
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"pooling": "sum"}, "pooling must be {'cls', 'mean', 'max', .*; got 'sum'"),
+        ({"pooling": "sum"}, "pooling must be one of {'cls', 'mean', 'max', .*; got 'sum'"),
         ({"max_length": 129}, "max_length must be .* 128.*; got 129"),
         ({"max_length": 1}, "max_length must be int of at least 2 or None; got 1"),
         ({"max_length": "10"}, "max_length must be int of at least 2 or None; got '10'"),
