@@ -199,7 +199,7 @@ class WordPieceTokenizer(TokenizerBase):
                 max_length=max_length if truncation else None,
             ).input_ids
         else:
-            options = {
+            options: dict[str, Any] = {
                 "add_special_tokens": add_special_tokens,
                 "max_length": max_length,
                 "truncation": truncation,

@@ -141,7 +141,7 @@ def write_form(directory: Path, *, vocab: bool, **files: Any) -> None:  # noqa: 
         shutil.copy(DATA / "distilbert-tiny" / "vocab.txt", directory)
     if "backend" in files:
         options, added = files.pop("backend")
-        reference = reference_tokenizer(VOCAB, **as_options(*options))
+        reference = reference_tokenizer(VOCAB, *options)
         reference.add_tokens(added)
         reference.post_processor = BertProcessing(
             ("[SEP]", VOCAB["[SEP]"]), ("[CLS]", VOCAB["[CLS]"])
