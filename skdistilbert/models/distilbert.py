@@ -95,6 +95,12 @@ class DistilBertModel:
         CheckpointError
             If a file or tensor is missing, unexpected or malformed, or the checkpoint has the head
             of another task.
+
+        Examples
+        --------
+        >>> from skdistilbert import DistilBertModel
+        >>> DistilBertModel.from_pretrained("mini")
+        DistilBertModel(n_layers=4, dim=192, n_heads=6, vocab_size=30522)
         """
         location = locate_checkpoint(
             path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
