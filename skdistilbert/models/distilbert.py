@@ -83,9 +83,6 @@ class DistilBertModel:
         cls,
         path: str | os.PathLike[str],
         *,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         allow_non_finite: bool = False,
     ) -> Self:
         """Load a checkpoint as this class, with the parameters of `load_model`.
@@ -95,6 +92,8 @@ class DistilBertModel:
         CheckpointError
             If a file or tensor is missing, unexpected or malformed, or the checkpoint has the head
             of another task.
+        HubError
+            If the model cannot be downloaded.
 
         Examples
         --------
@@ -102,9 +101,7 @@ class DistilBertModel:
         >>> DistilBertModel.from_pretrained("mini")
         DistilBertModel(n_layers=4, dim=192, n_heads=6, vocab_size=30522)
         """
-        location = locate_checkpoint(
-            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
-        )
+        location = locate_checkpoint(path)
         checkpoint = read_checkpoint(
             location.directory,
             encoder_only=cls.head is None,
@@ -155,7 +152,7 @@ class DistilBertModel:
         """The modules in ``modules.json`` of sentence-transformers; None without that file."""
         if self._directory is None:
             return None
-        return read_sentence_modules(self._directory, self.config.dim)
+        return read_sentence_modules(self._directory, self.config)
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -189,8 +186,8 @@ class DistilBertModel:
         Warns
         -----
         UserWarning
-            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. DistilBERT in
-            transformers always uses 1e-12, so its hidden states differ slightly.
+            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. The saved DistilBERT
+            always uses 1e-12, here and in transformers, so its hidden states differ slightly.
 
         Notes
         -----
@@ -202,9 +199,9 @@ class DistilBertModel:
         check_unchanged(self.mapped)
         if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
             warn_user(
-                f"layer_norm_eps is {self.config.layer_norm_eps}, but transformers' DistilBERT "
-                f"always uses {DistilBertConfig.layer_norm_eps}. Its hidden states will differ "
-                "slightly from this model's."
+                f"layer_norm_eps is {self.config.layer_norm_eps}, but a saved DistilBERT always "
+                f"uses {DistilBertConfig.layer_norm_eps}, here and in transformers. Its hidden "
+                "states will differ slightly from this model's."
             )
         files = tokenizer_files(tokenizer.__getstate__()) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)
@@ -328,6 +325,7 @@ class DistilBertModel:
         *,
         n_threads: int | None = None,
         layers: Sequence[int] | None = None,
+        layer_weights: Sequence[float] | None = None,
         n_skipped: int = 0,
         windows: Windows | None = None,
     ) -> FloatArray:
@@ -342,6 +340,8 @@ class DistilBertModel:
         n_threads : int, default: the number of threads that BLAS may use
         layers : list of int, default: the last layer
             Layers whose hidden states are averaged; 0 is the embeddings.
+        layer_weights : list of float, default: equal weights
+            The weight of each layer in the average; their sum is 1.
         n_skipped : int, default=0
             Number of tokens at the start of each text that are not pooled.
         windows : Windows, default=None
@@ -353,6 +353,7 @@ class DistilBertModel:
             pooling,
             n_threads,
             layers=layers,
+            layer_weights=layer_weights,
             n_skipped=n_skipped,
             windows=windows,
         )

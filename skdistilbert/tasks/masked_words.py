@@ -146,6 +146,11 @@ def unmask(  # type: ignore[misc]  # the texts may be the second argument
         return [_best_tokens(scores, top_k, target_ids) for scores in softmax(logits)]
 
     guesses: list[MaskGuesses] = []
+    if tokenizer.mask_token_id is None:
+        raise ValueError(
+            f"The vocabulary has no {tokenizer.mask_token!r:.99}; pass mask_token=... to "
+            "WordPieceTokenizer with the token of the vocabulary that marks masked words."
+        )
     all_rows = check_texts([texts] if isinstance(texts, str) else texts)
     for rows, input_ids in encode_with_warning(tokenizer, all_rows, max_length):
         _check_masks(input_ids, tokenizer, rows.start, max_length)

@@ -104,9 +104,7 @@ def test_the_place_is_that_of_the_best_span() -> None:
 
 
 def test_a_mapping_is_not_a_question() -> None:
-    with pytest.raises(
-        TypeError, match="iterable of questions.* of type dict"
-    ):
+    with pytest.raises(TypeError, match="iterable of questions.* of type dict"):
         answer(MODEL, TOKENIZER, {"This": "Is weird"}, "It is here.")
 
 
@@ -116,7 +114,7 @@ def test_answers_may_begin_and_end_with_the_context() -> None:
     assert {each["answer"] for each in found} == {"The", "house", "The house"}
     for each in found:
         assert context[each["start"] : each["end"]] == each["answer"]
-    (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", context)])[0].T
+    (start, end) = MODEL.logits([TOKENIZER.encode("What?", context)])[0].T
     possible = [0, 4, 5]  # [CLS] and the context
     start, end = (np.exp(x[possible]) / np.exp(x[possible]).sum() for x in (start, end))
     scores = {each["answer"]: each["score"] for each in found}
@@ -125,7 +123,7 @@ def test_answers_may_begin_and_end_with_the_context() -> None:
 
 
 def test_the_impossible_answer_has_the_score_of_cls() -> None:
-    (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", "The house")])[0].T
+    (start, end) = MODEL.logits([TOKENIZER.encode("What?", "The house")])[0].T
     possible = [0, 4, 5]
     null = np.exp(start[0] + end[0]) / np.exp(start[possible]).sum() / np.exp(end[possible]).sum()
     found = answer(MODEL, TOKENIZER, "What?", "The house", top_k=9, handle_impossible_answer=True)

@@ -17,6 +17,7 @@ from skdistilbert import (
 )
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks import embedding_plan
+from skdistilbert.tokenization.truncation import windows as token_windows
 from tests.nn.test_pooling import pooled
 
 if TYPE_CHECKING:
@@ -39,10 +40,14 @@ def expected(pair: Pair, text: str, pooling: Pooling, max_length: int, stride: i
     """Pool a text token by token, each from the window whose nearest edge is farther away."""
     model, tokenizer = pair
     ids = tokenizer.encode(text, add_special_tokens=False)
-    windows = tokenizer.encode_windows(text, max_length=max_length, stride=stride)
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    windows = [
+        [cls, *ids[start:stop], sep]
+        for start, stop in token_windows(len(ids), max_length - 2, stride)
+    ]
     starts = np.cumsum([0] + [len(each) - 2 - stride for each in windows])[:-1]
     stops = [start + len(each) - 2 for start, each in zip(starts, windows, strict=True)]
-    states = [model.hidden_states([each.input_ids])[0] for each in windows]
+    states = [model.hidden_states([each])[0] for each in windows]
     # The edges of the text itself are not edges of a window.
     edges = [-np.inf, *starts[1:]], [*stops[:-1], np.inf]
     room = [
