@@ -94,6 +94,12 @@ class DistilBertModel:
             of another task.
         HubError
             If the model cannot be downloaded.
+
+        Examples
+        --------
+        >>> from skdistilbert import DistilBertModel
+        >>> DistilBertModel.from_pretrained("mini")
+        DistilBertModel(n_layers=4, dim=192, n_heads=6, vocab_size=30522)
         """
         location = locate_checkpoint(path)
         checkpoint = read_checkpoint(

@@ -115,8 +115,8 @@ def unmask(  # type: ignore[misc]  # the texts may be the second argument
     Examples
     --------
     A checkpoint with trained weights, such as "distilbert/distilbert-base-uncased", is used as
-    ``unmask("distilbert/distilbert-base-uncased", "Where is the [MASK]?")``. This head has
-    weights that predict the token itself:
+    ``unmask("distilbert/distilbert-base-uncased", "Where is the [MASK]?")``. This head is not
+    trained:
 
     >>> import numpy as np
     >>> from skdistilbert import DistilBertForMaskedLM, load_model, unmask
@@ -133,8 +133,8 @@ def unmask(  # type: ignore[misc]  # the texts may be the second argument
     >>> model = DistilBertForMaskedLM(encoder.config, {**encoder.weights, **head})
     >>> for guess in unmask(model, encoder.tokenizer, "Where is [MASK]?", targets=["it", "he"]):
     ...     print(guess["sequence"])
-    where is it?
     where is he?
+    where is it?
     """
     tokenizer, texts = split_inputs(tokenizer, texts)
     model, tokenizer = load_inputs(model, tokenizer, DistilBertForMaskedLM, "unmask")

@@ -258,7 +258,8 @@ def tokenizer_files(tokenizer: Mapping[str, Any]) -> dict[str, bytes | None]:
 
 
 def _check_can_be_saved(vocab_tokens: list[str], ids: Mapping[str, int]) -> None:
-    tokens = [*vocab_tokens, *(token for token in ids if token not in set(vocab_tokens))]
+    known = set(vocab_tokens)
+    tokens = [*vocab_tokens, *(token for token in ids if token not in known)]
     for line, token in enumerate(tokens):
         if ids[token] != line:
             raise ValueError(
