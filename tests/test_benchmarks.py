@@ -178,6 +178,8 @@ def test_results_are_saved_with_four_digits_and_only_on_request(tmp_path: Path) 
 def test_the_report_is_generated_from_the_results() -> None:
     assert report.REPORT.read_text("utf-8") == report.generate()
     assert len(report.generate().splitlines()) <= 200
+    readme = report.README.read_text("utf-8")
+    assert report.update_readme(readme) == readme
 
 
 @pytest.mark.parametrize("name", ["README.md", "RESULTS.md"])
