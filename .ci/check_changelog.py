@@ -20,6 +20,7 @@ PACKAGE = "skdistilbert/"
 
 
 def main(command: str, argument: str) -> int:
+    """Print the result of the check; return the exit status."""
     checks = {"edited": check_edited, "release": check_release}
     problem = checks[command](argument)
     print(problem or f"{CHANGELOG} is complete")
