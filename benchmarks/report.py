@@ -3,8 +3,8 @@
     python -m benchmarks.report
 
 RESULTS.template.md contains ``{{table NAME}}``, with a name of `TABLES`, and figures as
-``{{benchmark; machine; row; column; format}}``. A table of README.md is between the comments
-``<!-- table NAME -->`` and ``<!-- end of table -->``.
+``{{benchmark; machine; row; column; format}}``. A table of README.md follows the comment
+``<!-- table NAME -->``, with a name of `README_TABLES`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ README = Path(__file__).parents[1] / "README.md"
 README_MACHINE = "Intel AVX-512"
 README_CASES = {
     "base, 1 x 32": "1 text of 32 tokens",
-    "base, 1 x 128": "1 text of 128 tokens",
-    "base, 8 x 32": "8 texts of 32 tokens",
     "base, 8 x 128": "8 texts of 128 tokens",
     "base, 8 texts of 8..128": "8 texts of 8 to 128 tokens",
     "base, 1,000 texts, sorted": "1,000 paragraphs, sorted by length",
@@ -274,11 +272,10 @@ def update_readme(text: str, directory: Path = RESULTS) -> str:
     records = Records(directory)
 
     def replacement(match: re.Match[str]) -> str:
-        table = markdown(README_TABLES[match[2]](records)).replace(" | ", "|")
-        return f"{match[1]}\n{table.replace('| ', '|').replace(' |', '|')}\n{match[3]}"
+        table = markdown(README_TABLES[match[2]](records))
+        return match[1] + re.sub(r" ?\| ?", "|", table) + "\n"
 
-    pattern = r"(<!-- table (\w+) -->)\n.*?(<!-- end of table -->)"
-    return re.sub(pattern, replacement, text, flags=re.DOTALL)
+    return re.sub(r"(<!-- table (\w+) -->\n)(?:\|.*\n)*", replacement, text)
 
 
 if __name__ == "__main__":
