@@ -39,7 +39,7 @@ def check_edited(base: str) -> str | None:
 
 def check_release(version: str) -> str | None:
     """Return what is wrong if version, package and changelog do not agree."""
-    source = (ROOT / "skdistilbert" / "__init__.py").read_text("utf-8")
+    source = (ROOT / "skdistilbert" / "version.py").read_text("utf-8")
     (current,) = re.findall(r'^__version__ = "(.+)"$', source, re.MULTILINE)
     if current != version:
         return f"The tag is {version}, but __version__ is {current}. Change one of them."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from skdistilbert.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators import (
@@ -13,7 +15,13 @@ if TYPE_CHECKING:
         DistilBertRegressor,
         DistilBertTokenClassifier,
     )
-    from skdistilbert.exceptions import CheckpointError, TruncationWarning
+    from skdistilbert.exceptions import (
+        CheckpointError,
+        HubError,
+        NonFiniteError,
+        SkdistilbertError,
+        TruncationWarning,
+    )
     from skdistilbert.models import (
         DistilBertForMaskedLM,
         DistilBertForQuestionAnswering,
@@ -24,8 +32,6 @@ if TYPE_CHECKING:
     )
     from skdistilbert.tasks import answer, classify, embed, extract_entities, predict, unmask
     from skdistilbert.tokenization import WordPieceTokenizer
-
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "CheckpointError",
@@ -39,6 +45,9 @@ __all__ = [
     "DistilBertModel",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "HubError",
+    "NonFiniteError",
+    "SkdistilbertError",
     "TruncationWarning",
     "WordPieceTokenizer",
     "answer",

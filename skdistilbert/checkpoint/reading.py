@@ -103,7 +103,7 @@ def read_checkpoint(
             f"{directory} is not a directory. Give the path of a checkpoint: a directory with "
             "config.json, vocab.txt and model.safetensors."
         )
-    config = DistilBertConfig.from_pretrained(directory)
+    config = DistilBertConfig.from_file(directory / "config.json")
     model_type = check_model_type(read_json_object(directory / "config.json"))
     reader = _WeightsReader(directory, config, bert=model_type == "bert")
     head = None if encoder_only else reader.head()

@@ -1,4 +1,4 @@
-"""Trained estimators as models with a task head, as transformers has them, and back."""
+"""Conversion of trained estimators to models with a task head."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ def sequence_model(
     labels: Iterable[object],
     problem_type: str,
 ) -> DistilBertForSequenceClassification:
-    """Join an encoder and a head on pooled texts.
+    """Return the model that joins an encoder and a head on pooled texts.
 
     Raises
     ------
     ValueError
-        If the head reads anything but [CLS], as it would give other logits in transformers.
+        If the head was trained with another pooling than "cls", as its logits would differ in
+        transformers.
     """
     if pooling != "cls":
         raise ValueError(
-            f"transformers' head reads the state of [CLS], this one was trained on pooling="
-            f"{pooling!r}: its logits would be others there. Train with pooling='cls', pickle the "
-            "estimator, or write its encoder alone with to_embedder."
+            "save_pretrained needs a head that was trained with pooling='cls', as the head of "
+            f"transformers reads the state of [CLS]; this head was trained with {pooling=}. Train "
+            "with pooling='cls', pickle the estimator, or write only its encoder with to_embedder."
         )
     config = replace(
         encoder.config,
@@ -48,7 +49,7 @@ def sequence_model(
 
 
 def is_regression(config: DistilBertConfig) -> bool:
-    """Tell whether a head on texts learns numbers, by transformers' rule."""
+    """Return whether a head on texts predicts numbers, by the rule of transformers."""
     if config.problem_type is None:
         return config.num_labels == 1
     return config.problem_type == "regression"
@@ -57,7 +58,7 @@ def is_regression(config: DistilBertConfig) -> bool:
 def token_model(
     encoder: DistilBertModel, head: TokenClassificationHead, labels: Iterable[str]
 ) -> DistilBertForTokenClassification:
-    """Join an encoder and a head on tokens."""
+    """Return the model that joins an encoder and a head on tokens."""
     config = replace(encoder.config, id2label=dict(enumerate(map(str, labels))))
     weights = dict(encoder.weights) | head.classifier.tensors("classifier")
     return DistilBertForTokenClassification(config, weights)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from skdistilbert.exceptions import CheckpointError
+from skdistilbert.exceptions import CheckpointError, HubError, SkdistilbertError
 from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE, shard_names
+from skdistilbert.files.hub_cache import cached_owners
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.model_type import check_model_type
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 # The last two are files of sentence-transformers' modules, such as "2_Dense". Pickles (*.bin, *.pt
@@ -58,41 +62,82 @@ NO_CONNECTION = (
 def download(repo_id: str, revision: str, cache: Path) -> Path:
     """Download the files of a model that this package reads; return their directory.
 
-    Raises CheckpointError if ``huggingface_hub`` is not installed, the download fails, or the
-    architecture is not supported.
+    Raises HubError if ``huggingface_hub`` is not installed or the download fails, and
+    CheckpointError if the architecture or the format is not supported.
     """
-    try:
-        import huggingface_hub
-    except ImportError:
-        raise CheckpointError(
-            f"{repo_id!r} is not a directory, and its revision {revision!r} is not completely in "
-            f"the cache {cache}. Downloading from the Hugging Face hub needs an extra: "
-            'pip install "skdistilbert[hub]".'
-        ) from None
-    endpoint = os.environ.get("HF_ENDPOINT", DEFAULT_ENDPOINT).rstrip("/")
-    options: dict[str, Any] = {"cache_dir": cache, "endpoint": endpoint}
-    options["library_name"] = "skdistilbert"
-    try:
-        # Weights are downloaded last. Where they exist, the other files do, too, even if another
-        # process is still downloading or was killed.
-        snapshot = Path(
-            huggingface_hub.snapshot_download(
-                repo_id, revision=revision, allow_patterns=FILES_BESIDE_WEIGHTS, **options
-            )
-        )
+    # Weights are downloaded last. Where they exist, the other files do, too, even if another
+    # process is still downloading or was killed.
+    with _Client(repo_id, revision, cache) as client:
+        snapshot = client.fetch_small_files(FILES_BESIDE_WEIGHTS)
         _check_architecture(repo_id, snapshot)
         # This thread downloads the weights one by one, so that Ctrl-C stops the download at once.
         index = snapshot / INDEX_FILE
         for name in shard_names(index) if index.is_file() else [WEIGHTS_FILE]:
-            huggingface_hub.hf_hub_download(repo_id, name, revision=snapshot.name, **options)
-    except CheckpointError:
-        raise
-    except Exception as error:  # the HTTP library and its exceptions depend on the version
-        details = {"repo_id": repo_id, "revision": revision, "endpoint": endpoint}
-        raise CheckpointError(_explain(error, **details)) from error
+            client.fetch(name, snapshot.name)
     for file in snapshot.rglob("*"):
         _check_hash(repo_id, file)
     return snapshot
+
+
+def download_config(repo_id: str, revision: str, cache: Path) -> Path:
+    """Download only the ``config.json`` of a model; return its directory."""
+    with _Client(repo_id, revision, cache) as client:
+        file = client.fetch("config.json", revision)
+    _check_hash(repo_id, file)
+    return file.parent
+
+
+def also_cached(repo_id: str, cache: Path) -> str:
+    """Return a sentence with the full names of a bare name in the cache, or ""."""
+    names = " or ".join(map(repr, cached_owners(repo_id, cache)))
+    return f" The cache has {names}: use the full name." if names else ""
+
+
+class _Client:
+    """``huggingface_hub`` for one model; the context explains its errors as HubError."""
+
+    def __init__(self, repo_id: str, revision: str, cache: Path) -> None:
+        try:
+            import huggingface_hub
+        except ImportError:
+            raise HubError(
+                f"{repo_id!r} is not a directory, and its revision {revision!r} is not completely "
+                f"in the cache {cache}. Downloading from the Hugging Face hub needs an extra: "
+                f'pip install "skdistilbert[hub]".{also_cached(repo_id, cache)}'
+            ) from None
+        self._hub: Any = huggingface_hub
+        self._repo_id, self._revision, self._cache = repo_id, revision, cache
+        self._endpoint = os.environ.get("HF_ENDPOINT", DEFAULT_ENDPOINT).rstrip("/")
+        self._options: dict[str, Any] = {"cache_dir": cache, "endpoint": self._endpoint}
+        self._options["library_name"] = "skdistilbert"
+
+    def fetch_small_files(self, patterns: list[str]) -> Path:
+        """Download all files that match a pattern; return their directory."""
+        return Path(
+            self._hub.snapshot_download(
+                self._repo_id, revision=self._revision, allow_patterns=patterns, **self._options
+            )
+        )
+
+    def fetch(self, name: str, revision: str) -> Path:
+        """Download one file; return its path."""
+        file = self._hub.hf_hub_download(self._repo_id, name, revision=revision, **self._options)
+        return Path(file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # The HTTP library and its exceptions depend on the version of huggingface_hub.
+        if isinstance(error, Exception) and not isinstance(error, CheckpointError):
+            details = {"repo_id": self._repo_id, "revision": self._revision}
+            explanation, explained = _explain(error, endpoint=self._endpoint, **details)
+            raise explanation(explained + also_cached(self._repo_id, self._cache)) from error
 
 
 def _check_architecture(repo_id: str, snapshot: Path) -> None:
@@ -115,7 +160,7 @@ def _check_hash(repo_id: str, file: Path) -> None:
     if blob.name != _blob_name(file, default=blob.name):
         file.unlink()
         blob.unlink()
-        raise CheckpointError(
+        raise HubError(
             f"{repo_id}: {file.name} was damaged during the download (its hash is not "
             f"{blob.name}) and was removed from the cache. Try again."
         )
@@ -131,14 +176,16 @@ def _blob_name(file: Path, default: str) -> str:
         return header.hexdigest() if len(default) == 40 else default
 
 
-def _explain(error: Exception, **details: str) -> str:
-    """Return one sentence with the cause of a failed download and the remedy."""
+def _explain(error: Exception, **details: str) -> tuple[type[SkdistilbertError], str]:
+    """Return an exception type, and one sentence with the cause of the error and the remedy."""
     causes: list[BaseException] = [error]
     while causes[-1].__cause__ is not None:
         causes.append(causes[-1].__cause__)
     status = next(filter(None, map(_status, causes)), 0)
     reason = f"{type(causes[-1]).__name__}: " + str(causes[-1]).strip().split("\n")[0].rstrip(".")
-    return _explanation(causes, status).format(status=status, reason=reason, **details)
+    template = _explanation(causes, status)
+    kind = CheckpointError if template is NO_WEIGHTS else HubError
+    return kind, template.format(status=status, reason=reason, **details)
 
 
 def _explanation(causes: list[BaseException], status: int) -> str:

@@ -83,9 +83,6 @@ class DistilBertModel:
         cls,
         path: str | os.PathLike[str],
         *,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         allow_non_finite: bool = False,
     ) -> Self:
         """Load a checkpoint as this class, with the parameters of `load_model`.
@@ -95,10 +92,10 @@ class DistilBertModel:
         CheckpointError
             If a file or tensor is missing, unexpected or malformed, or the checkpoint has the head
             of another task.
+        HubError
+            If the model cannot be downloaded.
         """
-        location = locate_checkpoint(
-            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
-        )
+        location = locate_checkpoint(path)
         checkpoint = read_checkpoint(
             location.directory,
             encoder_only=cls.head is None,
@@ -159,8 +156,8 @@ class DistilBertModel:
         Warns
         -----
         UserWarning
-            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. DistilBERT in
-            transformers always uses 1e-12, so its hidden states differ slightly.
+            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. The saved DistilBERT
+            always uses 1e-12, here and in transformers, so its hidden states differ slightly.
 
         Notes
         -----
@@ -172,9 +169,9 @@ class DistilBertModel:
         check_unchanged(self.mapped)
         if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
             warn_user(
-                f"layer_norm_eps is {self.config.layer_norm_eps}, but transformers' DistilBERT "
-                f"always uses {DistilBertConfig.layer_norm_eps}. Its hidden states will differ "
-                "slightly from this model's."
+                f"layer_norm_eps is {self.config.layer_norm_eps}, but a saved DistilBERT always "
+                f"uses {DistilBertConfig.layer_norm_eps}, here and in transformers. Its hidden "
+                "states will differ slightly from this model's."
             )
         files = tokenizer_files(tokenizer.__getstate__()) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)

@@ -69,15 +69,16 @@ class PackedBatch:
         groups, start, first_text = [], 0, 0
         for length, run in groupby(self.lengths.tolist()):
             group = Group(start, first_text, sum(1 for _ in run), length)
-            groups.append(group._replace(key_bias=self._key_bias(group)))
+            if self.is_key is not None:
+                group = group._replace(key_bias=_key_bias(group, self.is_key))
+            groups.append(group)
             start, first_text = group.columns.stop, group.texts.stop
         return groups
 
-    def _key_bias(self, group: Group) -> NDArray[np.float32] | None:
-        if self.is_key is None:
-            return None
-        bias = np.where(self.is_key[group.columns], np.float32(0), np.float32(-np.inf))
-        return bias.reshape(group.n_texts, 1, group.length, 1)
+
+def _key_bias(group: Group, is_key: BoolArray) -> NDArray[np.float32]:
+    bias = np.where(is_key[group.columns], np.float32(0), np.float32(-np.inf))
+    return bias.reshape(group.n_texts, 1, group.length, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,10 +136,6 @@ class TokenizerBase:
     def from_pretrained(
         cls,
         path: str | os.PathLike[str],
-        *,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         **params: Any,  # noqa: ANN401
     ) -> Self:
         """Load the tokenizer of a checkpoint.
@@ -149,16 +145,10 @@ class TokenizerBase:
         path : str or path-like
             Directory with ``vocab.txt`` or ``tokenizer.json``, and optionally
             ``tokenizer_config.json``, ``special_tokens_map.json`` and ``added_tokens.json``; or a
-            name on the Hugging Face hub. They are read as transformers' AutoTokenizer reads them;
-            ``max_seq_length`` and ``do_lower_case`` of ``sentence_bert_config.json`` as
-            sentence-transformers reads them. Padding and truncation in these files are ignored.
-        revision : str, default=None
-            Branch, tag or commit on the hub. None means the main branch.
-        cache_dir : str or path-like, default=None
-            Cache directory of the hub. None means the directory that ``HF_HUB_CACHE`` or
-            ``HF_HOME`` name.
-        local_files_only : bool, default=False
-            Do not use the network.
+            name on the Hugging Face hub, as in `load_model`. They are read as transformers'
+            AutoTokenizer reads them; ``max_seq_length`` and ``do_lower_case`` of
+            ``sentence_bert_config.json`` as sentence-transformers reads them. Padding and
+            truncation in these files are ignored.
         **params : dict
             Parameters of the class. They override those in the files.
 
@@ -167,10 +157,10 @@ class TokenizerBase:
         CheckpointError
             If a file is missing or malformed, the vocabulary lacks a special token, or the files
             ask for truncation or padding on the left.
+        HubError
+            If the model cannot be downloaded.
         """
-        location = locate_checkpoint(
-            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
-        )
+        location = locate_checkpoint(path)
         params = read_tokenizer(location.directory) | params
         try:
             return cls(**params)

@@ -29,7 +29,7 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.estimators.pretrained import PretrainedEncoder
+from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
 from tests.checkpoint.mutations import ELSEWHERE, links, spoil
 from tests.checkpoint.originals import ORIGINALS
 

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from skdistilbert import (
     CheckpointError,
     DistilBertEmbedder,
+    NonFiniteError,
     TruncationWarning,
     WordPieceTokenizer,
     embed,
@@ -125,7 +126,7 @@ def test_features_that_overflow_in_a_dense_module_do_not_warn(directory: Path) -
     weight = np.full((2, 32), 3e38, np.float32)
     weight[:, ::2] *= -1
     save_file({"linear.weight": weight}, file)
-    with pytest.raises(CheckpointError, match="gives NaN or infinity for the text in row 0"):
+    with pytest.raises(NonFiniteError, match="returned NaN or infinity for the text in row 0"):
         DistilBertEmbedder(directory).fit_transform(["one"])
 
 
@@ -209,7 +210,7 @@ def test_a_prompt_may_be_excluded_from_pooling(directory: Path) -> None:
     [
         ({"prompt_name": "no"}, ValueError, "'query', 'document', 'passage', .*; got 'no'"),
         ({"prompt_name": "query", "prompt": "a"}, ValueError, "not both; got 'a' and 'query'"),
-        ({"prompt": 3}, TypeError, "prompt must be a string; got 3"),
+        ({"prompt": 3}, TypeError, "prompt must be .*; got 3"),
     ],
 )
 def test_wrong_prompts_are_reported(

@@ -146,7 +146,7 @@ def test_save_pretrained_warns_if_transformers_differs(tiny: Path, tmp_path: Pat
     config = replace(model.config, layer_norm_eps=1e-5)
     with pytest.warns(UserWarning, match="layer_norm_eps is 1e-05, but .* always uses 1e-12"):
         DistilBertModel(config, dict(model.weights)).save_pretrained(tmp_path / "model")
-    assert load_model(tmp_path / "model").config.layer_norm_eps == 1e-5
+    assert load_model(tmp_path / "model").config.layer_norm_eps == 1e-12
 
 
 def test_repr_shows_the_sizes(tiny: Path) -> None:
