@@ -6,9 +6,10 @@ The size is the growth of a new virtual environment by `pip install`. A cold sta
 the start of a process to the embedding of one sentence. All packages except model2vec load the
 bundled model: sentence-transformers from its directory, fastembed as an ONNX file that this script
 exports. model2vec has no transformer and loads random vectors of 256 dimensions for the same
-vocabulary. The processes alternate, and medians are compared. sentence-transformers uses the CPU
-build of torch; give --torch-index if pip does not find it by default. The script itself needs the
-extra ``benchmark``.
+vocabulary. The processes alternate, and medians are compared. With --environments, environments
+are kept and reused, so that the cold start can be measured again at a quiet moment.
+sentence-transformers uses the CPU build of torch; give --torch-index if pip does not find it by
+default. The script itself needs the extra ``benchmark``.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--packages", nargs="+", choices=PACKAGES, default=list(PACKAGES))
+    parser.add_argument("--environments", type=Path, help="directory of the environments")
     parser.add_argument(
         "--torch-index", nargs="?", const=TORCH_INDEX, help="index of the CPU build of torch"
     )
@@ -107,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results: Results = {}
         pythons: dict[str, str] = {}
         for package in options.packages:
-            environment = directory / package.split(",")[0]
+            parent = (options.environments or directory / "environments").absolute()
+            environment = parent / package.split(",")[0]
             pythons[package] = str(environment / "bin" / "python")
             results[package] = install(package, environment, options.torch_index)
             print(package, results[package], flush=True)
@@ -157,11 +160,15 @@ def write_vectors(directory: Path) -> None:
 
 
 def install(package: str, environment: Path, torch_index: str | None) -> dict[str, float | str]:
-    """Install a package in a new environment; return its size and its versions."""
+    """Install a package, unless it is installed; return its size and its versions."""
     python = str(environment / "bin" / "python")
     requirements = PACKAGES[package].requirements
     if not requirements:
         return {}
+    measured = environment / "install_size.json"
+    if measured.exists():
+        found: dict[str, float | str] = json.loads(measured.read_text("utf-8"))
+        return found
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     empty = size_on_disk(environment)
     for requirement in requirements:
@@ -171,9 +178,11 @@ def install(package: str, environment: Path, torch_index: str | None) -> dict[st
         subprocess.run(pip, check=True)
     show = "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"
     names = [Path(x).name.split("==")[0] if x != str(ROOT) else OURS for x in requirements]
-    found = subprocess.run([python, "-c", show, *names], check=True, capture_output=True)
+    shown = subprocess.run([python, "-c", show, *names], check=True, capture_output=True)
     size = (size_on_disk(environment) - empty) / 1e6
-    return {"size, MB": size, "versions": found.stdout.decode().strip()}
+    found = {"size, MB": size, "versions": shown.stdout.decode().strip()}
+    measured.write_text(json.dumps(found), "utf-8")
+    return found
 
 
 def size_on_disk(directory: Path) -> int:

@@ -150,13 +150,14 @@ def bundled_model(records: Records) -> Table:
 
 def install_size(records: Records) -> Table:
     """Return size and cold start, with their ratios to ours."""
-    table = [["", "installation", "ratio", "cold start", "ratio"]]
+    (machine,) = records.machines("install_size")
+    table = [[machine, "installation", "ratio", "first embedding after", "ratio"]]
     for row, *_ in records.rows("install_size"):
-        (machine,) = records.machines("install_size")
-        columns = records.columns("install_size", machine, row)
-        size = [f"{columns['size, MB']:.0f} MB", f"{columns['size ratio']:.2f}"]
+        columns, size = records.columns("install_size", machine, row), ["", ""]
+        if "size, MB" in columns:
+            size = [f"{columns['size, MB']:,.0f} MB", f"{columns['size ratio']:.2f}"]
         start = [f"{columns['process, s']:.2f} s", f"{columns['process ratio']:.2f}"]
-        table.append([row, *(size if "size, MB" in columns else ["", ""]), *start])
+        table.append([row, *size, *start])
     return table
 
 
