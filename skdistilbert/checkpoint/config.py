@@ -9,6 +9,7 @@ from skdistilbert.exceptions import CheckpointError, warn_user
 from skdistilbert.files import locate_config
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.model_type import check_model_type
+from skdistilbert.files.module_paths import transformer_directory
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +30,7 @@ BERT_FIELDS = {
 ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
 # Fields that would change the results, with the values that do not.
 NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
+    "is_causal": (False, None),
     "per_layer_config": (None, {}),
     "quantization_config": (None,),
 }
@@ -97,6 +99,8 @@ class DistilBertConfig:
         "regression", "single_label_classification" or "multi_label_classification".
     tie_word_embeddings : bool, default=True
         The masked-LM head uses the word embeddings as its projection.
+    output_hidden_states : bool, default=False
+        sentence-transformers uses its module WeightedLayerPooling only if this is True.
 
     Raises
     ------
@@ -133,6 +137,7 @@ class DistilBertConfig:
     id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
     problem_type: str | None = None
     tie_word_embeddings: bool = True
+    output_hidden_states: bool = False
 
     def __post_init__(self) -> None:
         """Validate every value."""
@@ -189,7 +194,7 @@ class DistilBertConfig:
         HubError
             If the file cannot be downloaded.
         """
-        return cls.from_file(locate_config(path) / "config.json")
+        return cls.from_file(transformer_directory(locate_config(path)) / "config.json")
 
     @classmethod
     def from_file(cls, file: Path) -> Self:
@@ -221,6 +226,7 @@ class DistilBertConfig:
         values = _from_bert(values) if check_model_type(values) == "bert" else _own(values)
         if values.get("pad_token_id") is None:
             values["pad_token_id"] = cls.pad_token_id
+        values["output_hidden_states"] = values.get("output_hidden_states") is True
         values["architectures"] = _architectures(values.get("architectures"))
         values["id2label"] = _labels(values)
         return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
@@ -256,10 +262,10 @@ def _own(values: Mapping[str, Any]) -> dict[str, Any]:
 def _from_bert(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a BERT's file with DistilBERT's names."""
     _check_neutral(values, NEUTRAL_BERT_VALUES)
-    values = BERT_DEFAULTS | dict(values)
+    values = {**BERT_DEFAULTS, **values}
     # BERT does not read DistilBERT's names for these, which a file may contain as well.
     ours = {*BERT_FIELDS.values(), "sinusoidal_pos_embds"}
-    named = {BERT_FIELDS.get(name, name): values[name] for name in values if name not in ours}
+    named = {BERT_FIELDS.get(key, key): value for key, value in values.items() if key not in ours}
     if values.get("classifier_dropout") is not None:
         named["seq_classif_dropout"] = values["classifier_dropout"]
     return named

@@ -162,7 +162,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         classifier.head_ = SequenceClassificationHead(head.pre_classifier, output)
         return classifier
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their labels.
 
@@ -276,7 +276,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
                     f"classes must equal the classes of the first call, "
                     f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
                 )
-            return TrainingOptions.resolve(self, self._loaded_encoder().model.config)
+            return TrainingOptions.resolve(self, self._loaded_encoder().pretrained)
         if not (are_given or labels.multilabel):
             raise ValueError(
                 "classes must be given in the first call of partial_fit; got classes=None."

@@ -99,16 +99,13 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
 
     # -- features
 
-    def _embedding_options(self, encoder: TextEncoder) -> dict[str, Any]:
-        options = {name: getattr(self, name) for name in self._embedding_parameters}
-        if self.pooling is None and encoder.pretrained.model.sentence_modules is None:
-            options["pooling"] = "mean"
-        return options
+    def _embedding_options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._embedding_parameters}
 
     def _features(self, texts: list[str]) -> NDArray[np.float32]:
         """Return the pooled features of texts, (n_texts, n_features)."""
         encoder = self._loaded_encoder()
-        plan = encoder.plan(self._embedding_options(encoder))
+        plan = encoder.plan(self._embedding_options())
         cache = self.embedding_cache
         cache_file = None if cache is None else embedding_cache_file(cache)
         title = type(self).__name__ if self.verbose else ""

@@ -63,9 +63,9 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         self.__dict__.pop("_fine_tuning", None)
         if self.warm_start and hasattr(self, "head_"):
             self._encoder.load(self._load_fitted())
-            return TrainingOptions.resolve(self, self._encoder.pretrained.model.config)
+            return TrainingOptions.resolve(self, self._encoder.pretrained)
         encoder, location = self._load_named()
-        options = TrainingOptions.resolve(self, encoder.model.config)
+        options = TrainingOptions.resolve(self, encoder.pretrained)
         self.__dict__.pop("head_", None)
         self._set_encoder(encoder, location)
         return options

@@ -8,32 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from skdistilbert.exceptions import CheckpointError, HubError, SkdistilbertError
-from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE, shard_names
+from skdistilbert.files.file_names import INDEX_FILE, SMALL_FILES, WEIGHTS_FILE, shard_names
+from skdistilbert.files.found_instead import check_no_adapter
 from skdistilbert.files.hub_cache import cached_owners
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.model_type import check_model_type
+from skdistilbert.files.module_paths import MODULES_FILE, module_paths, transformer_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
-# The last two are files of sentence-transformers' modules, such as "2_Dense". Pickles (*.bin, *.pt
-# and *.h5) are never downloaded.
-FILES_BESIDE_WEIGHTS = [
-    "config.json",
-    "vocab.txt",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    INDEX_FILE,
-    "modules.json",
-    "sentence_*bert_config.json",
-    "config_sentence_transformers.json",
-    "[0-9]*_*/config.json",
-    "[0-9]*_*/model.safetensors",
-]
-
 OFFLINE = "{repo_id!r} is not in the cache, and offline mode is on: unset HF_HUB_OFFLINE."
 GATED = (
     "{repo_id} is gated: accept its conditions at {endpoint}/{repo_id}, then log in with "
@@ -65,26 +51,37 @@ def download(repo_id: str, revision: str, cache: Path) -> Path:
     Raises HubError if ``huggingface_hub`` is not installed or the download fails, and
     CheckpointError if the architecture or the format is not supported.
     """
-    # Weights are downloaded last. Where they exist, the other files do, too, even if another
-    # process is still downloading or was killed.
+    # Weights of the encoder are downloaded last. Where they exist, the other files do, too, even
+    # if another process is still downloading or was killed. Pickles are never downloaded.
     with _Client(repo_id, revision, cache) as client:
-        snapshot = client.fetch_small_files(FILES_BESIDE_WEIGHTS)
-        _check_architecture(repo_id, snapshot)
+        snapshot = client.fetch_matching(SMALL_FILES, revision)
+        folders = set(module_paths(snapshot)) - {""}
+        if folders:
+            names = [f"{folder}/{name}" for folder in sorted(folders) for name in SMALL_FILES]
+            client.fetch_matching(names, snapshot.name)
+        encoder = transformer_directory(snapshot)
+        _check_architecture(repo_id, encoder)
+        inner = encoder.relative_to(snapshot).as_posix()
+        if others := [f"{folder}/{WEIGHTS_FILE}" for folder in sorted(folders - {inner})]:
+            client.fetch_matching(others, snapshot.name)
         # This thread downloads the weights one by one, so that Ctrl-C stops the download at once.
-        index = snapshot / INDEX_FILE
+        index = encoder / INDEX_FILE
         for name in shard_names(index) if index.is_file() else [WEIGHTS_FILE]:
-            client.fetch(name, snapshot.name)
+            client.fetch(f"{inner}/{name}".removeprefix("./"), snapshot.name)
     for file in snapshot.rglob("*"):
         _check_hash(repo_id, file)
     return snapshot
 
 
 def download_config(repo_id: str, revision: str, cache: Path) -> Path:
-    """Download only the ``config.json`` of a model; return its directory."""
+    """Download the ``config.json`` of a model, but no weights; return the model's directory."""
     with _Client(repo_id, revision, cache) as client:
-        file = client.fetch("config.json", revision)
-    _check_hash(repo_id, file)
-    return file.parent
+        snapshot = client.fetch_matching(["config.json", MODULES_FILE], revision)
+        if inner := [path for path in module_paths(snapshot)[:1] if path]:
+            client.fetch_matching([f"{inner[0]}/config.json"], snapshot.name)
+    for file in snapshot.rglob("*.json"):
+        _check_hash(repo_id, file)
+    return snapshot
 
 
 def also_cached(repo_id: str, cache: Path) -> str:
@@ -111,11 +108,11 @@ class _Client:
         self._options: dict[str, Any] = {"cache_dir": cache, "endpoint": self._endpoint}
         self._options["library_name"] = "skdistilbert"
 
-    def fetch_small_files(self, patterns: list[str]) -> Path:
-        """Download all files that match a pattern; return their directory."""
+    def fetch_matching(self, patterns: Sequence[str], revision: str) -> Path:
+        """Download all files that match a pattern; return the directory of the model."""
         return Path(
             self._hub.snapshot_download(
-                self._repo_id, revision=self._revision, allow_patterns=patterns, **self._options
+                self._repo_id, revision=revision, allow_patterns=list(patterns), **self._options
             )
         )
 
@@ -140,10 +137,11 @@ class _Client:
             raise explanation(explained + also_cached(self._repo_id, self._cache)) from error
 
 
-def _check_architecture(repo_id: str, snapshot: Path) -> None:
-    """Reject other architectures before their weights are downloaded."""
+def _check_architecture(repo_id: str, directory: Path) -> None:
+    """Reject adapters and other architectures before their weights are downloaded."""
+    check_no_adapter(directory, repo_id)
     try:
-        check_model_type(read_json_object(snapshot / "config.json"))
+        check_model_type(read_json_object(directory / "config.json"))
     except ValueError as error:
         raise CheckpointError(f"{repo_id}: {error}") from None
 

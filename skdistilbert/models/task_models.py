@@ -56,7 +56,8 @@ class DistilBertForSequenceClassification(DistilBertModel):
 
     def _with_head(self, encoded: EncodedPadded) -> SequenceClassifierOutput:
         last_hidden_state, hidden_states, attentions = encoded.states
-        first = np.ascontiguousarray(last_hidden_state[:, 0].T)  # (dim, batch)
+        first = last_hidden_state[:, 0] if encoded.visible.size else np.zeros((0, self.config.dim))
+        first = np.ascontiguousarray(first.T, np.float32)  # (dim, batch)
         return SequenceClassifierOutput(self._logits(first), hidden_states, attentions)
 
     def logits(self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None) -> FloatArray:

@@ -147,7 +147,8 @@ def sigmoid(x: Array) -> Array:
 
 def leaky_relu(x: Array) -> Array:
     """Return `x` where it is positive, and 1 % of `x` elsewhere, in place."""
-    return np.maximum(x, 0.01 * x, out=x)
+    out: Array = np.maximum(x, 0.01 * x, out=x)
+    return out
 
 
 def elu(x: Array) -> Array:
@@ -160,7 +161,8 @@ def _logistic(x: Array) -> Array:
     with np.errstate(over="ignore"):  # exp(-x) may be infinite; the result is then 0
         out: Array = np.exp(-x)
     out += 1
-    return np.divide(1, out, out=out)
+    result: Array = np.divide(1, out, out=out)
+    return result
 
 
 # By their names in transformers. Each works in place; with a tape it records its derivative.

@@ -66,12 +66,19 @@ def test_the_embedder_follows_the_modules(directory: Path) -> None:
         ("1_Pooling", {"pooling_mode": []}, r"pooling_mode must be .* got \[\]"),
         ("1_Pooling", {"pooling_mode_cls_token": "no"}, "pooling_mode_cls_token must be true or"),
         ("1_Pooling", {"include_prompt": "no"}, "include_prompt must be true or false; got 'no'"),
-        ("2_Dense", {"use_residual": True}, "use_residual, .* not supported"),
+        ("2_Dense", {"use_residual": True}, "use_residual must be false"),
         ("2_Dense", {"in_features": 33}, "in_features must be 32, .* got 33"),
         ("2_Dense", {"out_features": 10**9}, r"2_Dense.model.safetensors: expected the tensors"),
         ("2_Dense", {"bias": None}, "bias must be true or false; got None"),
-        ("2_Dense", {"module_input_name": ["x"]}, "inputs or outputs other than"),
-        ("2_Dense", {"activation_function": "os.system"}, "activation_function must be one of"),
+        (
+            "2_Dense",
+            {"module_input_name": ["x"]},
+            "module_input_name must be 'sentence_",
+        ),
+        ("2_Dense", {"activation_function": "os.system"}, "activation_function must be a class"),
+        ("2_Dense", {"activation_function": "my.Tanh"}, "activation_function must be a class"),
+        ("2_Dense", {"activation_function": "torch.nn.SELU"}, "activation_function must be one"),
+        ("1_Pooling", {"pooling_mode_new": True}, "pooling_mode_new must be false"),
     ],
 )
 def test_invalid_modules_are_reported(
@@ -88,7 +95,7 @@ def test_invalid_modules_are_reported(
     ("modules", "message"),
     [
         ("3", "None is not a sentence-transformers module"),
-        ("[]", "expected Transformer, Pooling"),
+        ("[]", "expected Transformer, "),
         ('[], "x": []', "is not valid JSON"),
         ('[{"type": "os.system", "path": ""}]', "'os.system' is not a sentence"),
     ],
@@ -99,6 +106,81 @@ def test_an_invalid_list_of_modules_is_reported(
     (directory / "modules.json").write_text(modules)
     with pytest.raises(CheckpointError, match=rf"modules\.json: {message}"):
         DistilBertEmbedder(directory).fit_transform(["one"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("modules.json", {"name": "2"}, "name must be different for each module"),
+        ("3_Normalize/config.json", {"module_input_name": "token_embeddings"}, "must be 'sent"),
+        ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}, "model_type must"),
+        ("sentence_bert_config.json", {"transformer_task": "fill-mask"}, "transformer_task must"),
+        ("sentence_bert_config.json", {"module_output_name": "x"}, "module_output_name must be"),
+        ("sentence_bert_config.json", {"tokenizer_name_or_path": "x"}, "tokenizer_name_or_path"),
+        ("sentence_bert_config.json", {"config_args": {"n_layers": 1}}, "config_kwargs.n_layers"),
+        ("sentence_bert_config.json", {"model_args": {"variant": "x"}}, "model_kwargs.variant"),
+        ("sentence_bert_config.json", {"config_kwargs": [1]}, "config_kwargs must be an object"),
+        (
+            "sentence_bert_config.json",
+            {"processing_kwargs": {"text": {"truncation": False}}},
+            "processing_kwargs.text.truncation must be absent",
+        ),
+        (
+            "sentence_bert_config.json",
+            {"modality_config": {"text": {"method": "forward", "method_output_name": "logits"}}},
+            "modality_config.text must be",
+        ),
+    ],
+)
+def test_keys_that_would_change_the_result_are_refused(
+    file: str, content: dict[str, object], message: str, directory: Path
+) -> None:
+    if file == "modules.json":
+        modules = json.loads((directory / file).read_text())
+        modules = [module | content | {"path": module["path"]} for module in modules]
+        (directory / file).write_text(json.dumps(modules))
+    else:
+        (directory / file).parent.mkdir(exist_ok=True)
+        (directory / file).write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match=message) as error:
+        DistilBertEmbedder(directory).fit(["one"])
+    assert str(directory / file) in str(error.value)
+    DistilBertEmbedder(directory, pooling="mean").fit(["one"])
+
+
+def test_keys_without_effect_are_accepted(directory: Path) -> None:
+    expected = DistilBertEmbedder(directory).fit_transform(["one"])
+    content = {
+        "sentence_bert_config.json": {
+            "transformer_task": "feature-extraction",
+            "modality_config": {
+                "text": {"method": "forward", "method_output_name": "last_hidden_state"}
+            },
+            "module_output_name": "token_embeddings",
+            "model_args": {"torch_dtype": "float16", "attn_implementation": "sdpa"},
+            "config_args": {"trust_remote_code": True, "output_hidden_states": True},
+            "processing_kwargs": {"text": {"padding": "longest"}, "image": {"size": 3}},
+            "unpad_inputs": True,
+            "query_length": 3,
+            "document_length": 3,
+            "query_expansion": None,
+        },
+        "config_sentence_transformers.json": {
+            "__version__": {"sentence_transformers": "99.0.0"},
+            "model_type": "SentenceTransformer",
+            "similarity_fn_name": "dot",
+            "requirements": {"transformers": ">=99"},
+        },
+    }
+    for name, values in content.items():
+        (directory / name).write_text(json.dumps(values))
+    modules = json.loads((directory / "modules.json").read_text())
+    modules = [
+        module | {"idx": 9, "name": f"{index}", "kwargs": ["task"]}
+        for index, module in enumerate(modules)
+    ]
+    (directory / "modules.json").write_text(json.dumps(modules))
+    np.testing.assert_array_equal(DistilBertEmbedder(directory).fit_transform(["one"]), expected)
 
 
 def test_vectors_are_truncated_to_truncate_dim(directory: Path) -> None:
@@ -183,12 +265,12 @@ def test_the_default_prompt_belongs_to_the_modules(directory: Path) -> None:
     ours = pair(directory)
 
     def without(text: str, pooling: Pooling | None = None) -> np.ndarray:
-        return embed(*ours, text, pooling, prompt="")
+        return embed(*ours, text, pooling=pooling, prompt="")
 
     np.testing.assert_array_equal(embed(*ours, "it"), without("what is it"))
-    np.testing.assert_array_equal(embed(*ours, "it", "mean"), without("it", "mean"))
+    np.testing.assert_array_equal(embed(*ours, "it", pooling="mean"), without("it", "mean"))
     np.testing.assert_array_equal(
-        embed(*ours, "it", "mean", prompt_name="passage"), without("one it", "mean")
+        embed(*ours, "it", pooling="mean", prompt_name="passage"), without("one it", "mean")
     )
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from skdistilbert import (
@@ -19,6 +20,7 @@ from skdistilbert import (
     HubError,
     NonFiniteError,
     SkdistilbertError,
+    TruncationWarning,
     WordPieceTokenizer,
     load_model,
 )
@@ -76,7 +78,7 @@ def test_the_configuration_is_read_without_the_weights(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert DistilBertConfig.from_pretrained(NAME).dim == 32
-    assert hub.downloaded() == ["main/config.json"]
+    assert not any("safetensors" in path for path in hub.downloaded())
     hub.requests.clear()
     assert DistilBertConfig.from_pretrained(f"{NAME}@{hub.refs['main']}").dim == 32
     assert not hub.requests
@@ -153,6 +155,33 @@ def test_shards(hub: Hub) -> None:
         files | {"model.safetensors.index.json": json.dumps(index).encode(), shard: content}
     )
     assert load_model(NAME).config.dim == 32
+
+
+def test_modules_in_other_directories_are_downloaded(hub: Hub) -> None:
+    stored = dict(np.load(DATA / "sentence-transformers.npz"))
+    for case, encoder in (("0_Transformer", "0_Transformer/"), ("nested", "")):
+        files = {encoder + n: c for n, c in files_of(DATA / "distilbert-tiny").items()}
+        files |= {
+            name.removeprefix(f"{case}:"): content.tobytes()
+            for name, content in stored.items()
+            if name.startswith(f"{case}:") and not name.endswith(":embeddings")
+        }
+        commit = hub.commit(files | {"README.md": b"", f"{encoder}onnx/model.onnx": b""})
+        name = f"{NAME}@{commit}"
+        assert DistilBertConfig.from_pretrained(name).dim == 32
+        with pytest.warns(TruncationWarning):
+            features = DistilBertEmbedder(name).fit_transform(stored["texts"].tolist())
+        np.testing.assert_allclose(features, stored[f"{case}:embeddings"], atol=1e-5)
+        assert set(files_of(locate_checkpoint(name).directory)) == set(files)
+        if encoder:  # later, the weights are already in the cache
+            assert hub.downloaded()[-1] == f"{commit}/{encoder}model.safetensors"
+
+
+def test_an_adapter_is_refused_before_its_weights(hub: Hub) -> None:
+    hub.commit({"adapter_config.json": b"{}", "adapter_model.safetensors": b"weights"})
+    with pytest.raises(CheckpointError, match=r"^owner/tiny has adapter_config.json: .*LoRA"):
+        load_model(NAME)
+    assert not any("safetensors" in path for path in hub.downloaded())
 
 
 @pytest.mark.skipif(CLIENT < (1,), reason="older clients give up; the next call resumes")
