@@ -52,9 +52,9 @@ PACKAGES = {
     OURS: Package(
         (str(ROOT),),
         """
-from skdistilbert import WordPieceTokenizer, embed, load_model
-model = load_model("mini")
-embed(model, WordPieceTokenizer.from_pretrained("mini"), "Where is my parcel?")
+from skdistilbert import embed
+
+embed("mini", "Where is my parcel?")
 """,
     ),
     "skdistilbert, DistilBertEmbedder": Package(
