@@ -17,7 +17,7 @@ from skdistilbert.estimators.targets import Labels, nonzero_weight_rows, normali
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
-from skdistilbert.nn.training import binary_cross_entropy, cross_entropy
+from skdistilbert.nn.training import History, binary_cross_entropy, cross_entropy
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
@@ -187,11 +187,9 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
             If the encoder cannot be loaded.
         ValueError, TypeError
             If a parameter, a text, a label or a weight is not valid, or if training diverges.
-
-        Warns
-        -----
-        UserWarning
-            If Ctrl-C ended the training; the latest weights are kept.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
+            weights so far if `warm_start` is True.
         """
         # Validate everything before the previous fit is replaced.
         self._validate()
@@ -246,7 +244,9 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
 
         Notes
         -----
-        The state of the optimiser is not pickled.
+        The state of the optimiser is not pickled. If Ctrl-C interrupts a call,
+        KeyboardInterrupt is raised. The estimator then keeps the weights so far, or is not fitted
+        if it was the first call.
         """
         self._validate()
         texts, labels = self._check_texts(X), Labels.from_targets(y, classes)
@@ -259,8 +259,13 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         training = self._fine_tuning = self._fine_tuning or self._start(options)
         training.set_pace(options)
         examples = self._examples(training, texts, targets, weights.astype(np.float32), rows)
-        history = training.run_epoch(examples)
-        history.losses[:0] = getattr(self, "loss_curve_", [])
+        history = History(list(getattr(self, "loss_curve_", [])))
+        try:
+            history.losses += training.run_epoch(examples).losses
+        except BaseException:
+            if hasattr(self, "head_"):  # Its arrays are being trained, so the others must follow.
+                self._keep(training, history)
+            raise
         self._keep(training, history)
         return self
 

@@ -232,8 +232,12 @@ class FineTuning:
         score: Score,
         n_epochs: int,
         observer: Observer,
-    ) -> History:
-        """Train with a decaying learning rate, and with early stopping if there is validation."""
+        history: History,
+    ) -> None:
+        """Train with a decaying learning rate, and with early stopping if there is validation.
+
+        The epochs are added to `history`.
+        """
 
         def validate() -> float:
             assert validation is not None
@@ -241,7 +245,7 @@ class FineTuning:
 
         plan = self.options.plan(n_epochs, decay=True)
         scoring = None if validation is None else validate
-        return train(self.trainer, examples, plan, self._random_state, scoring, observer)
+        train(self.trainer, examples, plan, self._random_state, scoring, observer, history)
 
     def run_epoch(self, examples: Examples) -> History:
         """Train for one epoch at a constant learning rate."""

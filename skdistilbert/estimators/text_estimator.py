@@ -81,8 +81,12 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         return TextEncoder(load_pretrained_encoder(location.directory)), location
 
     def _set_encoder(self, encoder: TextEncoder, location: Location) -> None:
-        self._encoder, self.revision_ = encoder, location.commit
-        self.fingerprint_ = encoder.pretrained.fingerprint
+        attributes = {
+            "_encoder": encoder,
+            "revision_": location.commit,
+            "fingerprint_": encoder.pretrained.fingerprint,
+        }
+        self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
 
     def _loaded_encoder(self) -> TextEncoder:
         """Return the fitted encoder; load it after unpickling or if its file was overwritten."""

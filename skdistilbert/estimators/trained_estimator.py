@@ -15,8 +15,8 @@ from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
 from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.estimators.text_estimator import TextEstimator
-from skdistilbert.exceptions import CheckpointError, warn_user
-from skdistilbert.nn.training import Examples
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.nn.training import Examples, History
 
 if TYPE_CHECKING:
     import os
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.fine_tuning import Score
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.heads import TrainableHead
-    from skdistilbert.nn.training import History
     from skdistilbert.nn.training.losses import Loss
 
     FloatArray = NDArray[np.float32]
@@ -107,24 +106,29 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         observer = FitObserver(self, n_epochs, partial(_fitted_attributes, training), data)
         examples = examples_of(split[0])
         validation = None if split[1] is None else examples_of(split[1])
-        history = training.run(examples, validation, score, n_epochs, observer)
+        history = History()
+        try:
+            training.run(examples, validation, score, n_epochs, observer, history)
+        except KeyboardInterrupt as error:
+            # A search would score an incomplete fit if `fit` returned.
+            if self.warm_start:
+                self._keep(training, history)
+            error.add_note(_interruption_note(history, kept=self.warm_start))
+            raise
         self._keep(training, history)
-        if history.interrupted:
-            kept = "the best so far" if history.scores else "the latest"
-            warn_user(
-                f"Training was interrupted after {self.n_iter_} complete epochs. The estimator "
-                f"keeps {kept} weights.",
-            )
         observer.end()
 
     def _keep(self, training: FineTuning, history: History) -> None:
         """Set the fitted attributes."""
-        for name, value in _fitted_attributes(training).items():
-            setattr(self, name, value)
-        self.loss_curve_, self.n_iter_ = history.losses, len(history.losses)
-        scores = self.validation_scores_ = history.scores if self.early_stopping else None
-        self.best_validation_score_ = max(scores, default=None) if scores is not None else None
-        self.best_loss_ = None if self.early_stopping else min(history.losses, default=None)
+        scores = history.scores if self.early_stopping else None
+        attributes = _fitted_attributes(training) | {
+            "loss_curve_": history.losses,
+            "n_iter_": len(history.losses),
+            "validation_scores_": scores,
+            "best_validation_score_": None if scores is None else max(scores, default=None),
+            "best_loss_": None if self.early_stopping else min(history.losses, default=None),
+        }
+        self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
 
     # -- prediction
 
@@ -217,6 +221,16 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
             max_length=self.max_length,
             n_threads=self.n_threads,
         )
+
+
+def _interruption_note(history: History, *, kept: bool) -> str:
+    weights = "best" if history.scores else "latest"
+    state = (
+        f"The estimator keeps the {weights} weights; call fit again to continue."
+        if kept
+        else "The estimator is not fitted. Set warm_start=True to keep the weights so far."
+    )
+    return f"Training was interrupted after {len(history.losses)} complete epochs. {state}"
 
 
 def _fitted_attributes(training: FineTuning) -> dict[str, Any]:

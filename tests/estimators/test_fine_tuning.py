@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import signal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +15,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skdistilbert import CheckpointError, DistilBertClassifier, DistilBertConfig, load_model
-from skdistilbert.estimators import trained_estimator
 from skdistilbert.estimators.fine_tuning import TrainingOptions
 from skdistilbert.estimators.sklearn_compat import HAS_CALLBACKS
-from skdistilbert.nn.training import Observer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -250,23 +247,6 @@ def test_errors_name_the_row_of_the_argument(tiny: Path, early_stopping: bool) -
     classifier = quick(tiny, early_stopping=early_stopping, validation_fraction=0.4)
     with pytest.raises(ValueError, match=r"Row 8: it holds the lone surrogate U\+D800"):
         classifier.fit(texts, labels, sample_weight=weights)
-
-
-def test_ctrl_c_keeps_the_latest_weights(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupting(trained_estimator.FitObserver):
-        def end_epoch(self, history: Any) -> bool:  # noqa: ANN401
-            if len(history.losses) == 5:
-                signal.raise_signal(signal.SIGINT)
-            return Observer.end_epoch(self, history)
-
-    monkeypatch.setattr(trained_estimator, "FitObserver", Interrupting)
-    classifier = quick(tiny, max_iter=1000)
-    with pytest.warns(
-        UserWarning, match="interrupted after 5 complete epochs. The estimator keeps"
-    ):
-        classifier.fit(TEXTS, LABELS)
-    assert classifier.n_iter_ == 5
-    assert classifier.predict(TEXTS).shape == (9,)
 
 
 def test_verbose_prints_every_epoch(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
