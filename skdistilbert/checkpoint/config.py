@@ -74,6 +74,8 @@ class DistilBertConfig:
         "regression", "single_label_classification" or "multi_label_classification".
     tie_word_embeddings : bool, default=True
         The masked-LM head uses the word embeddings as its projection.
+    sklearn_classes : dict, default=None
+        The labels of a saved estimator with their type; transformers ignores this field.
 
     Raises
     ------
@@ -110,6 +112,7 @@ class DistilBertConfig:
     id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
     problem_type: str | None = None
     tie_word_embeddings: bool = True
+    sklearn_classes: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Validate every value."""
@@ -192,6 +195,8 @@ class DistilBertConfig:
         values["architectures"] = list(self.architectures)
         values["id2label"] = {str(index): label for index, label in self.id2label.items()}
         values["label2id"] = self.label2id
+        if self.sklearn_classes is None:
+            del values["sklearn_classes"]
         return {"model_type": "distilbert", **values}
 
 

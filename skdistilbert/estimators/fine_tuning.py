@@ -191,7 +191,8 @@ class FineTuning:
             return self.encoder
         pretrained = self.encoder.pretrained
         before = pretrained.model.encoder
-        return TextEncoder(pretrained, changes_between(before, self.network, self.encoder.changes))
+        changes = changes_between(before, self.network, self.encoder.changes)
+        return TextEncoder(pretrained, self.encoder.name, changes)
 
     def split(
         self, rows: NDArray[np.intp], stratify: NDArray[Any] | None = None

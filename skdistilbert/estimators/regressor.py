@@ -137,7 +137,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         return regressor
 
     def _task_model(self) -> DistilBertForSequenceClassification:
-        labels = (f"LABEL_{index}" for index in range(len(self._scale.mean)))
+        labels = np.array([f"LABEL_{index}" for index in range(len(self._scale.mean))])
         head = self._scale.unscaled_head(self.head_)
         model = self._loaded_encoder().model
         return sequence_model(model, head, self.pooling, labels, "regression")

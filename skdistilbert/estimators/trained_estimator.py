@@ -12,10 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
+from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
 from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
-from skdistilbert.estimators.text_encoder import check_finite
+from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
 from skdistilbert.estimators.text_estimator import TextEstimator
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files import Location
 from skdistilbert.nn.training import Examples, History
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         """Load the encoder; replace the previous fit unless training continues from it."""
         self.__dict__.pop("_fine_tuning", None)
         if self.warm_start and hasattr(self, "head_"):
-            self._encoder.load(self._load_fitted())
+            self._encoder.load(self._load_fitted(), self._model_name)
             return TrainingOptions.resolve(self, self._encoder.pretrained.model.config)
         encoder, location = self._load_named()
         options = TrainingOptions.resolve(self, encoder.model.config)
@@ -175,7 +177,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         ----------
         directory : str or path-like
             Directory for ``config.json``, ``model.safetensors`` and the files of the tokenizer.
-            Labels are written as strings.
+            If it is the directory of `model`, the estimator refers to the new files afterwards.
 
         Raises
         ------
@@ -189,6 +191,18 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         """
         check_is_fitted(self)
         self._task_model().save_pretrained(directory, self._loaded_encoder().tokenizer)
+        self._reload_if_saved_to(directory)
+
+    def _reload_if_saved_to(self, directory: str | os.PathLike[str]) -> None:
+        """Refer to the saved files if they replaced those of the pretrained encoder."""
+        replaced = self._encoder.pretrained.directory
+        if not (replaced.is_dir() and replaced.samefile(directory)):
+            return
+        pretrained = load_pretrained_encoder(replaced)  # holds everything that was trained
+        encoder = TextEncoder(pretrained, self._model_name)
+        self._set_encoder(encoder, Location(replaced, self.revision_))
+        if self._fine_tuning is not None:
+            self._fine_tuning.encoder = encoder
 
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the fitted encoder to a directory and return an embedder that reads it.
@@ -215,6 +229,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         check_is_fitted(self)
         encoder = self._loaded_encoder()
         encoder.model.save_pretrained(directory, encoder.tokenizer)
+        self._reload_if_saved_to(directory)
         return DistilBertEmbedder(
             directory,
             pooling=self.pooling or "mean",

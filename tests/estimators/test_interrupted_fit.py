@@ -60,8 +60,8 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 def test_an_interrupted_fit_is_not_a_fit(
     tiny: Path,
     signals: list[int],
-    cls: Any,
-    X: Any,
+    cls: Any,  # noqa: ANN401
+    X: Any,  # noqa: ANN401
     y: Any,  # noqa: ANN401
 ) -> None:
     estimator = quick(cls, tiny, max_iter=3).fit(X, y)
@@ -80,8 +80,8 @@ def test_an_interrupted_fit_is_not_a_fit(
 def test_a_warm_start_keeps_the_weights_so_far(
     tiny: Path,
     signals: list[int],
-    cls: Any,
-    X: Any,
+    cls: Any,  # noqa: ANN401
+    X: Any,  # noqa: ANN401
     y: Any,  # noqa: ANN401
 ) -> None:
     signals.append(15)
