@@ -43,6 +43,7 @@ def labels_from_config(config: DistilBertConfig) -> NDArray[Any]:
         isinstance(values, list)
         and _is_of_one_type(values)
         and list(map(str, values)) == names
+        and isinstance(dtype, str)
         and dtype in DTYPES
     ):
         try:

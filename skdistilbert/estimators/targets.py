@@ -50,7 +50,7 @@ class Labels:
             names = np.asarray(classes)
         else:
             names = np.arange(y.shape[1]) if columns is None else columns
-        if names.shape != y.shape[1:] or len(np.unique(names)) < len(names):
+        if names.shape != y.shape[1:] or len({*names.tolist()}) < len(names):
             raise ValueError(
                 f"classes must name the {y.shape[1]} columns of y in their order, each once; got "
                 f"{names.tolist()}."

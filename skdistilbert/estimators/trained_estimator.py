@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.checkpoint.sentence_modules import sentence_module_files
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
@@ -19,6 +20,8 @@ from skdistilbert.estimators.text_estimator import TextEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import Location
 from skdistilbert.nn.training import Examples, History
+from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tokenization.tokenizer_files import SENTENCE_FILES, tokenizer_files
 
 if TYPE_CHECKING:
     import os
@@ -207,12 +210,15 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the fitted encoder to a directory and return an embedder that reads it.
 
-        The embedder can be cloned and pickled, and its features cached, like any other.
+        The embedder can be cloned and pickled, and its features cached, like any other. The
+        directory also has ``modules.json``, so `embed`, a new `DistilBertEmbedder` and
+        sentence-transformers use the same pooling and maximum length.
 
         Parameters
         ----------
         directory : str or path-like
-            Directory for ``config.json``, ``model.safetensors`` and the files of the tokenizer.
+            Directory for ``config.json``, ``model.safetensors``, the files of the tokenizer and
+            those of sentence-transformers.
 
         Returns
         -------
@@ -228,11 +234,15 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         """
         check_is_fitted(self)
         encoder = self._loaded_encoder()
-        encoder.model.save_pretrained(directory, encoder.tokenizer)
+        config, pooling = encoder.model.config, self.pooling or "mean"
+        max_length = check_max_length(self.max_length, config)
+        tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
+        files = tokenizer_files(tokenizer) | sentence_module_files(pooling, config.dim)
+        encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
         self._reload_if_saved_to(directory)
         return DistilBertEmbedder(
             directory,
-            pooling=self.pooling or "mean",
+            pooling=pooling,
             max_length=self.max_length,
             n_threads=self.n_threads,
         )

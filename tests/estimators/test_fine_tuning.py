@@ -10,7 +10,6 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
@@ -328,21 +327,6 @@ def test_wrong_parameters(tiny: Path, params: dict[str, Any], message: str) -> N
 def test_wrong_targets(tiny: Path, y: Any, weights: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=message):
         quick(tiny).fit(TEXTS, y, sample_weight=weights)
-
-
-@pytest.mark.parametrize("trainable_layers", [0, 2, "all"])
-def test_to_embedder_keeps_the_fine_tuned_features(
-    tiny: Path,
-    tmp_path: Path,
-    trainable_layers: Any,  # noqa: ANN401
-) -> None:
-    classifier = quick(tiny, trainable_layers=trainable_layers, pooling="max")
-    with pytest.raises(NotFittedError):
-        classifier.to_embedder(tmp_path / "tuned")
-    classifier.fit(TEXTS, LABELS)
-    embedder = clone(classifier.to_embedder(tmp_path / "tuned"))
-    features = embedder.fit_transform(TEXTS)
-    np.testing.assert_allclose(features, classifier._features(TEXTS), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ LABELS: dict[str, Any] = {
     "numbers": np.array([1.0, 2.0, 10.0] * 4),
     "strings": np.array(["b", "a", "10"] * 4),
     "strings as objects": np.array(["b", "a", "True"] * 4, object),
-    "integers as objects": np.array([9, 10, 11] * 4, object),
 }
 
 
@@ -47,7 +46,7 @@ def test_labels_keep_their_type_and_order(tiny: Path, tmp_path: Path, name: str)
     )
     assert again.score(TEXTS, y) == classifier.score(TEXTS, y)
     labels = json.loads((tmp_path / "config.json").read_text())["id2label"]
-    assert list(labels.values()) == [str(label) for label in classifier.classes_]
+    assert labels == {str(n): str(label) for n, label in enumerate(classifier.classes_)}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,6 @@ def test_names_of_columns_of_any_type(tiny: Path, tmp_path: Path) -> None:
     for names, classes in (
         ([3, 7, 5], [3, 7, 5]),
         (["a", 1, "b"], ["a", 1, "b"]),
-        (["a", "a", "b"], [0, 1, 2]),
         ([("a", 1), ("a", 2), ("b", 1)], [("a", 1), ("a", 2), ("b", 1)]),
     ):
         classifier = fitted(tiny, pandas.DataFrame(INDICATORS, columns=names))
