@@ -12,12 +12,13 @@ from sklearn.utils import check_consistent_length
 from skdistilbert.estimators.export import is_regression, sequence_model
 from skdistilbert.estimators.fine_tuning import TrainingOptions, new_sequence_head
 from skdistilbert.estimators.parameters import documented
+from skdistilbert.estimators.saved_labels import labels_from_config
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
 from skdistilbert.estimators.targets import Labels, nonzero_weight_rows, normalize_to_mean_one
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
-from skdistilbert.nn.training import binary_cross_entropy, cross_entropy
+from skdistilbert.nn.training import History, binary_cross_entropy, cross_entropy
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The sorted labels; for multi-label targets the names of the columns if `partial_fit` or a
-        checkpoint named them, and otherwise their indices.
+        The sorted labels; for multi-label targets the names of the columns of a frame, or of the
+        argument `classes` of `partial_fit`, and otherwise their indices.
     head_ : SequenceClassificationHead
         The trained weights of the head.
     {attributes}
@@ -127,7 +128,9 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         Returns
         -------
         DistilBertClassifier
-            With the sorted labels of the checkpoint's ``id2label`` as ``classes_``.
+            With the sorted labels of the checkpoint's ``id2label`` as ``classes_``. They have the
+            type of the original labels if `save_pretrained` of this class wrote the checkpoint,
+            and are strings otherwise.
 
         Raises
         ------
@@ -153,11 +156,11 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
                 "DistilBertRegressor.from_pretrained."
             )
         head = SequenceClassificationHead.from_tensors(checkpoint.weights)
-        labels = np.array([label for _, label in sorted(checkpoint.config.id2label.items())])
+        labels = labels_from_config(checkpoint.config)
         multilabel = checkpoint.config.problem_type == "multi_label_classification"
         # The metrics of scikit-learn need sorted classes, or columns in their order.
         order = np.arange(len(labels)) if multilabel else np.argsort(labels)
-        classifier._set_labels(Labels(labels[order], multilabel))
+        classifier._labels = Labels(labels[order], multilabel)
         output = Linear(head.classifier.weight[order], head.classifier.bias[order])
         classifier.head_ = SequenceClassificationHead(head.pre_classifier, output)
         return classifier
@@ -184,15 +187,15 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
             If the encoder cannot be loaded.
         ValueError, TypeError
             If a parameter, a text, a label or a weight is not valid, or if training diverges.
-
-        Warns
-        -----
-        UserWarning
-            If Ctrl-C ended the training; the latest weights are kept.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
+            weights so far if `warm_start` is True.
         """
         # Validate everything before the previous fit is replaced.
         self._validate()
         texts, labels = self._check_texts(X), Labels.from_targets(y)
+        if self.warm_start and hasattr(self, "head_"):
+            labels = self._fitted_labels_for(labels)
         targets = labels.encode(y)
         check_consistent_length(texts, targets.T)
         weights = check_sample_weight(sample_weight, len(texts))
@@ -201,7 +204,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         if self.early_stopping:
             labels.check_can_be_held_out(targets[rows])
         options = self._begin_fit()
-        self._set_labels(labels)
+        self._labels = labels
         training = self._start(options)
         split = training.split(rows, None if labels.multilabel else targets[rows])
         scaled = normalize_to_mean_one(weights, rows)
@@ -226,7 +229,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
         classes : array-like of shape (n_classes,), default=None
             All labels of this and later calls; required in the first call. For multi-label
-            targets the names of the columns in their order; None: their indices.
+            targets the names of the columns in their order; None: the names of the columns of a
+            frame, or their indices.
         sample_weight : array-like of shape (n_texts,), default=None
             Weight of each text in the loss; not scaled.
 
@@ -243,7 +247,9 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
 
         Notes
         -----
-        The state of the optimiser is not pickled.
+        The state of the optimiser is not pickled. If Ctrl-C interrupts a call,
+        KeyboardInterrupt is raised. The estimator then keeps the weights so far, or is not fitted
+        if it was the first call.
         """
         self._validate()
         texts, labels = self._check_texts(X), Labels.from_targets(y, classes)
@@ -256,8 +262,13 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         training = self._fine_tuning = self._fine_tuning or self._start(options)
         training.set_pace(options)
         examples = self._examples(training, texts, targets, weights.astype(np.float32), rows)
-        history = training.run_epoch(examples)
-        history.losses[:0] = getattr(self, "loss_curve_", [])
+        history = History(list(getattr(self, "loss_curve_", [])))
+        try:
+            history.losses += training.run_epoch(examples).losses
+        except BaseException:
+            if hasattr(self, "head_"):  # Its arrays are being trained, so the others must follow.
+                self._keep(training, history)
+            raise
         self._keep(training, history)
         return self
 
@@ -271,7 +282,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
                 "sklearn.utils.compute_class_weight computes balanced weights."
             )
         if hasattr(self, "head_"):
-            if are_given and not np.array_equal(labels.classes, self.classes_):
+            differ = labels.has_other_columns_than(self._labels)
+            if differ or (are_given and not np.array_equal(labels.classes, self.classes_)):
                 raise ValueError(
                     f"classes must equal the classes of the first call, "
                     f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
@@ -282,7 +294,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
                 "classes must be given in the first call of partial_fit; got classes=None."
             )
         options = self._begin_fit()
-        self._set_labels(labels)
+        self._labels = labels
         return options
 
     def _task_model(self) -> DistilBertForSequenceClassification:
@@ -291,20 +303,24 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         labels, problem_type = self.classes_, f"{kind}_label_classification"
         return sequence_model(model, self.head_, self.pooling, labels, problem_type)
 
-    def _set_labels(self, labels: Labels) -> None:
-        if not hasattr(self, "head_"):
-            self.classes_, self._multilabel = labels.classes, labels.multilabel
-        elif not labels.is_compatible_with(self._labels):
+    def _fitted_labels_for(self, labels: Labels) -> Labels:
+        """Return the labels of the previous fit, or raise if some of the new ones are unknown."""
+        if not labels.is_compatible_with(self._labels):
             kinds = ("one label for each text", "an indicator matrix")
             raise ValueError(
                 f"warm_start needs the classes of the first fit, {self.classes_.tolist()}, in "
                 f"{kinds[self._multilabel]}; got {labels.classes.tolist()} in "
                 f"{kinds[labels.multilabel]}. Set warm_start=False to train a new head."
             )
+        return self._labels
 
     @property
     def _labels(self) -> Labels:
         return Labels(self.classes_, self._multilabel)
+
+    @_labels.setter
+    def _labels(self, labels: Labels) -> None:
+        self.classes_, self._multilabel = labels.classes, labels.multilabel
 
     def _start(self, options: TrainingOptions) -> FineTuning:
         loss = binary_cross_entropy if self._multilabel else cross_entropy

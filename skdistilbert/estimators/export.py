@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from skdistilbert.estimators.saved_labels import labels_to_json
 from skdistilbert.models import (
     DistilBertForSequenceClassification,
     DistilBertForTokenClassification,
@@ -12,6 +13,8 @@ from skdistilbert.models import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
@@ -23,7 +26,7 @@ def sequence_model(
     encoder: DistilBertModel,
     head: SequenceClassificationHead,
     pooling: Pooling | None,
-    labels: Iterable[object],
+    labels: NDArray[Any],
     problem_type: str,
 ) -> DistilBertForSequenceClassification:
     """Return the model that joins an encoder and a head on pooled texts.
@@ -44,6 +47,7 @@ def sequence_model(
         encoder.config,
         id2label={index: str(label) for index, label in enumerate(labels)},
         problem_type=problem_type,
+        sklearn_classes=labels_to_json(labels),
     )
     return DistilBertForSequenceClassification(config, dict(encoder.weights) | head.tensors())
 
@@ -59,6 +63,7 @@ def token_model(
     encoder: DistilBertModel, head: TokenClassificationHead, labels: Iterable[str]
 ) -> DistilBertForTokenClassification:
     """Return the model that joins an encoder and a head on tokens."""
-    config = replace(encoder.config, id2label=dict(enumerate(map(str, labels))))
+    id2label = dict(enumerate(map(str, labels)))
+    config = replace(encoder.config, id2label=id2label, sklearn_classes=None)
     weights = dict(encoder.weights) | head.classifier.tensors("classifier")
     return DistilBertForTokenClassification(config, weights)

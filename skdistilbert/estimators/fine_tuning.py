@@ -192,7 +192,8 @@ class FineTuning:
             return self.encoder
         pretrained = self.encoder.pretrained
         before = pretrained.model.encoder
-        return TextEncoder(pretrained, changes_between(before, self.network, self.encoder.changes))
+        changes = changes_between(before, self.network, self.encoder.changes)
+        return TextEncoder(pretrained, self.encoder.name, changes)
 
     def split(
         self, rows: NDArray[np.intp], stratify: NDArray[Any] | None = None
@@ -233,8 +234,12 @@ class FineTuning:
         score: Score,
         n_epochs: int,
         observer: Observer,
-    ) -> History:
-        """Train with a decaying learning rate, and with early stopping if there is validation."""
+        history: History,
+    ) -> None:
+        """Train with a decaying learning rate, and with early stopping if there is validation.
+
+        The epochs are added to `history`.
+        """
 
         def validate() -> float:
             assert validation is not None
@@ -242,7 +247,7 @@ class FineTuning:
 
         plan = self.options.plan(n_epochs, decay=True)
         scoring = None if validation is None else validate
-        return train(self.trainer, examples, plan, self._random_state, scoring, observer)
+        train(self.trainer, examples, plan, self._random_state, scoring, observer, history)
 
     def run_epoch(self, examples: Examples) -> History:
         """Train for one epoch at a constant learning rate."""

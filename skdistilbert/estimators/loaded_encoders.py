@@ -38,6 +38,7 @@ class PretrainedEncoder:
         checkpoint = read_checkpoint(directory, encoder_only=True)
         self.model = DistilBertModel.from_checkpoint(checkpoint)
         self.tokenizer = WordPieceTokenizer.from_pretrained(directory)
+        self.directory = directory.absolute()
         self.fingerprint = fingerprint or checkpoint.fingerprint
         check_vocabulary(self.tokenizer, checkpoint.config, directory)
 

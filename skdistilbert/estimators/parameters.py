@@ -86,7 +86,10 @@ class_weight : dict of numbers of at least 0, "balanced", list of such dicts or 
     Weights of the classes in the loss, as elsewhere in scikit-learn. Classes that are not in the
     dict have weight 1. For multi-label targets a list has a dict of 0 and 1 for each column.
 warm_start : bool
-    Continue from the weights of the previous `fit`.
+    Continue from the weights of the previous `fit`. If Ctrl-C interrupts `fit`, the estimator
+    keeps the weights so far (with `early_stopping` the best ones), and the next `fit` continues
+    from them. With False an interrupted estimator is not fitted. In both cases KeyboardInterrupt
+    is raised, so that a search ends and never scores an incomplete fit.
 random_state : int, RandomState or None
     Determines the initial weights of the head, the order of texts, dropout and the held-out
     texts. The result does not depend on the number of threads.

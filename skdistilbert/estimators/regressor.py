@@ -134,7 +134,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         return regressor
 
     def _task_model(self) -> DistilBertForSequenceClassification:
-        labels = (f"LABEL_{index}" for index in range(len(self._scale.mean)))
+        labels = np.array([f"LABEL_{index}" for index in range(len(self._scale.mean))])
         head = self._scale.unscaled_head(self.head_)
         model = self._loaded_encoder().model
         return sequence_model(model, head, self.pooling, labels, "regression")
@@ -160,11 +160,9 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
             If the encoder cannot be loaded.
         ValueError, TypeError
             If a parameter, a text, a target or a weight is not valid, or if training diverges.
-
-        Warns
-        -----
-        UserWarning
-            If Ctrl-C ended the training; the latest weights are kept.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
+            weights so far if `warm_start` is True.
         """
         # Validate everything before the previous fit is replaced.
         self._validate()

@@ -26,7 +26,8 @@ class Labels:
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        Sorted; for multi-label targets the names of the columns, or their indices.
+        Sorted; for multi-label targets the names of the columns, or their indices if they have
+        no names.
     multilabel : bool
     """
 
@@ -42,11 +43,14 @@ class Labels:
         ValueError
             If `y` is no target of a classifier, or there is not one class for each column.
         """
-        y = check_labels(y)
+        columns, y = _column_names(y), check_labels(y)
         if y.ndim == 1:
             return cls(np.unique(y if classes is None else np.asarray(classes)), multilabel=False)
-        names = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
-        if names.shape != y.shape[1:] or len(np.unique(names)) < len(names):
+        if classes is not None:
+            names = np.asarray(classes)
+        else:
+            names = np.arange(y.shape[1]) if columns is None else columns
+        if names.shape != y.shape[1:] or len({*names.tolist()}) < len(names):
             raise ValueError(
                 f"classes must name the {y.shape[1]} columns of y in their order, each once; got "
                 f"{names.tolist()}."
@@ -54,10 +58,19 @@ class Labels:
         return cls(names, multilabel=True)
 
     def is_compatible_with(self, other: Self) -> bool:
-        """Return whether the same network can learn both; columns may have other names."""
+        """Return whether a network for the other labels can learn these."""
         if self.multilabel or other.multilabel:
-            return self.multilabel == other.multilabel and self._n == other._n
-        return np.array_equal(self.classes, other.classes)
+            same_kind = self.multilabel == other.multilabel and self._n == other._n
+            return same_kind and not self.has_other_columns_than(other)
+        return {*self.classes.tolist()} <= {*other.classes.tolist()}
+
+    def has_other_columns_than(self, other: Self) -> bool:
+        """Return whether the columns of both have names, which differ."""
+        if not (self.multilabel and other.multilabel and self._n == other._n):
+            return False
+        indices = np.arange(self._n)
+        named = not any(np.array_equal(indices, each.classes) for each in (self, other))
+        return named and self.classes.tolist() != other.classes.tolist()
 
     def encode(self, y: ArrayLike) -> NDArray[Any]:
         """Return class indices (n_texts,), or 0 and 1 as float32 (n_classes, n_texts).
@@ -75,11 +88,12 @@ class Labels:
             )
         if self.multilabel:
             return np.ascontiguousarray(y.T, np.float32)
-        unknown = np.setdiff1d(y, self.classes)
-        if unknown.size:
+        known = {*self.classes.tolist()}
+        unknown = [label for label in np.unique(y).tolist() if label not in known]
+        if unknown:
             raise ValueError(
                 f"y must have labels that are among the classes {self.classes.tolist()}; got "
-                f"{unknown.tolist()}."
+                f"{unknown}."
             )
         return np.searchsorted(self.classes, y)
 
@@ -104,9 +118,12 @@ class Labels:
             weights = np.ones(targets.shape[-1])
         elif self.multilabel:
             weights = compute_sample_weight(class_weight, targets.T.astype(int))
-        else:  # of all classes, as some texts may not have every class
-            y = self.classes[targets]
-            weights = compute_class_weight(class_weight, classes=self.classes, y=y)[targets]
+        else:
+            # A dict may name every class, although a warm start may not have texts of each.
+            used = np.unique(targets) if class_weight == "balanced" else np.arange(self._n)
+            y, of_classes = self.classes[targets], np.ones(self._n)
+            of_classes[used] = compute_class_weight(class_weight, classes=self.classes[used], y=y)
+            weights = of_classes[targets]
         return np.asarray(weights, np.float64)
 
     def check_can_be_held_out(self, targets: NDArray[Any]) -> None:
@@ -120,6 +137,19 @@ class Labels:
                 f"texts; got only 1 of {', '.join(map(repr, rare.tolist()))}. Add texts, remove "
                 "these classes, or set early_stopping=False."
             )
+
+
+def _column_names(y: object) -> NDArray[Any] | None:
+    """Return the names of the columns of a frame of pandas, polars or Arrow, or None."""
+    columns = getattr(y, "column_names", getattr(y, "columns", None))
+    if columns is None:
+        return None
+    names = list(columns)
+    if len({*names}) < len(names):
+        return None
+    if all(isinstance(name, str) for name in names):
+        return np.array(names)
+    return np.asarray(columns)
 
 
 def check_labels(y: ArrayLike) -> NDArray[Any]:

@@ -41,6 +41,8 @@ class TextEncoder:
     ----------
     pretrained : PretrainedEncoder, default=None
         The encoder if it is loaded already.
+    name : str, default=""
+        The parameter `model` that names the pretrained encoder.
     changes : mapping of str to ndarray, default=None
         What fine-tuning has changed; see `encoder_changes`.
     """
@@ -48,24 +50,27 @@ class TextEncoder:
     def __init__(
         self,
         pretrained: PretrainedEncoder | None = None,
+        name: str = "",
         changes: Mapping[str, Array] | None = None,
     ) -> None:
         self.changes = changes or {}
         if pretrained is not None:
-            self.load(pretrained)
+            self.load(pretrained, name)
 
-    def load(self, pretrained: PretrainedEncoder) -> None:
+    def load(self, pretrained: PretrainedEncoder, name: str) -> None:
         """Set the pretrained encoder, to which the changes are applied when it is used."""
         self.__dict__.pop("model", None)
         self.task_model: Any = None  # encoder and head, for estimators that predict with it
         self._plan: tuple[str, EmbeddingPlan] | None = None
         self.tokenizer = pretrained.tokenizer
-        self.pretrained = pretrained  # last, as other threads may wait for it
+        self.pretrained = pretrained
+        self.name = name  # last, as other threads may wait for it
 
-    @property
-    def needs_loading(self) -> bool:
-        """Whether the encoder is not loaded, or its file has been overwritten since."""
-        return not hasattr(self, "pretrained") or is_overwritten(self.pretrained.model.mapped)
+    def is_loaded(self, name: str) -> bool:
+        """Return whether the encoder was loaded by this name, and its files are unchanged."""
+        return getattr(self, "name", None) == name and not is_overwritten(
+            self.pretrained.model.mapped
+        )
 
     @cached_property
     def model(self) -> DistilBertModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sklearn.base import BaseEstimator
@@ -17,8 +18,6 @@ from skdistilbert.files import at_commit, locate_checkpoint
 from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
-    import os
-
     import numpy as np
     from numpy.typing import NDArray
     from sklearn.utils import Tags
@@ -66,16 +65,27 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     def _load_named(self) -> tuple[TextEncoder, Location]:
         """Return the encoder that the parameters name; the fitted one is not replaced yet."""
         location = locate_checkpoint(self.model)
-        return TextEncoder(load_pretrained_encoder(location.directory)), location
+        return TextEncoder(load_pretrained_encoder(location.directory), self._model_name), location
+
+    @property
+    def _model_name(self) -> str:
+        return os.fspath(self.model)
 
     def _set_encoder(self, encoder: TextEncoder, location: Location) -> None:
-        self._encoder, self.revision_ = encoder, location.commit
-        self.fingerprint_ = encoder.pretrained.fingerprint
+        attributes = {
+            "_encoder": encoder,
+            "revision_": location.commit,
+            "fingerprint_": encoder.pretrained.fingerprint,
+        }
+        self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
 
     def _loaded_encoder(self) -> TextEncoder:
-        """Return the fitted encoder; load it after unpickling or if its file was overwritten."""
-        if self._encoder.needs_loading:
-            self._encoder.load(self._load_fitted())
+        """Return the fitted encoder.
+
+        It is loaded after unpickling, after `model` was changed, or if its file was overwritten.
+        """
+        if not self._encoder.is_loaded(self._model_name):
+            self._encoder.load(self._load_fitted(), self._model_name)
         return self._encoder
 
     def _load_fitted(self) -> PretrainedEncoder:
@@ -86,14 +96,14 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         except (CheckpointError, HubError) as error:
             raise type(error)(
                 f"{error} This {name} is fitted, but it holds no pretrained weights. If they have "
-                "moved, name their new place with set_params(model=...)."
+                "moved, name their new place with set_params(model=...); to use others, fit again."
             ) from error
         pretrained = load_pretrained_encoder(location.directory)
         if pretrained.fingerprint != self.fingerprint_:
             raise CheckpointError(
                 f"{self.model}: these are not the weights that this {name} was fitted with "
                 f"(fingerprint {pretrained.fingerprint[:12]}, expected {self.fingerprint_[:12]}). "
-                "Restore them, or fit again."
+                "Name the right ones with set_params(model=...); to use these weights, fit again."
             )
         return pretrained
 

@@ -157,11 +157,9 @@ class DistilBertTokenClassifier(TrainedEstimator):
         ValueError, TypeError
             If a parameter, a word or a label is not valid, the numbers of words and labels of a
             text differ, or training diverges.
-
-        Warns
-        -----
-        UserWarning
-            If Ctrl-C ended the training; the latest weights are kept.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
+            weights so far if `warm_start` is True.
         """
         # Validate everything before the previous fit is replaced.
         self._validate()

@@ -10,13 +10,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.checkpoint.sentence_modules import sentence_module_files
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
+from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
 from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
-from skdistilbert.estimators.text_encoder import check_finite
+from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
 from skdistilbert.estimators.text_estimator import TextEstimator
-from skdistilbert.exceptions import CheckpointError, warn_user
-from skdistilbert.nn.training import Examples
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files import Location
+from skdistilbert.nn.training import Examples, History
+from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tokenization.sentence_options import SENTENCE_FILES
+from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
     import os
@@ -30,7 +36,6 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.fine_tuning import Score
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.heads import TrainableHead
-    from skdistilbert.nn.training import History
     from skdistilbert.nn.training.losses import Loss
 
     FloatArray = NDArray[np.float32]
@@ -62,7 +67,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         """Load the encoder; replace the previous fit unless training continues from it."""
         self.__dict__.pop("_fine_tuning", None)
         if self.warm_start and hasattr(self, "head_"):
-            self._encoder.load(self._load_fitted())
+            self._encoder.load(self._load_fitted(), self._model_name)
             return TrainingOptions.resolve(self, self._encoder.pretrained)
         encoder, location = self._load_named()
         options = TrainingOptions.resolve(self, encoder.pretrained)
@@ -107,24 +112,29 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         observer = FitObserver(self, n_epochs, partial(_fitted_attributes, training), data)
         examples = examples_of(split[0])
         validation = None if split[1] is None else examples_of(split[1])
-        history = training.run(examples, validation, score, n_epochs, observer)
+        history = History()
+        try:
+            training.run(examples, validation, score, n_epochs, observer, history)
+        except KeyboardInterrupt as error:
+            # A search would score an incomplete fit if `fit` returned.
+            if self.warm_start:
+                self._keep(training, history)
+            error.add_note(_interruption_note(history, kept=self.warm_start))
+            raise
         self._keep(training, history)
-        if history.interrupted:
-            kept = "the best so far" if history.scores else "the latest"
-            warn_user(
-                f"Training was interrupted after {self.n_iter_} complete epochs. The estimator "
-                f"keeps {kept} weights.",
-            )
         observer.end()
 
     def _keep(self, training: FineTuning, history: History) -> None:
         """Set the fitted attributes."""
-        for name, value in _fitted_attributes(training).items():
-            setattr(self, name, value)
-        self.loss_curve_, self.n_iter_ = history.losses, len(history.losses)
-        scores = self.validation_scores_ = history.scores if self.early_stopping else None
-        self.best_validation_score_ = max(scores, default=None) if scores is not None else None
-        self.best_loss_ = None if self.early_stopping else min(history.losses, default=None)
+        scores = history.scores if self.early_stopping else None
+        attributes = _fitted_attributes(training) | {
+            "loss_curve_": history.losses,
+            "n_iter_": len(history.losses),
+            "validation_scores_": scores,
+            "best_validation_score_": None if scores is None else max(scores, default=None),
+            "best_loss_": None if self.early_stopping else min(history.losses, default=None),
+        }
+        self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
 
     # -- prediction
 
@@ -171,7 +181,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         ----------
         directory : str or path-like
             Directory for ``config.json``, ``model.safetensors`` and the files of the tokenizer.
-            Labels are written as strings.
+            If it is the directory of `model`, the estimator refers to the new files afterwards.
 
         Raises
         ------
@@ -185,16 +195,31 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         """
         check_is_fitted(self)
         self._task_model().save_pretrained(directory, self._loaded_encoder().tokenizer)
+        self._reload_if_saved_to(directory)
+
+    def _reload_if_saved_to(self, directory: str | os.PathLike[str]) -> None:
+        """Refer to the saved files if they replaced those of the pretrained encoder."""
+        replaced = self._encoder.pretrained.directory
+        if not (replaced.is_dir() and replaced.samefile(directory)):
+            return
+        pretrained = load_pretrained_encoder(replaced)  # holds everything that was trained
+        encoder = TextEncoder(pretrained, self._model_name)
+        self._set_encoder(encoder, Location(replaced, self.revision_))
+        if self._fine_tuning is not None:
+            self._fine_tuning.encoder = encoder
 
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the fitted encoder to a directory and return an embedder that reads it.
 
-        The embedder can be cloned and pickled, and its features cached, like any other.
+        The embedder can be cloned and pickled, and its features cached, like any other. The
+        directory also has ``modules.json``, so `embed`, a new `DistilBertEmbedder` and
+        sentence-transformers use the same pooling and maximum length.
 
         Parameters
         ----------
         directory : str or path-like
-            Directory for ``config.json``, ``model.safetensors`` and the files of the tokenizer.
+            Directory for ``config.json``, ``model.safetensors``, the files of the tokenizer and
+            those of sentence-transformers.
 
         Returns
         -------
@@ -210,13 +235,28 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         """
         check_is_fitted(self)
         encoder = self._loaded_encoder()
-        encoder.model.save_pretrained(directory, encoder.tokenizer)
+        config, pooling = encoder.model.config, self.pooling or "mean"
+        max_length = check_max_length(self.max_length, config, encoder.tokenizer)
+        tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
+        files = tokenizer_files(tokenizer) | sentence_module_files(pooling, config.dim)
+        encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
+        self._reload_if_saved_to(directory)
         return DistilBertEmbedder(
             directory,
-            pooling=self.pooling or "mean",
+            pooling=pooling,
             max_length=self.max_length,
             n_threads=self.n_threads,
         )
+
+
+def _interruption_note(history: History, *, kept: bool) -> str:
+    weights = "best" if history.scores else "latest"
+    state = (
+        f"The estimator keeps the {weights} weights; call fit again to continue."
+        if kept
+        else "The estimator is not fitted. Set warm_start=True to keep the weights so far."
+    )
+    return f"Training was interrupted after {len(history.losses)} complete epochs. {state}"
 
 
 def _fitted_attributes(training: FineTuning) -> dict[str, Any]:

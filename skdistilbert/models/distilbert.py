@@ -196,6 +196,14 @@ class DistilBertModel:
         loading raises `CheckpointError` until the model is saved again. Temporary files of a
         killed process (``.saving-*``) are removed by the next save.
         """
+        self.save_with_files(
+            directory, tokenizer_files(tokenizer.__getstate__()) if tokenizer else {}
+        )
+
+    def save_with_files(
+        self, directory: str | os.PathLike[str], files: Mapping[str, bytes | None]
+    ) -> None:
+        """Write a checkpoint like `save_pretrained`, together with other files (None: removed)."""
         check_unchanged(self.mapped)
         if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
             warn_user(
@@ -203,7 +211,6 @@ class DistilBertModel:
                 f"uses {DistilBertConfig.layer_norm_eps}, here and in transformers. Its hidden "
                 "states will differ slightly from this model's."
             )
-        files = tokenizer_files(tokenizer.__getstate__()) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)
 
     def __repr__(self) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
+import shutil
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -137,6 +140,48 @@ def test_columns_keep_their_names_and_order(tiny: Path, tmp_path: Path) -> None:
         ValueError, match="in an indicator matrix; got .* in one label for each text"
     ):
         again.fit(TEXTS, ["order", "account", "bill", "bill"])
+
+
+@pytest.mark.parametrize("method", ["save_pretrained", "to_embedder"])
+@pytest.mark.parametrize("name", KINDS)
+def test_saving_to_the_directory_of_the_model(
+    tiny: Path, tmp_path: Path, name: str, method: str
+) -> None:
+    directory, X, y = tmp_path / "model", *KINDS[name][1:3]
+    fitted(tiny, name, 1).save_pretrained(directory)
+    estimator = KINDS[name][0].from_pretrained(directory, trainable_layers="all", max_iter=2)
+    estimator.set_params(warm_start=True).fit(X, y)
+    expected = np.hstack(estimator.predict(X))
+    logits = None if name == "words" else estimator._logits(X)
+    before = estimator.fingerprint_
+    for _ in range(2):
+        getattr(estimator, method)(directory)
+        assert estimator.fingerprint_ != before
+        joblib.dump(estimator, tmp_path / "file")
+        for same in (estimator, joblib.load(tmp_path / "file")):
+            np.testing.assert_array_equal(np.hstack(same.predict(X)), expected)
+            if logits is not None:
+                np.testing.assert_allclose(same._logits(X), logits, atol=1e-5)
+
+
+def test_training_continues_after_saving_to_the_directory_of_the_model(
+    tiny: Path, tmp_path: Path
+) -> None:
+    X, y = KINDS["labels"][1:3]
+    fitted(tiny, "labels").save_pretrained(tmp_path / "model")
+    shutil.copytree(tmp_path / "model", tmp_path / "other")
+    logits = []
+    for saved_to in ("model", "elsewhere"):
+        directory = tmp_path / {"model": "model", "elsewhere": "other"}[saved_to]
+        classifier = DistilBertClassifier.from_pretrained(
+            directory, trainable_layers="all", random_state=0
+        )
+        classifier.partial_fit(X, y).save_pretrained(tmp_path / saved_to)
+        classifier.partial_fit(X, y)
+        again = pickle.loads(pickle.dumps(classifier))
+        np.testing.assert_allclose(again._logits(X), classifier._logits(X), atol=1e-5)
+        logits.append(classifier._logits(X))
+    np.testing.assert_allclose(*logits, atol=1e-5)
 
 
 @pytest.mark.parity

@@ -121,6 +121,44 @@ def test_a_file_verifies_its_weights(estimator: Estimator, tmp_path: Path, tiny:
     np.testing.assert_allclose(result(moved), result(estimator), atol=1e-5)
 
 
+@pytest.mark.parametrize("pickled", [False, True])
+def test_another_model_needs_another_fit(
+    estimator: Estimator, pickled: bool, tmp_path: Path, tiny: Path
+) -> None:
+    expected = result(estimator)
+    if pickled:
+        estimator = pickle.loads(pickle.dumps(estimator))
+    for other, reason in (
+        (
+            tiny.with_name("distilbert-tiny-masked-lm"),
+            "these are not the weights that this DistilB",
+        ),
+        (tmp_path / "missing", "is not a directory"),
+        ("mini", "these are not the weights that this DistilBert"),
+    ):
+        estimator.set_params(model=other)
+        for _ in range(2):
+            with pytest.raises(CheckpointError, match=rf"{reason}.* fit again\."):
+                result(estimator)
+    for same in (shutil.copytree(tiny, tmp_path / "moved"), str(tiny)):
+        estimator.set_params(model=same)
+        np.testing.assert_allclose(result(estimator), expected, atol=1e-5)
+    estimator.set_params(model="mini").fit(TEXTS, LABELS)
+    assert result(estimator).shape[0] == 9
+
+
+def test_a_fine_tuned_model_can_move(tmp_path: Path, tiny: Path) -> None:
+    tuned = DistilBertClassifier(tiny, trainable_layers="all", max_iter=2).fit(TEXTS, LABELS)
+    expected = result(tuned)
+    tuned.set_params(model=shutil.copytree(tiny, tmp_path / "moved"))
+    np.testing.assert_allclose(result(tuned), expected, atol=1e-5)
+    for method in (tuned.save_pretrained, tuned.to_embedder):
+        with pytest.raises(CheckpointError, match=r"fit again\."):
+            tuned.set_params(model="mini", pooling="cls") and method(tmp_path / "saved")
+    with pytest.raises(CheckpointError, match=r"fit again\."):
+        tuned.partial_fit(TEXTS, LABELS)
+
+
 def test_weights_move_from_the_hub_to_a_directory(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import signal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,15 +10,12 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skdistilbert import CheckpointError, DistilBertClassifier, DistilBertConfig, load_model
-from skdistilbert.estimators import trained_estimator
 from skdistilbert.estimators.fine_tuning import TrainingOptions
 from skdistilbert.estimators.sklearn_compat import HAS_CALLBACKS
-from skdistilbert.nn.training import Observer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -252,23 +248,6 @@ def test_errors_name_the_row_of_the_argument(tiny: Path, early_stopping: bool) -
         classifier.fit(texts, labels, sample_weight=weights)
 
 
-def test_ctrl_c_keeps_the_latest_weights(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupting(trained_estimator.FitObserver):
-        def end_epoch(self, history: Any) -> bool:  # noqa: ANN401
-            if len(history.losses) == 5:
-                signal.raise_signal(signal.SIGINT)
-            return Observer.end_epoch(self, history)
-
-    monkeypatch.setattr(trained_estimator, "FitObserver", Interrupting)
-    classifier = quick(tiny, max_iter=1000)
-    with pytest.warns(
-        UserWarning, match="interrupted after 5 complete epochs. The estimator keeps"
-    ):
-        classifier.fit(TEXTS, LABELS)
-    assert classifier.n_iter_ == 5
-    assert classifier.predict(TEXTS).shape == (9,)
-
-
 def test_verbose_prints_every_epoch(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quick(tiny, max_iter=2, verbose=True).fit(TEXTS, LABELS)
     lines = capsys.readouterr().out.splitlines()
@@ -348,21 +327,6 @@ def test_wrong_parameters(tiny: Path, params: dict[str, Any], message: str) -> N
 def test_wrong_targets(tiny: Path, y: Any, weights: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=message):
         quick(tiny).fit(TEXTS, y, sample_weight=weights)
-
-
-@pytest.mark.parametrize("trainable_layers", [0, 2, "all"])
-def test_to_embedder_keeps_the_fine_tuned_features(
-    tiny: Path,
-    tmp_path: Path,
-    trainable_layers: Any,  # noqa: ANN401
-) -> None:
-    classifier = quick(tiny, trainable_layers=trainable_layers, pooling="max")
-    with pytest.raises(NotFittedError):
-        classifier.to_embedder(tmp_path / "tuned")
-    classifier.fit(TEXTS, LABELS)
-    embedder = clone(classifier.to_embedder(tmp_path / "tuned"))
-    features = embedder.fit_transform(TEXTS)
-    np.testing.assert_allclose(features, classifier._features(TEXTS), atol=1e-6)
 
 
 @pytest.mark.parametrize(
