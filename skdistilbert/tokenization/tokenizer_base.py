@@ -173,9 +173,9 @@ class TokenizerBase:
         path : str or path-like
             Directory with ``vocab.txt`` or ``tokenizer.json``, and optionally
             ``tokenizer_config.json``, ``special_tokens_map.json`` and ``added_tokens.json``; or a
-            name on the Hugging Face hub. They are read as transformers' AutoTokenizer reads them;
-            ``max_seq_length`` and ``do_lower_case`` of ``sentence_bert_config.json`` as
-            sentence-transformers reads them. Padding and truncation in these files are ignored.
+            name on the Hugging Face hub. They are read as transformers' AutoTokenizer reads them,
+            and ``sentence_bert_config.json`` as sentence-transformers reads it. Of padding and
+            truncation in ``tokenizer.json``, only the sides are read.
         revision : str, default=None
             Branch, tag or commit on the hub. None means the main branch.
         cache_dir : str or path-like, default=None
