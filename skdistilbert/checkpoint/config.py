@@ -101,6 +101,8 @@ class DistilBertConfig:
         The masked-LM head uses the word embeddings as its projection.
     output_hidden_states : bool, default=False
         sentence-transformers uses its module WeightedLayerPooling only if this is True.
+    sklearn_classes : dict, default=None
+        The labels of a saved estimator with their type; transformers ignores this field.
 
     Raises
     ------
@@ -138,6 +140,7 @@ class DistilBertConfig:
     problem_type: str | None = None
     tie_word_embeddings: bool = True
     output_hidden_states: bool = False
+    sklearn_classes: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Validate every value."""
@@ -238,6 +241,8 @@ class DistilBertConfig:
         values["architectures"] = list(self.architectures)
         values["id2label"] = {str(index): label for index, label in self.id2label.items()}
         values["label2id"] = self.label2id
+        if self.sklearn_classes is None:
+            del values["sklearn_classes"]
         return {"model_type": "distilbert", **values}
 
 

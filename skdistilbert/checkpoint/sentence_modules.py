@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skdistilbert.checkpoint.module_files import (
+    LEGACY_POOLINGS,
     DenseFiles,
     LayerMean,
     LayerNormFiles,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     AfterPooling = DenseFiles | LayerNormFiles | None
 
 AFTER_POOLING = ("Dense", "Dropout", "LayerNorm", "Normalize")
+
+SENTENCE_MODULES = "sentence_transformers.models."
 
 
 class SentenceModules(NamedTuple):
@@ -92,6 +96,26 @@ def read_sentence_modules(directory: Path, config: DistilBertConfig) -> Sentence
             after.append(None)
     n_features = min(n_features, _truncate_dim(directory) or n_features)
     return SentenceModules(layer_mean, poolings, include_prompt, tuple(after), n_features)
+
+
+def sentence_module_files(pooling: str, dim: int) -> dict[str, bytes | None]:
+    """Return the files of an encoder with one pooling, by name; None removes an old file.
+
+    The flags of ``1_Pooling/config.json`` are understood by all versions of sentence-transformers.
+    """
+    modules = [
+        {"idx": 0, "name": "0", "path": "", "type": f"{SENTENCE_MODULES}Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{SENTENCE_MODULES}Pooling"},
+    ]
+    flags = {name: mode == pooling for name, mode in LEGACY_POOLINGS.items()}
+    return {
+        MODULES_FILE: json.dumps(modules, indent=2).encode() + b"\n",
+        "1_Pooling/config.json": json.dumps(
+            {"word_embedding_dimension": dim, **flags, "include_prompt": True}, indent=2
+        ).encode()
+        + b"\n",
+        SENTENCE_CONFIG_FILE: None,  # could truncate the vectors or add a prompt
+    }
 
 
 def _truncate_dim(directory: Path) -> int | None:

@@ -1,16 +1,13 @@
 """The scikit-learn estimators.
 
-``SKOPS_TRUSTED`` names the types that their files hold beside those that skops knows, for
+``SKOPS_TRUSTED`` names the types in their skops files that skops does not know, for
 ``skops.io.load(file, trusted=SKOPS_TRUSTED)``.
 """
 
 from skdistilbert.estimators.classifier import DistilBertClassifier
 from skdistilbert.estimators.embedder import DistilBertEmbedder
-from skdistilbert.estimators.encoder_changes import ChangedRows, EncoderChanges
-from skdistilbert.estimators.regressor import DistilBertRegressor, Scale
+from skdistilbert.estimators.regressor import DistilBertRegressor
 from skdistilbert.estimators.token_classifier import DistilBertTokenClassifier
-from skdistilbert.nn.heads import SequenceClassificationHead, TokenClassificationHead
-from skdistilbert.nn.weights import Layer, LayerNorm, Linear
 
 __all__ = [
     "SKOPS_TRUSTED",
@@ -27,13 +24,5 @@ SKOPS_TRUSTED = [
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
-        ChangedRows,
-        EncoderChanges,
-        Layer,
-        LayerNorm,
-        Linear,
-        Scale,
-        SequenceClassificationHead,
-        TokenClassificationHead,
     )
 ]

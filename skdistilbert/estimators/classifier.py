@@ -1,28 +1,24 @@
-"""Texts to labels."""
+"""The estimator that classifies texts."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length, compute_class_weight, compute_sample_weight
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils import check_consistent_length
 
-from skdistilbert.estimators.callbacks import with_callbacks
 from skdistilbert.estimators.export import is_regression, sequence_model
-from skdistilbert.estimators.fine_tuning import (
-    FineTunedEstimator,
-    check_weights,
-    new_sequence_head,
-    of_mean_one,
-    rows_of_weight,
-)
-from skdistilbert.estimators.targets import Labels
+from skdistilbert.estimators.fine_tuning import TrainingOptions, new_sequence_head
+from skdistilbert.estimators.parameters import documented
+from skdistilbert.estimators.saved_labels import labels_from_config
+from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
+from skdistilbert.estimators.targets import Labels, nonzero_weight_rows, normalize_to_mean_one
+from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
-from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy
+from skdistilbert.nn.training import History, binary_cross_entropy, cross_entropy
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
@@ -33,109 +29,44 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from sklearn.utils import Tags
 
+    from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
-    from skdistilbert.nn.training.examples import Examples
-    from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.nn.training import Examples
     from skdistilbert.tasks.text_input import Missing
 
 
-class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore[misc]
-    """Classify texts with DistilBERT's classification head, fine-tuning the encoder if asked to.
+@documented(score="Accuracy")
+class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[misc]
+    """Classify texts with DistilBERT's classification head; optionally fine-tune the encoder.
 
     `fit` trains the head of ``DistilBertForSequenceClassification`` (``pre_classifier``, ReLU,
-    ``classifier``) and as many of the encoder's topmost layers as `trainable_layers` says, with
-    AdamW [1]_, linear warm-up and decay of the learning rate, gradients clipped to a norm of 1,
-    and the dropout of the checkpoint's configuration in what is trained.
+    ``classifier``) and the last `trainable_layers` layers of the encoder. It uses AdamW [1]_,
+    linear warm-up and decay of the learning rate, gradients clipped to a norm of 1, and the
+    dropout of the checkpoint's configuration in the trained parts.
 
     Parameters
     ----------
-    model : str or path-like, default="mini"
-        "mini": the small encoder that comes with this package, good for a start without a
-        download; larger ones are more accurate. Or the directory of a Hugging Face checkpoint,
-        or the name of one on the Hugging Face hub; a task head in it is not used.
-    trainable_layers : int or "all", default=0
-        How many layers of the encoder are trained, from the top. 0: the head alone, on features
-        computed once. "all": every layer and the embeddings, as transformers fine-tunes; the most
-        accurate from some hundred texts on, and the slowest. What is below is computed once,
-        without dropout.
-    pooling : {"mean", "cls", "max"}, default="mean"
-        How the states of a text's tokens become the features that the head reads.
-        transformers' head reads "cls", which suits encoders that were fine-tuned with it;
-        `save_pretrained` writes no other, as it would give other logits there.
-    max_length : int, default=None
-        Cut texts to so many tokens, with a warning that counts them; None: to the model's
-        ``max_position_embeddings``.
-    missing : {"error", "empty"}, default="error"
-        What to do about None, NaN and pandas.NA: raise, naming the rows, or read them as "".
-    learning_rate_init : float or "auto", default="auto"
-        Highest learning rate, reached after a tenth of all steps. "auto": 5e-3 for the head
-        alone, 1e-4 with layers.
-    alpha : float, default=0.01
-        Weight decay of all matrices, decoupled from the gradient (AdamW): not divided by the
-        number of texts, as scikit-learn's L2 penalty is.
-    batch_size : int or "auto", default="auto"
-        Texts a step of the optimiser. "auto": 32 for the head alone, 16 with layers.
-    max_iter : int or "auto", default="auto"
-        Epochs at most; at their end the learning rate is 0. "auto": 100 for the head alone; with
-        layers 3, or as many as make 250 steps if that is more, but 30 at most.
-    tol : float, default=1e-4
-        An epoch counts as progress if the validation score is better by so much.
-    early_stopping : bool, default=False
-        Hold out ``validation_fraction`` of the texts, stop when their score stands still, and
-        keep the weights of the epoch that scored best.
-    validation_fraction : float, default=0.1
-        Share of the texts held out by ``early_stopping``.
-    n_iter_no_change : int, default=10
-        With ``early_stopping``: stop after so many epochs without progress.
-    class_weight : dict, "balanced", list of dict or None, default=None
-        Weights of the classes in the loss, as elsewhere in scikit-learn: 1 for those that a dict
-        leaves out; of multi-label targets a list has a dict of 0 and 1 for each column.
-    warm_start : bool, default=False
-        Let `fit` go on from the weights of the last one.
-    random_state : int, RandomState or None, default=None
-        Draws the first weights of the head, the order of texts, dropout and the held-out texts.
-        The result does not depend on the number of threads.
-    verbose : bool or int, default=False
-        Print the loss of each epoch, and show of how many texts the features were computed: in a
-        bar, with the extra ``progress``, else in lines.
-    n_threads : int, default=None
-        Threads to compute in; None: as many as BLAS may use.
-    embedding_cache : None, True or path-like, default=None
-        Keep the features that the head reads in a file, as `DistilBertEmbedder` does; never those
-        of an encoder that was fine-tuned.
+    {parameters}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; for multi-label targets the columns' indices, or their names, if
-        `partial_fit` or a checkpoint gave them.
+        The sorted labels; for multi-label targets the names of the columns of a frame, or of the
+        argument `classes` of `partial_fit`, and otherwise their indices.
     head_ : SequenceClassificationHead
         The trained weights of the head.
-    n_iter_ : int
-        Epochs run; only after `fit`.
-    loss_curve_ : list of float
-        Mean loss of each epoch, dropout at work; only after `fit`.
-    best_loss_ : float or None
-        The lowest of them; None with ``early_stopping``.
-    validation_scores_ : list of float or None
-        Accuracy on the held-out texts after each epoch; None without ``early_stopping``.
-    best_validation_score_ : float or None
-        The highest of them.
-    fingerprint_ : str
-        Hash of the pretrained encoder's weights and configuration.
-    revision_ : str or None
-        Commit on the hub, used again when a pickle is loaded; None for a directory.
+    {attributes}
 
     See Also
     --------
-    DistilBertEmbedder : Texts to features, for any other classifier.
+    DistilBertEmbedder : Compute features of texts for any other classifier.
 
     Notes
     -----
-    A pickle holds the head, and of the encoder the layers and the rows of the embeddings that
-    were trained; the rest is read from the checkpoint again. With scikit-learn 1.9 or newer
-    ``set_callbacks`` takes its callbacks, such as ``ProgressBar`` and ``ScoringMonitor``.
+    A pickle holds the head, the trained layers and the changed rows of the embeddings; all other
+    weights are read from the checkpoint again. With scikit-learn 1.9 or newer ``set_callbacks``
+    accepts its callbacks, such as ``ProgressBar`` and ``ScoringMonitor``.
 
     References
     ----------
@@ -153,11 +84,6 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
     head_: SequenceClassificationHead
     classes_: NDArray[Any]
     _multilabel: bool
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **FineTunedEstimator._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), list, None],
-    }
 
     def __init__(
         self,
@@ -185,29 +111,11 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         n_threads: int | None = None,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
-        self.model = model
-        self.trainable_layers = trainable_layers
-        self.pooling = pooling
-        self.max_length = max_length
-        self.missing = missing
-        self.learning_rate_init = learning_rate_init
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.class_weight = class_weight
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.n_threads = n_threads
-        self.embedding_cache = embedding_cache
+        self._set_parameters(locals())
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
-        """Give a fitted classifier from a checkpoint that has a classification head.
+        """Return a fitted classifier from a checkpoint that has a classification head.
 
         Parameters
         ----------
@@ -215,18 +123,20 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
             Checkpoint of a ``DistilBertForSequenceClassification``: a directory or a name on the
             Hugging Face hub.
         **params : dict
-            Further parameters of the class; `pooling` is "cls", which such a head reads.
+            Other parameters of the class; `pooling` is "cls", which such a head reads.
 
         Returns
         -------
         DistilBertClassifier
-            With ``classes_`` from the checkpoint's ``id2label``, sorted.
+            With the sorted labels of the checkpoint's ``id2label`` as ``classes_``. They have the
+            type of the original labels if `save_pretrained` of this class wrote the checkpoint,
+            and are strings otherwise.
 
         Raises
         ------
         CheckpointError
-            If the checkpoint can't be loaded or has another head or none, or one that gives
-            numbers, as a `DistilBertRegressor` does.
+            If the checkpoint cannot be loaded, has no such head, or has a head of a
+            `DistilBertRegressor`.
 
         Examples
         --------
@@ -237,24 +147,25 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         >>> classifier.predict_proba(["one text", "another"]).shape
         (2, 3)
         """
-        classifier, checkpoint = cls._read_pretrained(
+        classifier, checkpoint = cls._from_checkpoint(
             path, "sequence_classification", pooling="cls", **params
         )
         if is_regression(checkpoint.config):
             raise CheckpointError(
-                f"{path}: its head gives numbers, not labels; DistilBertRegressor reads it."
+                f"{path} has a head that predicts numbers, not labels. Load it with "
+                "DistilBertRegressor.from_pretrained."
             )
         head = SequenceClassificationHead.from_tensors(checkpoint.weights)
-        labels = np.array([label for _, label in sorted(checkpoint.config.id2label.items())])
+        labels = labels_from_config(checkpoint.config)
         multilabel = checkpoint.config.problem_type == "multi_label_classification"
-        # scikit-learn's metrics rely on sorted classes, or on the order of the columns.
+        # The metrics of scikit-learn need sorted classes, or columns in their order.
         order = np.arange(len(labels)) if multilabel else np.argsort(labels)
-        classifier._set_labels(Labels(labels[order], multilabel))
+        classifier._labels = Labels(labels[order], multilabel)
         output = Linear(head.classifier.weight[order], head.classifier.bias[order])
         classifier.head_ = SequenceClassificationHead(head.pre_classifier, output)
         return classifier
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their labels.
 
@@ -262,9 +173,9 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         ----------
         X : iterable of str
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
-            Labels: strings, integers or booleans; or 1 for each label that a text has.
+            Labels: strings, integers or booleans; or 1 for each label of a text.
         sample_weight : array-like of shape (n_texts,), default=None
-            Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are left.
+            Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are ignored.
 
         Returns
         -------
@@ -273,29 +184,34 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         Raises
         ------
         CheckpointError
-            If the model can't be loaded.
+            If the encoder cannot be loaded.
         ValueError, TypeError
             If a parameter, a text, a label or a weight is not valid, or if training diverges.
-
-        Warns
-        -----
-        UserWarning
-            If Ctrl-C ended the training; the weights so far are kept.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
+            weights so far if `warm_start` is True.
         """
-        # All before what was learnt before is forgotten.
-        texts, labels = self._check_texts(X), Labels.of(y)
+        # Validate everything before the previous fit is replaced.
+        self._validate()
+        texts, labels = self._check_texts(X), Labels.from_targets(y)
+        if self.warm_start and hasattr(self, "head_"):
+            labels = self._fitted_labels_for(labels)
         targets = labels.encode(y)
         check_consistent_length(texts, targets.T)
-        weights = check_weights(sample_weight, len(texts))
-        self._begin_fit()
-        self._set_labels(labels)
-        weights = weights * self._class_weights(targets)
-        rows = rows_of_weight(weights)
-        trainer = self._new_trainer(self._loss())
-        examples_of = partial(self._examples_of, texts, targets, of_mean_one(weights, rows))
-        split = self._held_out(rows, None if self._labels.multilabel else targets[rows])
+        weights = check_sample_weight(sample_weight, len(texts))
+        weights = weights * labels.class_weights(self.class_weight, targets)
+        rows = nonzero_weight_rows(weights)
+        if self.early_stopping:
+            labels.check_can_be_held_out(targets[rows])
+        options = self._begin_fit()
+        self._labels = labels
+        training = self._start(options)
+        split = training.split(rows, None if labels.multilabel else targets[rows])
+        scaled = normalize_to_mean_one(weights, rows)
+        examples_of = partial(self._examples, training, texts, targets, scaled)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._run(trainer, examples_of, split, self._score, X=texts, y=y, metadata=metadata)
+        data = {"X": texts, "y": y, "metadata": metadata}
+        self._train(training, split, examples_of, self._score, data)
         return self
 
     def partial_fit(
@@ -305,17 +221,18 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Train for one more epoch, at the constant rate ``learning_rate_init``.
+        """Train for one more epoch with the constant learning rate ``learning_rate_init``.
 
         Parameters
         ----------
         X : iterable of str
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
         classes : array-like of shape (n_classes,), default=None
-            All labels that will come; needed in the first call. For multi-label targets the names
-            of the columns, in their order; their indices if there are none.
+            All labels of this and later calls; required in the first call. For multi-label
+            targets the names of the columns in their order; None: the names of the columns of a
+            frame, or their indices.
         sample_weight : array-like of shape (n_texts,), default=None
-            Weight of each text in the loss, taken as it is.
+            Weight of each text in the loss; not scaled.
 
         Returns
         -------
@@ -324,83 +241,94 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         Raises
         ------
         ValueError, TypeError, CheckpointError
-            As `fit`; or if a label is not among the classes, if these are others than in the
-            first call, or with ``early_stopping`` or ``class_weight="balanced"``, which need all
-            texts at once.
+            For the reasons of `fit`; if a label is not among the classes; if the classes differ
+            from the classes of the first call; or with ``early_stopping`` or
+            ``class_weight="balanced"``, which need all texts at once.
 
         Notes
         -----
-        The optimiser's state lives as long as the process: it is not pickled.
+        The state of the optimiser is not pickled. If Ctrl-C interrupts a call,
+        KeyboardInterrupt is raised. The estimator then keeps the weights so far, or is not fitted
+        if it was the first call.
         """
-        texts, labels = self._check_texts(X), Labels.of(y, classes)
-        self._begin_partial_fit(labels, are_given=classes is not None)
+        self._validate()
+        texts, labels = self._check_texts(X), Labels.from_targets(y, classes)
+        options = self._begin_partial_fit(labels, are_given=classes is not None)
         targets = self._labels.encode(y)
         check_consistent_length(texts, targets.T)
-        weights = check_weights(sample_weight, len(texts)) * self._class_weights(targets)
-        rows = rows_of_weight(weights)
-        if not hasattr(self, "_trainer"):
-            self._trainer = self._new_trainer(self._loss())
-        examples = self._examples_of(texts, targets, weights.astype(np.float32), rows)
-        self._learn_once(self._trainer, examples)
+        weights = check_sample_weight(sample_weight, len(texts))
+        weights = weights * self._labels.class_weights(self.class_weight, targets)
+        rows = nonzero_weight_rows(weights)
+        training = self._fine_tuning = self._fine_tuning or self._start(options)
+        training.set_pace(options)
+        examples = self._examples(training, texts, targets, weights.astype(np.float32), rows)
+        history = History(list(getattr(self, "loss_curve_", [])))
+        try:
+            history.losses += training.run_epoch(examples).losses
+        except BaseException:
+            if hasattr(self, "head_"):  # Its arrays are being trained, so the others must follow.
+                self._keep(training, history)
+            raise
+        self._keep(training, history)
         return self
 
-    def _begin_partial_fit(self, labels: Labels, *, are_given: bool) -> None:
+    def _begin_partial_fit(self, labels: Labels, *, are_given: bool) -> TrainingOptions:
+        """Check the classes; load the encoder in the first call."""
         if self.early_stopping or self.class_weight == "balanced":
             raise ValueError(
-                "partial_fit sees a part of the texts: early_stopping must be False, and "
-                "class_weight weights or None, not 'balanced' (sklearn.utils.compute_class_weight "
-                "gives such weights)."
+                "partial_fit sees only some of the texts, so early_stopping must be False and "
+                "class_weight must be weights or None; got "
+                f"early_stopping={self.early_stopping!r} and class_weight={self.class_weight!r}. "
+                "sklearn.utils.compute_class_weight computes balanced weights."
             )
-        if not hasattr(self, "head_"):
-            if not (are_given or labels.multilabel):
-                raise ValueError("classes must be given in the first call of partial_fit.")
-            self._begin_fit()
-            self._set_labels(labels)
-        elif are_given and not np.array_equal(labels.classes, self.classes_):
+        if hasattr(self, "head_"):
+            differ = labels.has_other_columns_than(self._labels)
+            if differ or (are_given and not np.array_equal(labels.classes, self.classes_)):
+                raise ValueError(
+                    f"classes must equal the classes of the first call, "
+                    f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
+                )
+            return TrainingOptions.resolve(self, self._loaded_encoder().pretrained)
+        if not (are_given or labels.multilabel):
             raise ValueError(
-                f"classes must be those of the first call of partial_fit, or of fit, "
-                f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
+                "classes must be given in the first call of partial_fit; got classes=None."
             )
+        options = self._begin_fit()
+        self._labels = labels
+        return options
 
     def _task_model(self) -> DistilBertForSequenceClassification:
         kind = "multi" if self._multilabel else "single"
-        problem_type = f"{kind}_label_classification"
-        return sequence_model(self._model(), self.head_, self.pooling, self.classes_, problem_type)
+        model = self._loaded_encoder().model
+        labels, problem_type = self.classes_, f"{kind}_label_classification"
+        return sequence_model(model, self.head_, self.pooling, labels, problem_type)
 
-    def _set_labels(self, labels: Labels) -> None:
-        if not hasattr(self, "head_"):
-            self.classes_, self._multilabel = labels.classes, labels.multilabel
-        elif not labels.are_like(self._labels):
-            kinds = ("one label a text", "an indicator matrix")
+    def _fitted_labels_for(self, labels: Labels) -> Labels:
+        """Return the labels of the previous fit, or raise if some of the new ones are unknown."""
+        if not labels.is_compatible_with(self._labels):
+            kinds = ("one label for each text", "an indicator matrix")
             raise ValueError(
                 f"warm_start needs the classes of the first fit, {self.classes_.tolist()}, in "
                 f"{kinds[self._multilabel]}; got {labels.classes.tolist()} in "
-                f"{kinds[labels.multilabel]}."
+                f"{kinds[labels.multilabel]}. Set warm_start=False to train a new head."
             )
+        return self._labels
 
     @property
     def _labels(self) -> Labels:
         return Labels(self.classes_, self._multilabel)
 
-    def _class_weights(self, targets: NDArray[Any]) -> NDArray[np.float64] | float:
-        """Give what `class_weight` makes of encoded targets, a weight a text."""
-        if self.class_weight is None:
-            return 1.0
-        if self._multilabel:
-            weights = compute_sample_weight(self.class_weight, targets.T.astype(int))
-        else:  # of all classes, as a part of the texts may not have each
-            y = self.classes_[targets]
-            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)[targets]
-        return np.asarray(weights, np.float64)
+    @_labels.setter
+    def _labels(self, labels: Labels) -> None:
+        self.classes_, self._multilabel = labels.classes, labels.multilabel
 
-    def _loss(self) -> Loss:
-        return binary_cross_entropy if self._labels.multilabel else cross_entropy
-
-    def _new_head(self, rng: RandomState) -> SequenceClassificationHead:
-        return new_sequence_head(self._dim(), len(self.classes_), rng)
+    def _start(self, options: TrainingOptions) -> FineTuning:
+        loss = binary_cross_entropy if self._multilabel else cross_entropy
+        new_head = partial(new_sequence_head, n_outputs=len(self.classes_))
+        return self._start_training(options, loss, new_head)
 
     def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
-        """Accuracy; of multi-label targets, of all labels of a text together."""
+        """Return the accuracy; for multi-label targets all labels of a text must be right."""
         if self._labels.multilabel:
             correct = ((logits > 0) == examples.targets).all(axis=0)
         else:
@@ -408,7 +336,7 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         return float(np.average(correct, weights=examples.weights))
 
     def decision_function(self, X: Iterable[str]) -> NDArray[np.float32]:
-        """Logits of texts.
+        """Return the logits of texts.
 
         Parameters
         ----------
@@ -417,15 +345,15 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         Returns
         -------
         ndarray of shape (n_texts, n_classes), or (n_texts,) for two classes
-            Float32. For two classes: of the second, less that of the first; for multi-label
-            targets one for each label, always.
+            Float32. For two classes the logit of the second minus that of the first. For
+            multi-label targets always one logit for each label.
         """
         logits = self._logits(X)
         binary = logits.shape[1] == 2 and not self._labels.multilabel
         return logits[:, 1] - logits[:, 0] if binary else logits
 
     def predict_proba(self, X: Iterable[str]) -> NDArray[np.float32]:
-        """Probabilities of the classes.
+        """Return the probabilities of the classes.
 
         Parameters
         ----------
@@ -434,13 +362,14 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         Returns
         -------
         ndarray of shape (n_texts, n_classes)
-            Float32, in the order of ``classes_``; for multi-label targets each by itself.
+            Float32, in the order of ``classes_``. For multi-label targets the probability of each
+            label, independent of the others.
         """
         logits = self._logits(X)
         return self._labels.probabilities(logits)
 
     def predict(self, X: Iterable[str]) -> NDArray[Any]:
-        """Give the most probable class of each text.
+        """Return the most probable class of each text.
 
         Parameters
         ----------
@@ -449,10 +378,9 @@ class DistilBertClassifier(ClassifierMixin, FineTunedEstimator):  # type: ignore
         Returns
         -------
         ndarray of shape (n_texts,)
-            In the type of the labels given to `fit`; for multi-label targets the indicator matrix
-            (n_texts, n_classes) of labels more probable than not.
+            With the type of the labels of `fit`. For multi-label targets the indicator matrix
+            (n_texts, n_classes) of labels with a probability above 0.5.
         """
-        # Before its labels are asked for, as an estimator that is not fitted has none.
         logits = self._logits(X)
         return self._labels.decode(logits)
 

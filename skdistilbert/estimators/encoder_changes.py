@@ -1,85 +1,99 @@
-"""What fine-tuning changed in an encoder: all that an estimator has to carry with it."""
+"""What fine-tuning has changed in an encoder, as plain arrays.
+
+Changes are named like the tensors of a checkpoint, but layers are counted from the last one, which
+is -1. A trained layer is complete. Of the word and position embeddings there are only the rows
+that differ from the pretrained table: ``<name>.rows`` and ``<name>.values``.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from skdistilbert.models import DistilBertModel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-    from skdistilbert.nn.training.network import Network
+    from skdistilbert.nn.training import Network
     from skdistilbert.nn.weights import Array, Encoder, Layer, LayerNorm
+
+TABLES = ("embeddings.word_embeddings", "embeddings.position_embeddings")
+
+
+def changes_between(
+    pretrained: Encoder, trained: Network, earlier: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Return the earlier changes, updated with the trained layers and embeddings."""
+    changes = dict(earlier) | _changed_layers(trained.layers)
+    if trained.embeddings is not None:
+        for name in TABLES:
+            before, after = (
+                getattr(x.embeddings, name.partition(".")[2]) for x in (pretrained, trained)
+            )
+            rows = np.flatnonzero((before != after).any(axis=1))
+            changes |= _changed_rows(name, rows, after[rows])
+        changes |= trained.embeddings.layer_norm.tensors("embeddings.LayerNorm")
+    return changes
+
+
+def _changed_layers(layers: tuple[Layer, ...]) -> dict[str, Array]:
+    """Return the tensors of the last layers."""
+    changes: dict[str, Array] = {}
+    for index, layer in enumerate(layers, start=-len(layers)):
+        changes |= layer.tensors(f"transformer.layer.{index}")
+    return changes
+
+
+def _changed_rows(name: str, rows: NDArray[np.intp], values: Array) -> dict[str, Any]:
+    return {f"{name}.rows": rows, f"{name}.values": values}
+
+
+def with_changes(model: DistilBertModel, changes: Mapping[str, Array]) -> DistilBertModel:
+    """Return the fine-tuned model; it shares all unchanged weights with the pretrained one."""
+    if not changes:
+        return model
+    weights, others = dict(model.weights), dict(changes)
+    for name in TABLES:
+        if f"{name}.rows" in others:
+            table = weights[f"{name}.weight"] = np.array(weights[f"{name}.weight"])
+            table[others.pop(f"{name}.rows")] = others.pop(f"{name}.values")
+    n_layers = model.config.n_layers
+    for name, tensor in others.items():
+        weights[re.sub(r"-\d+", lambda match: str(n_layers + int(match[0])), name)] = tensor
+    tuned = DistilBertModel(model.config, weights)
+    tuned.mapped = model.mapped
+    return tuned
+
+
+# Pickles without a format version refer to the following two classes.
 
 
 class ChangedRows(NamedTuple):
-    """The rows of a table that are not what they were."""
+    """Rows of a table that differ from the pretrained ones."""
 
     rows: NDArray[np.intp]  # (n_rows,)
     values: Array  # (n_rows, dim)
 
-    @classmethod
-    def between(cls, before: Array, after: Array) -> Self:
-        """Compare two tables (n, dim)."""
-        rows = np.flatnonzero((before != after).any(axis=1))
-        return cls(rows, after[rows])
-
-    def applied_to(self, table: Array) -> Array:
-        """Give a changed copy."""
-        changed = np.array(table)
-        changed[self.rows] = self.values
-        return changed
-
 
 @dataclass(frozen=True, slots=True)
 class EncoderChanges:
-    """The layers that were trained, and the rows of the embeddings.
-
-    Attributes
-    ----------
-    layers : tuple of Layer
-        The topmost ones.
-    embeddings : tuple of ChangedRows, ChangedRows and LayerNorm, or None
-        Of words and positions; None if they were frozen.
-    """
+    """The last layers, and the word embeddings, position embeddings and their normalisation."""
 
     layers: tuple[Layer, ...]
     embeddings: tuple[ChangedRows, ChangedRows, LayerNorm] | None
 
-    @classmethod
-    def between(
-        cls, pretrained: Encoder, trained: Network, earlier: EncoderChanges | None
-    ) -> EncoderChanges | None:
-        """Tell what differs after all changes; None if only the head was ever trained."""
-        layers, embeddings = trained.layers, None
-        if earlier is not None:
-            n_more = max(0, len(earlier.layers) - len(layers))
-            layers, embeddings = (*earlier.layers[:n_more], *layers), earlier.embeddings
-        if trained.embeddings is not None:
-            before, after = pretrained.embeddings, trained.embeddings
-            embeddings = (
-                ChangedRows.between(before.word_embeddings, after.word_embeddings),
-                ChangedRows.between(before.position_embeddings, after.position_embeddings),
-                after.layer_norm,
-            )
-        return cls(layers, embeddings) if layers or embeddings else None
-
-    def applied_to(self, model: DistilBertModel) -> DistilBertModel:
-        """Give the fine-tuned model; what did not change is shared with the pretrained one."""
-        weights = dict(model.weights)
-        first = model.config.n_layers - len(self.layers)
-        for index, layer in enumerate(self.layers, start=first):
-            weights |= layer.tensors(f"transformer.layer.{index}")
+    def as_arrays(self) -> dict[str, Array]:
+        """Return the changes as plain arrays."""
+        changes = _changed_layers(self.layers)
         if self.embeddings is not None:
-            words, positions, norm = self.embeddings
-            for name, changes in (("word", words), ("position", positions)):
-                key = f"embeddings.{name}_embeddings.weight"
-                weights[key] = changes.applied_to(weights[key])
-            weights |= norm.tensors("embeddings.LayerNorm")
-        tuned = DistilBertModel(model.config, weights)
-        tuned.mapped = model.mapped
-        return tuned
+            *tables, layer_norm = self.embeddings
+            for name, table in zip(TABLES, tables, strict=True):
+                changes |= _changed_rows(name, *table)
+            changes |= layer_norm.tensors("embeddings.LayerNorm")
+        return changes

@@ -1,10 +1,11 @@
-"""Trained estimators as models with a task head, as transformers has them, and back."""
+"""Conversion of trained estimators to models with a task head."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from skdistilbert.estimators.saved_labels import labels_to_json
 from skdistilbert.models import (
     DistilBertForSequenceClassification,
     DistilBertForTokenClassification,
@@ -12,6 +13,8 @@ from skdistilbert.models import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
@@ -23,32 +26,34 @@ def sequence_model(
     encoder: DistilBertModel,
     head: SequenceClassificationHead,
     pooling: Pooling | None,
-    labels: Iterable[object],
+    labels: NDArray[Any],
     problem_type: str,
 ) -> DistilBertForSequenceClassification:
-    """Join an encoder and a head on pooled texts.
+    """Return the model that joins an encoder and a head on pooled texts.
 
     Raises
     ------
     ValueError
-        If the head reads anything but [CLS], as it would give other logits in transformers.
+        If the head was trained with another pooling than "cls", as its logits would differ in
+        transformers.
     """
     if pooling != "cls":
         raise ValueError(
-            f"transformers' head reads the state of [CLS], this one was trained on pooling="
-            f"{pooling!r}: its logits would be others there. Train with pooling='cls', pickle the "
-            "estimator, or write its encoder alone with to_embedder."
+            "save_pretrained needs a head that was trained with pooling='cls', as the head of "
+            f"transformers reads the state of [CLS]; this head was trained with {pooling=}. Train "
+            "with pooling='cls', pickle the estimator, or write only its encoder with to_embedder."
         )
     config = replace(
         encoder.config,
         id2label={index: str(label) for index, label in enumerate(labels)},
         problem_type=problem_type,
+        sklearn_classes=labels_to_json(labels),
     )
     return DistilBertForSequenceClassification(config, dict(encoder.weights) | head.tensors())
 
 
 def is_regression(config: DistilBertConfig) -> bool:
-    """Tell whether a head on texts learns numbers, by transformers' rule."""
+    """Return whether a head on texts predicts numbers, by the rule of transformers."""
     if config.problem_type is None:
         return config.num_labels == 1
     return config.problem_type == "regression"
@@ -57,7 +62,8 @@ def is_regression(config: DistilBertConfig) -> bool:
 def token_model(
     encoder: DistilBertModel, head: TokenClassificationHead, labels: Iterable[str]
 ) -> DistilBertForTokenClassification:
-    """Join an encoder and a head on tokens."""
-    config = replace(encoder.config, id2label=dict(enumerate(map(str, labels))))
+    """Return the model that joins an encoder and a head on tokens."""
+    id2label = dict(enumerate(map(str, labels)))
+    config = replace(encoder.config, id2label=id2label, sklearn_classes=None)
     weights = dict(encoder.weights) | head.classifier.tensors("classifier")
     return DistilBertForTokenClassification(config, weights)

@@ -1,4 +1,4 @@
-"""How far a long call has come, shown on stderr."""
+"""The progress of a long call, shown on stderr."""
 
 from __future__ import annotations
 
@@ -14,35 +14,33 @@ SECONDS_BETWEEN_LINES = 5
 
 
 @contextmanager
-def showing_progress(
-    n_texts: int, description: str, verbose: bool | int
-) -> Iterator[Callable[[int], object]]:
-    """Yield a function to call with the number of texts that were done.
+def showing_progress(n_texts: int, title: str) -> Iterator[Callable[[int], object]]:
+    """Yield a function to call with the number of texts that have been processed since.
 
-    It moves a bar of tqdm, in a terminal or notebook, where the extra ``progress`` is installed;
-    elsewhere it prints a line every few seconds. Without `verbose` it does nothing.
+    It moves a progress bar if tqdm is installed, and otherwise prints a line every few seconds.
+    It does nothing if the title is empty.
     """
-    if not verbose:
+    if not title:
         yield lambda _: None
         return
-    shown = _bar(n_texts, description) or _Lines(n_texts, description)
+    shown = _bar(n_texts, title) or _Lines(n_texts, title)
     try:
         yield shown.update
     finally:
         shown.close()
 
 
-def _bar(n_texts: int, description: str) -> Any:  # noqa: ANN401 - tqdm has no types
+def _bar(n_texts: int, title: str) -> Any:  # noqa: ANN401 - tqdm has no types
     try:
         from tqdm.auto import tqdm
     except ImportError:  # the extra is not installed
         return None
-    return tqdm(total=n_texts, desc=description, unit="text")
+    return tqdm(total=n_texts, desc=title, unit="text")
 
 
 class _Lines:
-    def __init__(self, n_texts: int, description: str) -> None:
-        self._n_texts, self._description = n_texts, description
+    def __init__(self, n_texts: int, title: str) -> None:
+        self._n_texts, self._title = n_texts, title
         self._n_done, self._n_printed = 0, -1
         self._start = self._last_line = time.monotonic()
 
@@ -58,7 +56,7 @@ class _Lines:
     def _print(self) -> None:
         self._last_line, self._n_printed = time.monotonic(), self._n_done
         print(
-            f"{self._description}: {self._n_done} of {self._n_texts} texts, "
+            f"{self._title}: {self._n_done} of {self._n_texts} texts, "
             f"{self._last_line - self._start:.0f} s",
             file=sys.stderr,
         )

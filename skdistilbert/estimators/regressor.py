@@ -1,28 +1,29 @@
-"""Texts to numbers."""
+"""The estimator that predicts numbers from texts."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
-from skdistilbert.estimators.callbacks import with_callbacks
 from skdistilbert.estimators.export import sequence_model
-from skdistilbert.estimators.fine_tuning import (
-    FineTunedEstimator,
-    check_weights,
-    new_sequence_head,
-    of_mean_one,
-    rows_of_weight,
+from skdistilbert.estimators.fine_tuning import new_sequence_head
+from skdistilbert.estimators.parameters import documented
+from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
+from skdistilbert.estimators.targets import (
+    Scale,
+    check_numbers,
+    nonzero_weight_rows,
+    normalize_to_mean_one,
 )
+from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
-from skdistilbert.nn.training.losses import squared_error
-from skdistilbert.nn.weights import Linear
+from skdistilbert.nn.training import squared_error
 
 if TYPE_CHECKING:
     import os
@@ -34,54 +35,32 @@ if TYPE_CHECKING:
 
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
-    from skdistilbert.nn.training.examples import Examples
+    from skdistilbert.nn.training import Examples
     from skdistilbert.nn.weights import Array
     from skdistilbert.tasks.text_input import Missing
 
 
-class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[misc]
-    """Give texts numbers with DistilBERT's classification head, fine-tuning the encoder if asked.
+@documented(score="R2")
+class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[misc]
+    """Predict numbers with DistilBERT's classification head; optionally fine-tune the encoder.
 
-    `fit` trains as `DistilBertClassifier` does, with the squared error as its loss:
-    ``problem_type="regression"`` of transformers. The targets are standardised for that.
+    `fit` trains like `DistilBertClassifier`, but with the squared error as its loss
+    (``problem_type="regression"`` of transformers). It standardises the targets, so the losses
+    refer to standardised targets.
 
     Parameters
     ----------
-    model : str or path-like, default="mini"
-        "mini": the small encoder that comes with this package, good for a start without a
-        download; larger ones are more accurate. Or the directory of a Hugging Face checkpoint,
-        or the name of one on the Hugging Face hub.
-    trainable_layers : int or "all", default=0
-    pooling : {"mean", "cls", "max"}, default="mean"
-        `save_pretrained` writes heads on "cls" alone, as transformers' head reads that.
-    max_length : int, default=None
-    missing : {"error", "empty"}, default="error"
-    learning_rate_init : float or "auto", default="auto"
-    alpha : float, default=0.01
-    batch_size, max_iter : int or "auto", default="auto"
-    tol : float, default=1e-4
-    early_stopping : bool, default=False
-    validation_fraction : float, default=0.1
-    n_iter_no_change : int, default=10
-    warm_start : bool, default=False
-    random_state : int, RandomState or None, default=None
-    verbose : bool or int, default=False
-    n_threads : int, default=None
-    embedding_cache : None, True or path-like, default=None
-        All as in `DistilBertClassifier`.
+    {parameters}
 
     Attributes
     ----------
     head_ : SequenceClassificationHead
-        The trained weights of the head; its logits are the predictions, standardised.
-    n_iter_, loss_curve_, best_loss_, validation_scores_, best_validation_score_
-        As in `DistilBertClassifier`; losses are those of standardised targets, and scores are R2.
-    fingerprint_, revision_
-        As in `DistilBertClassifier`.
+        The trained weights of the head; its logits are the standardised predictions.
+    {attributes}
 
     See Also
     --------
-    DistilBertClassifier : Texts to labels.
+    DistilBertClassifier : Classify texts.
 
     Examples
     --------
@@ -116,35 +95,18 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         n_threads: int | None = None,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
-        self.model = model
-        self.trainable_layers = trainable_layers
-        self.pooling = pooling
-        self.max_length = max_length
-        self.missing = missing
-        self.learning_rate_init = learning_rate_init
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.n_threads = n_threads
-        self.embedding_cache = embedding_cache
+        self._set_parameters(locals())
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
-        """Give a fitted regressor from a checkpoint that has a classification head.
+        """Return a fitted regressor from a checkpoint that has a classification head.
 
         Parameters
         ----------
         path : str or path-like
             Checkpoint of a ``DistilBertForSequenceClassification`` whose logits are numbers.
         **params : dict
-            Further parameters of the class; `pooling` is "cls", which such a head reads.
+            Other parameters of the class; `pooling` is "cls", which such a head reads.
 
         Returns
         -------
@@ -153,16 +115,17 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         Raises
         ------
         CheckpointError
-            If the checkpoint can't be loaded or has another head or none, or one that gives
-            labels, as a `DistilBertClassifier` does.
+            If the checkpoint cannot be loaded, has no such head, or has a head of a
+            `DistilBertClassifier`.
         """
-        regressor, checkpoint = cls._read_pretrained(
+        regressor, checkpoint = cls._from_checkpoint(
             path, "sequence_classification", pooling="cls", **params
         )
         problem_type = checkpoint.config.problem_type or "regression"
         if problem_type != "regression":
             raise CheckpointError(
-                f"{path}: its head gives labels ({problem_type}); DistilBertClassifier reads it."
+                f"{path} has a head that predicts labels ({problem_type}), not numbers. Load it "
+                "with DistilBertClassifier.from_pretrained."
             )
         regressor.head_ = SequenceClassificationHead.from_tensors(checkpoint.weights)
         n_outputs = len(regressor.head_.classifier.bias)
@@ -171,11 +134,12 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         return regressor
 
     def _task_model(self) -> DistilBertForSequenceClassification:
-        labels = (f"LABEL_{index}" for index in range(len(self._scale.mean)))
-        head = self._scale.head_in_units(self.head_)
-        return sequence_model(self._model(), head, self.pooling, labels, "regression")
+        labels = np.array([f"LABEL_{index}" for index in range(len(self._scale.mean))])
+        head = self._scale.unscaled_head(self.head_)
+        model = self._loaded_encoder().model
+        return sequence_model(model, head, self.pooling, labels, "regression")
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their numbers.
 
@@ -184,7 +148,7 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         X : iterable of str
         y : array-like of shape (n_texts,) or (n_texts, n_outputs)
         sample_weight : array-like of shape (n_texts,), default=None
-            Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are left.
+            Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are ignored.
 
         Returns
         -------
@@ -193,47 +157,48 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         Raises
         ------
         CheckpointError
-            If the model can't be loaded.
+            If the encoder cannot be loaded.
         ValueError, TypeError
             If a parameter, a text, a target or a weight is not valid, or if training diverges.
-
-        Warns
-        -----
-        UserWarning
-            If Ctrl-C ended the training; the weights so far are kept.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
+            weights so far if `warm_start` is True.
         """
-        # All before what was learnt before is forgotten.
-        texts, numbers = self._check_texts(X), _check_numbers(y)
+        # Validate everything before the previous fit is replaced.
+        self._validate()
+        texts, numbers = self._check_texts(X), check_numbers(y)
         check_consistent_length(texts, numbers)
-        all_weights = check_weights(sample_weight, len(texts))
-        rows = rows_of_weight(all_weights)
-        weights = of_mean_one(all_weights, rows)[rows]
-        kept, targets = [texts[row] for row in rows], numbers[rows].reshape(len(rows), -1).T
-        self._begin_fit()
+        all_weights = check_sample_weight(sample_weight, len(texts))
+        rows = nonzero_weight_rows(all_weights)
+        weights = normalize_to_mean_one(all_weights, rows)[rows]
+        used, targets = [texts[row] for row in rows], numbers[rows].reshape(len(rows), -1).T
+        options = self._begin_fit()
         self._set_scale(numbers.ndim, targets, weights)
-        standardised = self._scale.standardise(targets)
-        trainer = self._new_trainer(squared_error)
-        examples_of = partial(self._examples_of, kept, standardised, weights)
-        split = self._held_out(np.arange(len(kept)), None)
+        new_head = partial(new_sequence_head, n_outputs=len(targets))
+        training = self._start_training(options, squared_error, new_head)
+        split = training.split(np.arange(len(used)))
         _check_held_out(split[1])
+        standardized = self._scale.standardize(targets)
+        examples_of = partial(self._examples, training, used, standardized, weights)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._run(trainer, examples_of, split, _score, X=texts, y=y, metadata=metadata)
+        self._train(
+            training, split, examples_of, _score, {"X": texts, "y": y, "metadata": metadata}
+        )
         return self
 
     def _set_scale(self, n_dims: int, targets: NDArray[np.float64], weights: Array) -> None:
-        """Take the scale of the targets (n_outputs, n_texts); a warm start keeps the first one."""
+        """Set the scale of targets (n_outputs, n_texts); a warm start keeps the first one."""
         if not hasattr(self, "head_"):
-            self._scale, self._n_dims = Scale.of(targets, weights), n_dims
+            self._scale, self._n_dims = Scale.from_targets(targets, weights), n_dims
         elif (n_dims, len(targets)) != (self._n_dims, len(self._scale.mean)):
             raise ValueError(
-                f"warm_start needs targets as in the first fit, {len(self._scale.mean)} a text."
+                f"warm_start needs the shape of the first targets, {len(self._scale.mean)} "
+                f"number(s) for each text in {self._n_dims} dimension(s); got {len(targets)} in "
+                f"{n_dims}. Set warm_start=False to train a new head."
             )
 
-    def _new_head(self, rng: RandomState) -> SequenceClassificationHead:
-        return new_sequence_head(self._dim(), len(self._scale.mean), rng)
-
     def predict(self, X: Iterable[str]) -> NDArray[np.float64]:
-        """Give the number, or numbers, of each text.
+        """Return the predicted number or numbers of each text.
 
         Parameters
         ----------
@@ -242,10 +207,9 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         Returns
         -------
         ndarray of shape (n_texts,) or (n_texts, n_outputs)
-            Float64, as scikit-learn's regressors, though computed in float32; in the units of the
-            targets given to `fit`.
+            Float64 like other regressors of scikit-learn, but computed in float32. In the units
+            of the targets of `fit`.
         """
-        # Before its scale is asked for, as an estimator that is not fitted has none.
         logits = self._logits(X)
         numbers = logits * self._scale.deviation + self._scale.mean
         return numbers.ravel() if self._n_dims == 1 else numbers
@@ -256,53 +220,14 @@ class DistilBertRegressor(RegressorMixin, FineTunedEstimator):  # type: ignore[m
         return tags
 
 
-class Scale(NamedTuple):
-    """Mean and standard deviation of each output, between its units and standardised numbers."""
-
-    mean: NDArray[np.float64]  # (n_outputs,)
-    deviation: NDArray[np.float64]  # (n_outputs,), 1 for a constant
-
-    @classmethod
-    def of(cls, targets: NDArray[np.float64], weights: NDArray[np.float32]) -> Self:
-        """Take those of targets (n_outputs, n_texts)."""
-        mean = np.average(targets, axis=1, weights=weights)
-        squares = (targets - mean[:, None]) ** 2
-        deviation = np.sqrt(np.average(squares, axis=1, weights=weights))
-        # The mean of a constant is rounded; the squares of very small numbers are 0.
-        deviation[(np.ptp(targets, axis=1) == 0) | (deviation == 0)] = 1
-        return cls(mean, deviation)
-
-    def standardise(self, targets: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Give targets (n_outputs, n_texts) of mean 0 and deviation 1."""
-        standardised = (targets - self.mean[:, None]) / self.deviation[:, None]
-        return standardised.astype(np.float32)
-
-    def head_in_units(self, head: SequenceClassificationHead) -> SequenceClassificationHead:
-        """Give the head whose logits are in the units of the targets."""
-        weight = head.classifier.weight * self.deviation[:, None]
-        bias = head.classifier.bias * self.deviation + self.mean
-        output = Linear(weight.astype(np.float32), bias.astype(np.float32))
-        return SequenceClassificationHead(head.pre_classifier, output)
-
-
-def _check_numbers(y: ArrayLike) -> NDArray[np.float64]:
-    """Give targets of shape (n_texts,) or (n_texts, n_outputs), or raise."""
-    if y is None:
-        raise ValueError("fit requires y to be passed, but the target y is None.")
-    numbers: NDArray[np.float64] = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
-    if numbers.ndim == 2 and numbers.shape[1] == 1:
-        numbers = column_or_1d(numbers, warn=True)
-    return numbers.astype(np.float64)
-
-
 def _check_held_out(rows: NDArray[np.intp] | None) -> None:
     if rows is not None and len(rows) < 2:
         raise ValueError(
-            f"early_stopping holds out {len(rows)} text, whose R2 is not defined: give a larger "
-            "validation_fraction, or more texts."
+            f"early_stopping must hold out at least 2 texts, as R2 needs; got {len(rows)}. Set a "
+            "larger validation_fraction, or give more texts."
         )
 
 
 def _score(logits: NDArray[np.float32], examples: Examples) -> float:
-    """R2 of logits (n_outputs, n_texts)."""
+    """Return R2 for logits (n_outputs, n_texts)."""
     return float(r2_score(examples.targets.T, logits.T, sample_weight=examples.weights))

@@ -1,15 +1,17 @@
-"""Labels and numbers to what the network learns, and its logits back to them."""
+"""Targets and weights of texts: validation, encoding for the network, and decoding of logits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from scipy.sparse import issparse
-from scipy.special import expit, softmax
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array, column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from skdistilbert.nn.functional import sigmoid, softmax
+from skdistilbert.nn.heads import SequenceClassificationHead
+from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of texts: one of several classes, or any number of them.
+    """The labels of a classifier: one class for each text, or any number of labels.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        Sorted; for multi-label targets the columns' names, or their indices.
+        Sorted; for multi-label targets the names of the columns, or their indices if they have
+        no names.
     multilabel : bool
     """
 
@@ -32,33 +35,45 @@ class Labels:
     multilabel: bool
 
     @classmethod
-    def of(cls, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+    def from_targets(cls, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
         """Find the kind of target, and its classes unless they are given.
 
         Raises
         ------
         ValueError
-            If `y` is no target of a classifier, or the classes are not one a column.
+            If `y` is no target of a classifier, or there is not one class for each column.
         """
-        y = check_labels(y)
+        columns, y = _column_names(y), check_labels(y)
         if y.ndim == 1:
             return cls(np.unique(y if classes is None else np.asarray(classes)), multilabel=False)
-        names = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
-        if names.shape != y.shape[1:] or len(np.unique(names)) < len(names):
+        if classes is not None:
+            names = np.asarray(classes)
+        else:
+            names = np.arange(y.shape[1]) if columns is None else columns
+        if names.shape != y.shape[1:] or len({*names.tolist()}) < len(names):
             raise ValueError(
                 f"classes must name the {y.shape[1]} columns of y in their order, each once; got "
                 f"{names.tolist()}."
             )
         return cls(names, multilabel=True)
 
-    def are_like(self, others: Self) -> bool:
-        """Tell whether the same network can learn both: columns may have other names."""
-        if self.multilabel or others.multilabel:
-            return self.multilabel == others.multilabel and self._n == others._n
-        return np.array_equal(self.classes, others.classes)
+    def is_compatible_with(self, other: Self) -> bool:
+        """Return whether a network for the other labels can learn these."""
+        if self.multilabel or other.multilabel:
+            same_kind = self.multilabel == other.multilabel and self._n == other._n
+            return same_kind and not self.has_other_columns_than(other)
+        return {*self.classes.tolist()} <= {*other.classes.tolist()}
+
+    def has_other_columns_than(self, other: Self) -> bool:
+        """Return whether the columns of both have names, which differ."""
+        if not (self.multilabel and other.multilabel and self._n == other._n):
+            return False
+        indices = np.arange(self._n)
+        named = not any(np.array_equal(indices, each.classes) for each in (self, other))
+        return named and self.classes.tolist() != other.classes.tolist()
 
     def encode(self, y: ArrayLike) -> NDArray[Any]:
-        """Give class indices (n_texts,), or 0 and 1 as float32 (n_classes, n_texts).
+        """Return class indices (n_texts,), or 0 and 1 as float32 (n_classes, n_texts).
 
         Raises
         ------
@@ -67,12 +82,19 @@ class Labels:
         """
         y = check_labels(y)
         if self.multilabel != (y.ndim == 2) or (self.multilabel and y.shape[1] != self._n):
-            raise ValueError(f"y of shape {y.shape} does not fit the {self._n} classes of before.")
+            raise ValueError(
+                f"y must have labels for the {self._n} classes of the previous calls, "
+                f"{self.classes.tolist()}; got y of shape {y.shape}."
+            )
         if self.multilabel:
             return np.ascontiguousarray(y.T, np.float32)
-        unknown = np.setdiff1d(y, self.classes)
-        if unknown.size:
-            raise ValueError(f"y has labels that are not among the classes: {unknown.tolist()}.")
+        known = {*self.classes.tolist()}
+        unknown = [label for label in np.unique(y).tolist() if label not in known]
+        if unknown:
+            raise ValueError(
+                f"y must have labels that are among the classes {self.classes.tolist()}; got "
+                f"{unknown}."
+            )
         return np.searchsorted(self.classes, y)
 
     @property
@@ -80,30 +102,124 @@ class Labels:
         return len(self.classes)
 
     def decode(self, logits: FloatArray) -> NDArray[Any]:
-        """Give the labels, (n_texts,), or an indicator matrix, for logits (n_texts, n_classes)."""
+        """Return labels (n_texts,) or an indicator matrix, for logits (n_texts, n_classes)."""
         if self.multilabel:
             return (logits > 0).astype(int)
         labels: NDArray[Any] = self.classes[np.argmax(logits, axis=1)]
         return labels
 
     def probabilities(self, logits: FloatArray) -> FloatArray:
-        """Of each class: (n_texts, n_classes)."""
-        return np.asarray(expit(logits) if self.multilabel else softmax(logits, axis=1))
+        """Return the probability of each class, (n_texts, n_classes)."""
+        return np.asarray(sigmoid(logits) if self.multilabel else softmax(logits))
+
+    def class_weights(self, class_weight: Any, targets: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401
+        """Return the weight of each text by the parameter `class_weight`, (n_texts,)."""
+        if class_weight is None:
+            weights = np.ones(targets.shape[-1])
+        elif self.multilabel:
+            weights = compute_sample_weight(class_weight, targets.T.astype(int))
+        else:
+            # A dict may name every class, although a warm start may not have texts of each.
+            used = np.unique(targets) if class_weight == "balanced" else np.arange(self._n)
+            y, of_classes = self.classes[targets], np.ones(self._n)
+            of_classes[used] = compute_class_weight(class_weight, classes=self.classes[used], y=y)
+            weights = of_classes[targets]
+        return np.asarray(weights, np.float64)
+
+    def check_can_be_held_out(self, targets: NDArray[Any]) -> None:
+        """Raise ValueError if a class of encoded targets has too few texts to hold some out."""
+        if self.multilabel:
+            return
+        rare = self.classes[np.bincount(targets, minlength=self._n) == 1]
+        if len(rare):
+            raise ValueError(
+                "early_stopping holds out texts of each class, so each class must have at least 2 "
+                f"texts; got only 1 of {', '.join(map(repr, rare.tolist()))}. Add texts, remove "
+                "these classes, or set early_stopping=False."
+            )
+
+
+def _column_names(y: object) -> NDArray[Any] | None:
+    """Return the names of the columns of a frame of pandas, polars or Arrow, or None."""
+    columns = getattr(y, "column_names", getattr(y, "columns", None))
+    if columns is None:
+        return None
+    names = list(columns)
+    if len({*names}) < len(names):
+        return None
+    if all(isinstance(name, str) for name in names):
+        return np.array(names)
+    return np.asarray(columns)
 
 
 def check_labels(y: ArrayLike) -> NDArray[Any]:
-    """Give labels as (n_texts,), or an indicator matrix (n_texts, n_labels), or raise."""
+    """Return labels as (n_texts,) or an indicator matrix (n_texts, n_labels), or raise."""
     if y is None:
         raise ValueError("fit requires y to be passed, but the target y is None.")
-    # Before its type is looked at, as that converts it.
+    # Validate first, as the search for the type of target converts y.
     check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
-        dense: NDArray[Any] = y.toarray() if issparse(y) else np.asarray(y)  # type: ignore[union-attr]
+        dense: NDArray[Any] = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
         if np.isin(dense, (0, 1)).all():
             return dense
     if kind in ("multilabel-indicator", "multiclass-multioutput"):
-        raise ValueError("y must have one label a text, or be an indicator matrix of 0 and 1.")
+        raise ValueError(
+            "y must have one label for each text, or be an indicator matrix of 0 and 1; got a "
+            f"{kind} target."
+        )
     labels: NDArray[Any] = column_or_1d(y, warn=True)
     return labels
+
+
+class Scale(NamedTuple):
+    """Mean and standard deviation of each output of a regressor."""
+
+    mean: NDArray[np.float64]  # (n_outputs,)
+    deviation: NDArray[np.float64]  # (n_outputs,), 1 for a constant
+
+    @classmethod
+    def from_targets(cls, targets: NDArray[np.float64], weights: FloatArray) -> Self:
+        """Return the weighted scale of targets (n_outputs, n_texts)."""
+        mean = np.average(targets, axis=1, weights=weights)
+        squares = (targets - mean[:, None]) ** 2
+        deviation = np.sqrt(np.average(squares, axis=1, weights=weights))
+        # The mean of a constant is rounded, and the squares of very small numbers are 0.
+        deviation[(np.ptp(targets, axis=1) == 0) | (deviation == 0)] = 1
+        return cls(mean, deviation)
+
+    def standardize(self, targets: NDArray[np.float64]) -> FloatArray:
+        """Return targets (n_outputs, n_texts) with mean 0 and deviation 1."""
+        standardized = (targets - self.mean[:, None]) / self.deviation[:, None]
+        return standardized.astype(np.float32)
+
+    def unscaled_head(self, head: SequenceClassificationHead) -> SequenceClassificationHead:
+        """Return the head whose logits are in the units of the targets."""
+        weight = head.classifier.weight * self.deviation[:, None]
+        bias = head.classifier.bias * self.deviation + self.mean
+        output = Linear(weight.astype(np.float32), bias.astype(np.float32))
+        return SequenceClassificationHead(head.pre_classifier, output)
+
+
+def check_numbers(y: ArrayLike) -> NDArray[np.float64]:
+    """Return targets of a regressor, (n_texts,) or (n_texts, n_outputs), or raise."""
+    if y is None:
+        raise ValueError("fit requires y to be passed, but the target y is None.")
+    numbers: NDArray[np.float64] = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+    if numbers.ndim == 2 and numbers.shape[1] == 1:
+        numbers = column_or_1d(numbers, warn=True)
+    return numbers.astype(np.float64)
+
+
+def nonzero_weight_rows(weights: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the rows with non-zero weight, or raise ValueError if no row has any."""
+    rows = np.flatnonzero(weights)
+    if not len(rows):
+        raise ValueError("At least one text must have a weight above 0; got only weights of 0.")
+    return rows
+
+
+def normalize_to_mean_one(weights: NDArray[np.float64], rows: NDArray[np.intp]) -> FloatArray:
+    """Scale weights so that their mean over some rows is 1."""
+    return np.asarray(weights / weights[rows].mean(), np.float32)

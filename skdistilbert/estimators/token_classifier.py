@@ -1,24 +1,25 @@
-"""Words to labels, such as those of named entities."""
+"""The estimator that labels words, for example as parts of named entities."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from skdistilbert.estimators.callbacks import with_callbacks
 from skdistilbert.estimators.export import token_model
-from skdistilbert.estimators.fine_tuning import FineTunedEstimator, new_linear
+from skdistilbert.estimators.fine_tuning import new_linear
+from skdistilbert.estimators.parameters import documented
+from skdistilbert.estimators.sklearn_compat import with_callbacks
+from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.nn.heads import TokenClassificationHead
 from skdistilbert.nn.packing import Ragged
-from skdistilbert.nn.tape import DropoutRates
-from skdistilbert.nn.training.losses import cross_entropy
+from skdistilbert.nn.training import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
-from skdistilbert.tasks.bio_labels import entity_f1
-from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tasks.label_schemes import entity_f1
 from skdistilbert.tasks.text_input import check_characters
 from skdistilbert.tasks.windows import cut, encode_each
 
@@ -29,59 +30,41 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
-    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.models import DistilBertForTokenClassification
-    from skdistilbert.nn.training.examples import Examples
-    from skdistilbert.nn.training.trainer import Trainer
-    from skdistilbert.tasks.text_input import Missing
+    from skdistilbert.nn.training import Examples
 
     Words = Sequence[str]
 
-NO_WORDS = "There are no words to learn from."
+NO_WORDS = "X must have at least one word that the tokenizer does not remove; got none."
+OWN_PARAMETERS = """\
+max_length : int of at least 2 or None
+    Number of tokens in a window. None: the maximum of the tokenizer and the model.
+"""
 
 
-class DistilBertTokenClassifier(FineTunedEstimator):
+@documented(OWN_PARAMETERS, score="F1 of entities")
+class DistilBertTokenClassifier(TrainedEstimator):
     """Label the words of texts with DistilBERT's token-classification head.
 
-    `fit` trains as `DistilBertClassifier` does. Of each word the first token learns and predicts
-    its label, as in transformers' examples. Texts longer than the model are cut into windows.
+    `fit` trains like `DistilBertClassifier`. The first token of each word learns and predicts the
+    label of the word, as in the examples of transformers. Long texts are split into windows.
 
     Parameters
     ----------
-    model : str or path-like, default="mini"
-        "mini": the small encoder that comes with this package, good for a start without a
-        download; larger ones are more accurate. Or the directory of a Hugging Face checkpoint,
-        or the name of one on the Hugging Face hub.
-    trainable_layers : int or "all", default="all"
-    max_length : int, default=None
-        Tokens in a window; None: as many as tokenizer and model allow.
-    learning_rate_init : float or "auto", default="auto"
-    alpha : float, default=0.01
-    batch_size, max_iter : int or "auto", default="auto"
-    tol : float, default=1e-4
-    early_stopping : bool, default=False
-    validation_fraction : float, default=0.1
-    n_iter_no_change : int, default=10
-    warm_start : bool, default=False
-    random_state : int, RandomState or None, default=None
-    verbose : bool, default=False
-    n_threads : int, default=None
-        All others as in `DistilBertClassifier`.
+    {parameters}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        The sorted labels.
     head_ : TokenClassificationHead
         The trained weights of the head.
-    n_iter_, loss_curve_, best_loss_, validation_scores_, best_validation_score_
-        As in `DistilBertClassifier`; scores are F1 of entities.
-    fingerprint_, revision_
-        As in `DistilBertClassifier`.
+    {attributes}
 
     See Also
     --------
-    extract_entities : Entities in running text, with a trained model.
+    extract_entities : Find entities in running text with a trained model.
 
     Examples
     --------
@@ -96,10 +79,8 @@ class DistilBertTokenClassifier(FineTunedEstimator):
     """
 
     pooling = None
-    missing: Missing = "error"
     head_: TokenClassificationHead
     classes_: NDArray[np.str_]
-    _tagger: DistilBertForTokenClassification | None
 
     def __init__(
         self,
@@ -120,25 +101,11 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         verbose: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.model = model
-        self.trainable_layers = trainable_layers
-        self.max_length = max_length
-        self.learning_rate_init = learning_rate_init
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.n_threads = n_threads
+        self._set_parameters(locals())
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], **params: Any) -> Self:  # noqa: ANN401
-        """Give a fitted classifier from a checkpoint that has a token-classification head.
+        """Return a fitted classifier from a checkpoint that has a token-classification head.
 
         Parameters
         ----------
@@ -146,19 +113,19 @@ class DistilBertTokenClassifier(FineTunedEstimator):
             Checkpoint of a ``DistilBertForTokenClassification``: a directory or a name on the
             Hugging Face hub.
         **params : dict
-            Further parameters of the class.
+            Other parameters of the class.
 
         Returns
         -------
         DistilBertTokenClassifier
-            With ``classes_`` from the checkpoint's ``id2label``, sorted.
+            With the sorted labels of the checkpoint's ``id2label`` as ``classes_``.
 
         Raises
         ------
         CheckpointError
-            If the checkpoint can't be loaded or has another head or none.
+            If the checkpoint cannot be loaded or has no such head.
         """
-        classifier, checkpoint = cls._read_pretrained(path, "token_classification", **params)
+        classifier, checkpoint = cls._from_checkpoint(path, "token_classification", **params)
         labels = np.array([label for _, label in sorted(checkpoint.config.id2label.items())])
         order = np.argsort(labels)
         output = Linear.from_tensors(checkpoint.weights, "classifier")
@@ -168,9 +135,9 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         )
         return classifier
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[Words], y: Iterable[Words]) -> Self:
-        """Train on texts split into words, and a label a word.
+        """Train on texts that are split into words, with a label for each word.
 
         Parameters
         ----------
@@ -186,65 +153,66 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         Raises
         ------
         CheckpointError
-            If the model can't be loaded.
+            If the encoder cannot be loaded.
         ValueError, TypeError
-            If a parameter, a word or a label is not valid, a text has not as many labels as
-            words, or training diverges.
-
-        Warns
-        -----
-        UserWarning
-            If Ctrl-C ended the training; the weights so far are kept.
+            If a parameter, a word or a label is not valid, the numbers of words and labels of a
+            text differ, or training diverges.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
+            weights so far if `warm_start` is True.
         """
+        # Validate everything before the previous fit is replaced.
+        self._validate()
         texts, labels = _check_words(X), [list(of_text) for of_text in y]
         _check_labels(texts, labels)
         if not any(texts):
             raise ValueError(NO_WORDS)
-        self._begin_fit()
+        options = self._begin_fit()
         self._set_classes(np.unique([label for of_text in labels for label in of_text]))
-        trainer = self._new_trainer(cross_entropy)
-
-        def examples_of(rows: NDArray[np.intp]) -> Examples:
-            return self._word_examples([texts[row] for row in rows], [labels[row] for row in rows])
-
-        split = self._held_out(np.arange(len(texts)), None)
-        self._run(trainer, examples_of, split, self._score, X=texts, y=labels)
+        training = self._start_training(options, cross_entropy, self._new_head)
+        examples_of = partial(self._word_examples, training, texts, labels)
+        split = training.split(np.arange(len(texts)))
+        self._train(training, split, examples_of, self._score, {"X": texts, "y": labels})
         return self
 
     def _set_classes(self, classes: NDArray[np.str_]) -> None:
         if hasattr(self, "head_") and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start needs the labels of the first fit, {self.classes_.tolist()}; got "
-                f"{classes.tolist()}."
+                f"{classes.tolist()}. Set warm_start=False to train a new head."
             )
         self.classes_ = classes
 
-    def _new_head(self, rng: RandomState) -> TokenClassificationHead:
-        return TokenClassificationHead(new_linear(len(self.classes_), self._dim(), rng))
+    def _new_head(self, dim: int, random_state: RandomState) -> TokenClassificationHead:
+        return TokenClassificationHead(new_linear(len(self.classes_), dim, random_state))
 
-    def _dropout_rates(self, config: DistilBertConfig) -> DropoutRates:
-        return DropoutRates(config.dropout, config.attention_dropout, config.dropout)
-
-    def _word_examples(self, texts: list[list[str]], labels: list[list[str]]) -> Examples:
-        """Give windows of tokens, of which the first of each word has a target."""
+    def _word_examples(
+        self,
+        training: FineTuning,
+        texts: list[list[str]],
+        labels: list[list[str]],
+        rows: NDArray[np.intp],
+    ) -> Examples:
+        """Return windows of some texts; the first token of each word has a target."""
         input_ids, targets = [], []
-        for ids, of_tokens in self._windows(texts, labels):
+        max_length = training.options.max_length
+        for ids, of_tokens in self._windows(
+            [texts[row] for row in rows], [labels[row] for row in rows], max_length
+        ):
             input_ids.append(ids)
             targets += of_tokens
         columns = np.array(targets)
         weights = (columns >= 0).astype(np.float32)
-        if not weights.any():  # the tokenizer leaves nothing of them
+        if not weights.any():
             raise ValueError(NO_WORDS)
         windows = Ragged.from_lists(input_ids)
-        return self._packed_examples(windows, np.maximum(columns, 0), weights, by_token=True)
+        return training.token_examples(windows, np.maximum(columns, 0), weights)
 
     def _windows(
-        self, texts: list[list[str]], labels: list[list[str]]
+        self, texts: list[list[str]], labels: list[list[str]], max_length: int
     ) -> Iterator[tuple[list[int], list[int]]]:
-        """Yield the ids of each window, and the class of each token, or -1."""
-        encoder = self._load_encoder()
-        tokenizer = encoder.tokenizer
-        max_length = check_max_length(self.max_length, encoder.model.config, tokenizer)
+        """Yield the ids of each window and the class of each token, or -1."""
+        tokenizer = self._encoder.tokenizer
         around = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
         for encoding, of_words in zip(encode_each(tokenizer, texts), labels, strict=True):
             classes = np.searchsorted(self.classes_, of_words)
@@ -255,28 +223,27 @@ class DistilBertTokenClassifier(FineTunedEstimator):
                 yield ids, [-1, *of_tokens[start:stop], -1]
 
     def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
-        """F1 of the entities in each window."""
+        """Return F1 of the entities in the windows."""
         assert examples.texts is not None
         predicted, true = self.classes_[logits.argmax(axis=0)], self.classes_[examples.targets]
         borders = np.cumsum(examples.texts.lengths)[:-1]
         known = np.split(examples.weights > 0, borders)
-        of_windows = (
+        true_rows, predicted_rows = (
             [labels[of].tolist() for labels, of in zip(np.split(x, borders), known, strict=True)]
             for x in (true, predicted)
         )
-        return entity_f1(*of_windows)
-
-    def _fitted_attributes(self, trainer: Trainer) -> dict[str, Any]:
-        return super()._fitted_attributes(trainer) | {"_tagger": None}
+        return entity_f1(true_rows, predicted_rows, labels=self.classes_)
 
     def _task_model(self) -> DistilBertForTokenClassification:
-        if getattr(self, "_tagger", None) is None:
-            self._tagger = token_model(self._model(), self.head_, self.classes_)
-        assert self._tagger is not None
-        return self._tagger
+        encoder = self._loaded_encoder()
+        head, model = encoder.task_model or (None, None)
+        if model is None or head is not self.head_:
+            model = token_model(encoder.model, self.head_, self.classes_)
+            encoder.task_model = self.head_, model
+        return model
 
     def predict(self, X: Iterable[Words]) -> list[list[str]]:
-        """Give the label of each word of each text.
+        """Return the label of each word of each text.
 
         Parameters
         ----------
@@ -285,14 +252,14 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         Returns
         -------
         list of lists of str
-            A label a word. A word of which the tokenizer leaves nothing is "O".
+            A label for each word; "O" for a word that the tokenizer removes.
         """
         check_is_fitted(self)
         entities: Any = extract_entities(
             self._task_model(),
-            self._load_encoder().tokenizer,
+            self._encoder.tokenizer,
             _check_words(X),
-            "first",
+            aggregation_strategy="first",
             ignore_labels=(),
             max_length=self.max_length,
             n_threads=self.n_threads,
@@ -300,7 +267,7 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         return [[word["entity"] or "O" for word in of_text] for of_text in entities]
 
     def score(self, X: Iterable[Words], y: Iterable[Words]) -> float:
-        """F1 of entities, of which both ends and the kind must be right.
+        """Return F1 of entities; both ends and the kind of an entity must be right.
 
         Parameters
         ----------
@@ -310,35 +277,35 @@ class DistilBertTokenClassifier(FineTunedEstimator):
         Returns
         -------
         float
-            Of all texts together; as conlleval and seqeval count.
+            For all texts together. Equals seqeval's ``f1_score`` in its default mode, which is
+            that of conlleval. The labels of `fit` decide between the schemes IOB, IOE, BIOES,
+            BILOU and plain labels.
 
         Raises
         ------
         ValueError, TypeError
-            If a word or a label is not valid, or a text has not as many labels as words.
+            If a word or a label is not valid, or the numbers of words and labels of a text
+            differ.
         """
         texts, labels = _check_words(X), [list(of_text) for of_text in y]
         _check_labels(texts, labels)
-        return entity_f1(labels, self.predict(texts))
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        state.pop("_tagger", None)
-        return state
+        return entity_f1(labels, self.predict(texts), labels=self.classes_)
 
 
 def _check_words(X: Iterable[Words]) -> list[list[str]]:
     if isinstance(X, str):
-        raise ValueError("Iterable over lists of words expected, string object received.")
+        raise ValueError(
+            f"X must be an iterable of lists of words; string object received: {X!r:.99}."
+        )
     texts = []
     for row, words in enumerate(X):
         if isinstance(words, str):
-            raise TypeError(f"Row {row}: expected a list of words; got the string {words!r:.99}.")
+            raise TypeError(f"Row {row}: a text must be a list of words; got {words!r:.99}.")
         texts.append(list(words))
         for index, word in enumerate(texts[-1]):
             if not isinstance(word, str):
-                raise TypeError(f"Row {row}: Word {index} must be a string; got {word!r:.99}.")
-            check_characters(word, f"Row {row}: Word {index}")
+                raise TypeError(f"Row {row}: word {index} must be a string; got {word!r:.99}.")
+            check_characters(word, f"Row {row}: word {index}")
     if not texts:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
     return texts
@@ -348,7 +315,10 @@ def _check_labels(texts: list[list[str]], labels: list[list[str]]) -> None:
     check_consistent_length(texts, labels)
     for row, (words, of_words) in enumerate(zip(texts, labels, strict=True)):
         if len(words) != len(of_words):
-            raise ValueError(f"Row {row}: {len(words)} words, but {len(of_words)} labels.")
+            raise ValueError(
+                f"Row {row}: every word must have one label; got {len(words)} words and "
+                f"{len(of_words)} labels."
+            )
         wrong = [label for label in of_words if not isinstance(label, str)]
         if wrong:
             raise TypeError(f"Row {row}: every label must be a string; got {wrong[0]!r:.99}.")

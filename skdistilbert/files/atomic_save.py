@@ -39,7 +39,8 @@ def replace_files(directory: Path, files: Mapping[str, Content]) -> None:
     """Write, replace and remove files of a directory; other files in it stay.
 
     `files` maps a name to its content, to a function that writes the file at the given path, or
-    to None to remove the file. The directory is created if it does not exist.
+    to None to remove the file. The directory is created if it does not exist. A name may include
+    a subdirectory, which is then not removed.
     """
     directory = directory.absolute()
     if directory.exists() and not directory.is_dir():
@@ -109,6 +110,7 @@ def _write(staged: Path, files: Mapping[str, Content]) -> None:
     staged.mkdir()
     for name, content in files.items():
         path = staged / name
+        path.parent.mkdir(exist_ok=True)
         if content is None:
             path.mkdir()
             continue
@@ -121,13 +123,13 @@ def _write(staged: Path, files: Mapping[str, Content]) -> None:
 
 
 def _move_into_place(staged: Path, directory: Path, descriptor: int | None) -> None:
-    n_files, unfinished = len(list(staged.iterdir())), directory / UNFINISHED
+    n_files, unfinished = len(_entries(staged)), directory / UNFINISHED
     try:
         staged.rename(unfinished)
         _flush(descriptor)
         _move_files(unfinished, directory, descriptor)
     except BaseException:  # KeyboardInterrupt, too
-        if unfinished.exists() and len(list(unfinished.iterdir())) == n_files:
+        if unfinished.exists() and len(_entries(unfinished)) == n_files:
             unfinished.rename(staged)  # no file was replaced: the old files stay
         elif unfinished.exists():
             _move_files(unfinished, directory, descriptor)
@@ -139,14 +141,21 @@ def _move_files(unfinished: Path, directory: Path, descriptor: int | None) -> No
     def order(entry: Path) -> tuple[bool, bool]:
         return entry.is_dir(), entry.suffix != ".safetensors"
 
-    for entry in sorted(unfinished.iterdir(), key=order):
-        if entry.is_dir():
-            (directory / entry.name).unlink(missing_ok=True)
+    for entry in sorted(_entries(unfinished), key=order):
+        target = directory / entry.relative_to(unfinished)
+        if not entry.is_dir():
+            target.parent.mkdir(exist_ok=True)
+            entry.replace(target)
+        elif not target.is_dir():  # a subdirectory from which all files have been moved
+            target.unlink(missing_ok=True)
             entry.rmdir()
-        else:
-            entry.replace(directory / entry.name)
     _flush(descriptor)
-    unfinished.rmdir()
+    shutil.rmtree(unfinished)
+
+
+def _entries(staged: Path) -> list[Path]:
+    """Return the new files, and the empty directories that mark files to remove."""
+    return [path for path in staged.rglob("*") if path.is_file() or not any(path.iterdir())]
 
 
 def _flush(descriptor: int | None) -> None:

@@ -18,6 +18,7 @@ from skdistilbert.models.outputs import BaseModelOutput
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.weights import Encoder
+from skdistilbert.tokenization import WordPieceTokenizer
 from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
     from skdistilbert.nn.pooling import Pooling, Windows
-    from skdistilbert.tokenization import WordPieceTokenizer
 
 
 class EncodedPadded(NamedTuple):
@@ -94,6 +94,12 @@ class DistilBertModel:
             of another task.
         HubError
             If the model cannot be downloaded.
+
+        Examples
+        --------
+        >>> from skdistilbert import DistilBertModel
+        >>> DistilBertModel.from_pretrained("mini")
+        DistilBertModel(n_layers=4, dim=192, n_heads=6, vocab_size=30522)
         """
         location = locate_checkpoint(path)
         checkpoint = read_checkpoint(
@@ -116,6 +122,30 @@ class DistilBertModel:
         model = cls(checkpoint.config, checkpoint.weights)
         model._directory, model.mapped = checkpoint.directory, checkpoint.mapped
         return model
+
+    @cached_property
+    def tokenizer(self) -> WordPieceTokenizer:
+        """The tokenizer in the model's directory, which is loaded at its first use.
+
+        Raises
+        ------
+        AttributeError
+            If the model was not loaded from a checkpoint.
+        CheckpointError
+            If the directory has no tokenizer.
+        """
+        if self._directory is None:
+            raise AttributeError(
+                f"This {type(self).__name__} was not loaded from a checkpoint and therefore has "
+                "no tokenizer. Pass one before the texts, such as that of the checkpoint of its "
+                "encoder: WordPieceTokenizer.from_pretrained(path)."
+            )
+        return WordPieceTokenizer.from_pretrained(self._directory)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was computed from the weights or read from the directory is not stored twice.
+        derived = ("_encoder", "_head", "tokenizer")
+        return {name: value for name, value in self.__dict__.items() if name not in derived}
 
     @cached_property
     def sentence_modules(self) -> SentenceModules | None:
@@ -166,6 +196,14 @@ class DistilBertModel:
         loading raises `CheckpointError` until the model is saved again. Temporary files of a
         killed process (``.saving-*``) are removed by the next save.
         """
+        self.save_with_files(
+            directory, tokenizer_files(tokenizer.__getstate__()) if tokenizer else {}
+        )
+
+    def save_with_files(
+        self, directory: str | os.PathLike[str], files: Mapping[str, bytes | None]
+    ) -> None:
+        """Write a checkpoint like `save_pretrained`, together with other files (None: removed)."""
         check_unchanged(self.mapped)
         if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
             warn_user(
@@ -173,7 +211,6 @@ class DistilBertModel:
                 f"uses {DistilBertConfig.layer_norm_eps}, here and in transformers. Its hidden "
                 "states will differ slightly from this model's."
             )
-        files = tokenizer_files(tokenizer.__getstate__()) if tokenizer else {}
         write_checkpoint(directory, self.config, self.weights, self.head, files)
 
     def __repr__(self) -> str:
@@ -229,13 +266,20 @@ class DistilBertModel:
         Returns
         -------
         BaseModelOutput, or the output class of the task model
-            Float32 arrays in transformers' axis order. Masked positions are zero.
+            Float32 arrays in transformers' axis order.
 
         Raises
         ------
         ValueError
             If the shapes differ, an id is outside the vocabulary, the mask hides a whole row, or
             ``seq_len`` exceeds ``max_position_embeddings``.
+
+        Notes
+        -----
+        Logits of tokens are zero at masked positions, and so are hidden states, except at the
+        first position, which always has the state that it has in transformers because
+        classification heads read it. With padding on the left, a sum or mean over positions
+        therefore includes this state. Multiply by the mask before, or use `pooled`.
         """
         encoded = self._encode_padded(
             input_ids, attention_mask, output_hidden_states, output_attentions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ class Block(NamedTuple):
     values: Array  # (n_texts, n_heads, head_dim, n_keys)
     key_bias: Array | None  # (n_texts, 1, n_keys, 1)
     scores_shape: tuple[int, int, int, int]  # n_texts, n_heads, n_keys, n_queries
+    n_scores: int
 
     def split(self, max_scores: int) -> Iterator[Block]:
         """Cut by texts, and a single text by heads, to at most `max_scores` scores each."""
@@ -49,7 +51,8 @@ class Block(NamedTuple):
             for head in range(0, n_heads, heads_per_block):
                 part = texts, slice(head, head + heads_per_block)
                 q, c, s, k, v = (array[part] for array in self[:5])
-                yield Block(q, c, s, k, v, bias, (*q.shape[:2], n_keys, n_queries))
+                shape = (*q.shape[:2], n_keys, n_queries)
+                yield Block(q, c, s, k, v, bias, shape, math.prod(shape))
 
 
 def self_attention(
@@ -117,7 +120,7 @@ def blocks_of(
         k = _heads(keys[:, columns], group, n_heads)
         v = _heads(values[:, columns], group, n_heads)
         shape = group.n_texts, n_heads, group.length, q.shape[-1]
-        blocks.append(Block(q, c, s, k, v, group.key_bias, shape))
+        blocks.append(Block(q, c, s, k, v, group.key_bias, shape, math.prod(shape)))
     return blocks
 
 
@@ -169,19 +172,18 @@ def _exponentiate(
 
 def _chunks(blocks: list[Block], max_scores: float) -> Iterator[tuple[list[Block], int]]:
     """Yield blocks, large ones in parts, with at most `max_scores` scores, and their number."""
-    total = sum([math.prod(block.scores_shape) for block in blocks])
+    total = sum(map(attrgetter("n_scores"), blocks))
     if total <= max_scores:
         yield blocks, total
         return
     chunk: list[Block] = []
     total = 0
     for block in chain.from_iterable(block.split(int(max_scores)) for block in blocks):
-        n_scores = math.prod(block.scores_shape)
-        if chunk and total + n_scores > max_scores:
+        if chunk and total + block.n_scores > max_scores:
             yield chunk, total
             chunk, total = [], 0
         chunk.append(block)
-        total += n_scores
+        total += block.n_scores
     yield chunk, total
 
 
@@ -189,7 +191,7 @@ def scores_by_block(scores: Array, blocks: Sequence[Block]) -> list[Array]:
     """View (n_scores,) as one array (n_texts, n_heads, n_keys, n_queries) per block."""
     by_block, start = [], 0
     for block in blocks:
-        stop = start + math.prod(block.scores_shape)
+        stop = start + block.n_scores
         by_block.append(scores[start:stop].reshape(block.scores_shape))
         start = stop
     return by_block

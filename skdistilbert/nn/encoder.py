@@ -7,6 +7,7 @@ applies dropout.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -52,7 +53,9 @@ def encode(
     x = embed_tokens(encoder.embeddings, batch)
     if first_tokens_only and not encoder.layers:
         return x[:, batch.starts]
-    return run_layers(encoder, x, batch, first_tokens_only=first_tokens_only, workers=workers)
+    states = hidden_states(encoder, x, batch, first_tokens_only=first_tokens_only, workers=workers)
+    (x,) = deque(states, maxlen=1)  # without keeping the others in memory
+    return x
 
 
 def embed_tokens(weights: Embeddings, batch: PackedBatch, tape: Tape | None = None) -> Array:
@@ -65,25 +68,7 @@ def embed_tokens(weights: Embeddings, batch: PackedBatch, tape: Tape | None = No
     return x
 
 
-def run_layers(
-    stack: LayerStack,
-    x: Array,
-    batch: PackedBatch,
-    *,
-    first_tokens_only: bool = False,
-    tape: Tape | None = None,
-    workers: Workers = ONE_WORKER,
-) -> Array:
-    """Return the hidden states after the last layer; see `layer_outputs` for the parameters."""
-    outputs = layer_outputs(
-        stack, x, batch, first_tokens_only=first_tokens_only, tape=tape, workers=workers
-    )
-    for output in outputs:
-        x = output
-    return x
-
-
-def layer_outputs(
+def hidden_states(
     stack: LayerStack,
     x: Array,
     batch: PackedBatch,
@@ -93,7 +78,7 @@ def layer_outputs(
     tape: Tape | None = None,
     workers: Workers = ONE_WORKER,
 ) -> Iterator[Array]:
-    """Yield the hidden states after each layer.
+    """Yield the hidden states `x` of the embeddings, then those after each layer.
 
     Parameters
     ----------
@@ -110,6 +95,7 @@ def layer_outputs(
     workers : Workers, default=ONE_WORKER
         Threads that share each layer: heads and feed-forward units are split among them.
     """
+    yield x
     shared = _Pass(batch.groups, stack.n_heads, stack.activation, tape, workers)
     for index, layer in enumerate(stack.layers, start=1):
         is_last = index == len(stack.layers)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from skdistilbert.nn.encoder import embed_tokens, encode, layer_outputs
+from skdistilbert.nn.encoder import embed_tokens, encode, hidden_states
 from skdistilbert.nn.pooling import pool_each
 from skdistilbert.nn.runtime import for_each, resolve_n_threads, warm_up
 
@@ -124,8 +123,7 @@ def _mean_of_layers(
     shares = [1.0] * len(layers) if weights is None else weights
     x = embed_tokens(encoder.embeddings, batch)
     total = np.zeros_like(x)
-    states = layer_outputs(encoder, x, batch, workers=workers)
-    for index, state in enumerate(chain([x], states)):
+    for index, state in enumerate(hidden_states(encoder, x, batch, workers=workers)):
         if index in layers:
             own = (share for layer, share in zip(layers, shares, strict=True) if layer == index)
             total += state * sum(own)
@@ -179,14 +177,14 @@ def padded_hidden_states(
     encoder: Encoder, texts: Ragged, seq_len: int, n_threads: int | None = None
 ) -> Array:
     """Return the last hidden states, padded with zeros: (n_texts, seq_len, dim)."""
-    hidden_states = np.zeros((len(texts.lengths), seq_len, encoder.dim), encoder.dtype)
+    states = np.zeros((len(texts.lengths), seq_len, encoder.dim), encoder.dtype)
 
     def fill(batch: PackedBatch, workers: Workers) -> None:
         hidden = encode(encoder, batch, workers=workers)
-        hidden_states[batch.token_texts, batch.position_ids] = hidden.T
+        states[batch.token_texts, batch.position_ids] = hidden.T
 
     for_each_batch(encoder, texts, fill, n_threads)
-    return hidden_states
+    return states
 
 
 def padded_states(
@@ -200,21 +198,21 @@ def padded_states(
     attentions : list of n_layers arrays (n_texts, n_heads, seq_len, seq_len)
     """
     n_texts, n_layers = len(texts.lengths), len(encoder.layers)
-    hidden_states = list(np.zeros((n_layers + 1, n_texts, seq_len, encoder.dim), encoder.dtype))
+    states = list(np.zeros((n_layers + 1, n_texts, seq_len, encoder.dim), encoder.dtype))
     square = (n_layers, n_texts, encoder.n_heads, seq_len, seq_len)
     attentions = list(np.zeros(square, encoder.dtype))
 
     def fill(batch: PackedBatch, _: Workers) -> None:
         probabilities: list[list[Array]] = []
         x = embed_tokens(encoder.embeddings, batch)
-        states = layer_outputs(encoder, x, batch, attentions=probabilities)
-        for padded, packed in zip(hidden_states, [x, *states], strict=True):
+        packed_states = hidden_states(encoder, x, batch, attentions=probabilities)
+        for padded, packed in zip(states, packed_states, strict=True):
             padded[batch.token_texts, batch.position_ids] = packed.T
         for padded, groups in zip(attentions, probabilities, strict=True):
             _scatter_attentions(padded, groups, batch)
 
     for_each_batch(encoder, texts, fill)
-    return hidden_states, attentions
+    return states, attentions
 
 
 def _scatter_attentions(padded: Array, groups: list[Array], batch: PackedBatch) -> None:

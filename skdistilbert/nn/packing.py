@@ -69,15 +69,16 @@ class PackedBatch:
         groups, start, first_text = [], 0, 0
         for length, run in groupby(self.lengths.tolist()):
             group = Group(start, first_text, sum(1 for _ in run), length)
-            groups.append(group._replace(key_bias=self._key_bias(group)))
+            if self.is_key is not None:
+                group = group._replace(key_bias=_key_bias(group, self.is_key))
+            groups.append(group)
             start, first_text = group.columns.stop, group.texts.stop
         return groups
 
-    def _key_bias(self, group: Group) -> NDArray[np.float32] | None:
-        if self.is_key is None:
-            return None
-        bias = np.where(self.is_key[group.columns], np.float32(0), np.float32(-np.inf))
-        return bias.reshape(group.n_texts, 1, group.length, 1)
+
+def _key_bias(group: Group, is_key: BoolArray) -> NDArray[np.float32]:
+    bias = np.where(is_key[group.columns], np.float32(0), np.float32(-np.inf))
+    return bias.reshape(group.n_texts, 1, group.length, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,8 @@ class Ragged:
         head reads its state even then, as with texts that are padded on the left.
         """
         keep = visible.copy()
-        keep[:, 0] = True
-        is_key = None if visible[:, 0].all() else visible[keep]
+        keep[:, :1] = True
+        is_key = None if visible[:, :1].all() else visible[keep]
         lengths = np.count_nonzero(keep, axis=1)
         return cls(input_ids[keep], np.nonzero(keep)[1], lengths, is_key)
 

@@ -16,6 +16,7 @@ from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches
 from skdistilbert.tasks.windows import TextVectors, WindowPlaces, cut, place_windows
+from skdistilbert.tokenization.ragged import encode_ragged
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
@@ -145,8 +146,8 @@ def _windows_of_texts(
     """Yield the token ids and the place of each window; every window begins with the prompt."""
     assert plan.stride is not None
     for row, text in enumerate(texts):
-        (encoded,) = tokenizer.encode_ragged(
-            [plan.prompt + text], add_special_tokens=False
+        (encoded,) = encode_ragged(
+            tokenizer, [plan.prompt + text], add_special_tokens=False
         ).input_ids
         ids = encoded.tolist()
         before = [tokenizer.cls_token_id, *ids[: plan.n_prompt]]
@@ -174,10 +175,10 @@ def plan_embedding(
     """Validate the options of `embed` and fill in their defaults."""
     check_pooling(pooling)
     modules = model.sentence_modules if pooling is None else None
-    max_length = check_max_length(max_length, model.config, tokenizer if modules else None)
+    max_length = check_max_length(max_length, model.config, tokenizer)
     prompt = _choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
     n_prompt, n_skipped = len(tokenizer.encode(prompt, add_special_tokens=False)), 0
-    poolings: tuple[Pooling, ...] = (pooling or "cls",)
+    poolings: tuple[Pooling, ...] = (pooling or "mean",)
     after: tuple[AfterPooling, ...] = ()
     n_features, layer_mean = model.config.dim, None
     if modules is not None:

@@ -28,7 +28,8 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.estimators.pretrained import PretrainedEncoder
+from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
+from skdistilbert.tokenization import encode_ragged
 from tests.checkpoint.mutations import ELSEWHERE, links, spoil
 from tests.checkpoint.originals import ORIGINALS
 
@@ -98,7 +99,7 @@ def _check_against_lines(directory: Path, tokenizer: WordPieceTokenizer) -> None
 
 def _use(encoder: PretrainedEncoder) -> None:
     tokenizer: WordPieceTokenizer = encoder.tokenizer
-    ids = tokenizer.encode_ragged(TEXTS, max_length=8).input_ids
+    ids = encode_ragged(tokenizer, TEXTS, max_length=8).input_ids
     states = encoder.model.hidden_states(ids, n_threads=1)
     assert states.shape[0] == len(TEXTS)
     assert isinstance(tokenizer.decode(ids[0]), str)

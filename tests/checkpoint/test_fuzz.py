@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from skdistilbert import CheckpointError, DistilBertEmbedder, NonFiniteError
-from skdistilbert.estimators.pretrained import PretrainedEncoder
+from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
 from tests.checkpoint import fuzz
 from tests.checkpoint.fuzz import write
 from tests.checkpoint.originals import small_checkpoint
@@ -94,5 +94,5 @@ def test_features_that_overflow_are_refused(tmp_path: Path) -> None:
     files["model.safetensors"] = save(tensors)
     write(files, tmp_path / "model")
     embedder = DistilBertEmbedder(tmp_path / "model").fit(["one"])
-    with pytest.raises(NonFiniteError, match="gives NaN or infinity for the text in row 0"):
+    with pytest.raises(NonFiniteError, match="returned NaN or infinity for the text in row 0"):
         embedder.transform(["one", "two"])

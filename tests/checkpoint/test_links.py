@@ -11,7 +11,7 @@ from safetensors.numpy import load
 
 from skdistilbert import CheckpointError, DistilBertEmbedder, embed, load_model
 from skdistilbert.checkpoint import read_checkpoint
-from skdistilbert.estimators.pretrained import PretrainedEncoder
+from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
 from skdistilbert.files.file_names import is_plain_name
 from tests.checkpoint.fuzz import write
 from tests.checkpoint.mutations import ELSEWHERE, INDEX

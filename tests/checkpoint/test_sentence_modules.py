@@ -146,7 +146,7 @@ def test_features_that_overflow_in_a_dense_module_do_not_warn(directory: Path) -
     weight = np.full((2, 32), 3e38, np.float32)
     weight[:, ::2] *= -1
     save_file({"linear.weight": weight}, file)
-    with pytest.raises(NonFiniteError, match="gives NaN or infinity for the text in row 0"):
+    with pytest.raises(NonFiniteError, match="returned NaN or infinity for the text in row 0"):
         DistilBertEmbedder(directory).fit_transform(["one"])
 
 
@@ -203,12 +203,12 @@ def test_the_default_prompt_belongs_to_the_modules(directory: Path) -> None:
     ours = pair(directory)
 
     def without(text: str, pooling: Pooling | None = None) -> np.ndarray:
-        return embed(*ours, text, pooling, prompt="")
+        return embed(*ours, text, pooling=pooling, prompt="")
 
     np.testing.assert_array_equal(embed(*ours, "it"), without("what is it"))
-    np.testing.assert_array_equal(embed(*ours, "it", "mean"), without("it", "mean"))
+    np.testing.assert_array_equal(embed(*ours, "it", pooling="mean"), without("it", "mean"))
     np.testing.assert_array_equal(
-        embed(*ours, "it", "mean", prompt_name="passage"), without("one it", "mean")
+        embed(*ours, "it", pooling="mean", prompt_name="passage"), without("one it", "mean")
     )
 
 
@@ -230,7 +230,7 @@ def test_a_prompt_may_be_excluded_from_pooling(directory: Path) -> None:
     [
         ({"prompt_name": "no"}, ValueError, "'query', 'document', 'passage', .*; got 'no'"),
         ({"prompt_name": "query", "prompt": "a"}, ValueError, "not both; got 'a' and 'query'"),
-        ({"prompt": 3}, TypeError, "prompt must be a string; got 3"),
+        ({"prompt": 3}, TypeError, "prompt must be .*; got 3"),
     ],
 )
 def test_wrong_prompts_are_reported(

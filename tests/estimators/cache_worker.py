@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 from skdistilbert import DistilBertEmbedder
-from skdistilbert.estimators import base
+from skdistilbert.estimators import text_encoder
 from skdistilbert.estimators.cache import features as features_module
 from tests.conftest import DATA
 
@@ -31,13 +31,13 @@ def some_texts(n_texts: int) -> list[str]:
 
 def on_encoding(note: Callable[[int], Any]) -> AbstractContextManager[object]:
     """Call `note` with the number of texts whenever estimators of this process encode some."""
-    pool_texts = base.pool_texts
+    pool_texts = text_encoder.pool_texts
 
     def noting(model: Any, tokenizer: Any, texts: list[str], *args: Any) -> Any:  # noqa: ANN401
         note(len(texts))
         return pool_texts(model, tokenizer, texts, *args)
 
-    return mock.patch.object(base, "pool_texts", noting)
+    return mock.patch.object(text_encoder, "pool_texts", noting)
 
 
 def main() -> None:

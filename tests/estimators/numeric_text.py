@@ -1,6 +1,6 @@
-"""The estimators on rows of numbers, for scikit-learn's checks, which speak no other language.
+"""The estimators on rows of numbers, for the checks of scikit-learn.
 
-scikit-learn checks estimators of texts hardly at all: its checks make matrices. Here a row of
+The checks create matrices and skip nearly everything for estimators of texts. Here a row of
 numbers becomes the text that spells them, so that all checks of a numeric estimator apply.
 """
 
@@ -9,9 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdistilbert import DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor
+from skdistilbert import (
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    DistilBertRegressor,
+    DistilBertTokenClassifier,
+)
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -20,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class NumericText:
-    """Mixin that reads matrices; shapes, types and sparseness are scikit-learn's to check."""
+    """Mixin that reads matrices; scikit-learn validates shapes, types and sparseness."""
 
     def _check_texts(self, X: object) -> list[str]:
-        texts: list[str] = super()._check_texts(self._spelt(X, reset=False))  # type: ignore[misc]
+        texts: list[str] = super()._check_texts(self._spelled(X, reset=False))  # type: ignore[misc]
         return texts
 
-    def _spelt(self, X: Any, *, reset: bool) -> Texts:  # noqa: ANN401
+    def _spelled(self, X: Any, *, reset: bool) -> Texts:  # noqa: ANN401
         if isinstance(X, list) and not any(isinstance(row, list) for row in X):
-            return X  # the texts of this very call, passed on by the estimator
+            return X  # the texts of the current call, passed on by the estimator
         return spell(validate_data(self, X, reset=reset, ensure_all_finite=False))
 
     def __sklearn_tags__(self) -> Tags:
@@ -41,18 +46,18 @@ class NumericTextEmbedder(NumericText, DistilBertEmbedder):
     """DistilBertEmbedder on rows of numbers."""
 
     def fit(self, X: Any, y: object = None) -> Self:  # noqa: ANN401
-        return super().fit(self._spelt(X, reset=True), y)
+        return super().fit(self._spelled(X, reset=True), y)
 
     def fit_transform(self, X: Any, y: object = None, **params: Any) -> Any:  # noqa: ANN401
-        return super().fit_transform(self._spelt(X, reset=True), y, **params)
+        return super().fit_transform(self._spelled(X, reset=True), y, **params)
 
 
 class NumericTextClassifier(NumericText, DistilBertClassifier):
     """DistilBertClassifier on rows of numbers."""
 
-    # The signatures are those of the estimator: a check applies if its parameter is there.
+    # The signatures are those of the estimator, as a check applies if its parameter exists.
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
-        return super().fit(self._spelt(X, reset=True), y, sample_weight)
+        return super().fit(self._spelled(X, reset=True), y, sample_weight)
 
     def partial_fit(
         self,
@@ -61,7 +66,7 @@ class NumericTextClassifier(NumericText, DistilBertClassifier):
         classes: Any = None,  # noqa: ANN401
         sample_weight: Any = None,  # noqa: ANN401
     ) -> Self:
-        texts = self._spelt(X, reset=not hasattr(self, "head_"))
+        texts = self._spelled(X, reset=not hasattr(self, "head_"))
         return super().partial_fit(texts, y, classes, sample_weight)
 
 
@@ -69,16 +74,40 @@ class NumericTextRegressor(NumericText, DistilBertRegressor):
     """DistilBertRegressor on rows of numbers."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
-        return super().fit(self._spelt(X, reset=True), y, sample_weight)
+        return super().fit(self._spelled(X, reset=True), y, sample_weight)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.regressor_tags.poor_score = True  # digits say little of a number to random weights
+        tags.regressor_tags.poor_score = True  # random weights learn little from digits
+        return tags
+
+
+class NumericTextTokenClassifier(NumericText, DistilBertTokenClassifier):
+    """DistilBertTokenClassifier on rows of numbers; each number has the label of its row."""
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: ANN401
+        X, y = validate_data(self, X, y)
+        return super().fit(self._words(X), [[str(float(label))] * X.shape[1] for label in y])
+
+    def predict(self, X: Any) -> Any:  # noqa: ANN401
+        check_is_fitted(self)
+        words = self._words(validate_data(self, X, reset=False))
+        return np.array([float(labels[0]) for labels in super().predict(words)])
+
+    def score(self, X: Any, y: Any) -> float:  # noqa: ANN401
+        return float(np.mean(self.predict(X) == y))
+
+    def _words(self, X: np.ndarray) -> list[list[str]]:
+        return [[f"{number:.1f}" for number in row] for row in X]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
         return tags
 
 
 def spell(X: np.ndarray) -> Texts:
-    """Write each row of numbers as a text; one with NaN or infinity is a missing text."""
+    """Return the text of each row of numbers; None for a row with NaN or infinity."""
     finite = np.isfinite(X).all(axis=1)
     rows = (" ".join(f"{number:.1f}" for number in row) for row in X)
     return [row if known else None for row, known in zip(rows, finite, strict=True)]

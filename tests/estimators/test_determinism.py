@@ -1,4 +1,4 @@
-"""Results depend on the texts, the parameters and ``random_state``, on nothing else."""
+"""Results depend only on the texts, the parameters and ``random_state``."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ LABELS = [text.split()[0] for text in TEXTS]
 
 @pytest.fixture(autouse=True)
 def several_threads(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """Let the tiny model, too, run in several threads and batches; tells which ones."""
-    monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
+    """Run the tiny model in several threads and batches; return the threads used."""
+    monkeypatch.setattr(inference, "MIN_WORK_PER_THREAD", 1)
     monkeypatch.setattr(inference, "MAX_STATES", 64 * 32)  # 64 tokens
     threads, encode = set(), inference.encode
 
-    def spied(*args: Any) -> Any:  # noqa: ANN401
+    def spied(*args: Any, **options: Any) -> Any:  # noqa: ANN401
         threads.add(threading.get_ident())
-        return encode(*args)
+        return encode(*args, **options)
 
     monkeypatch.setattr(inference, "encode", spied)
     return threads
@@ -53,14 +53,14 @@ def result(estimator: Estimator, texts: list[str]) -> np.ndarray:
     return estimator.decision_function(texts)
 
 
-def test_order_changes_no_digit(estimator: Estimator) -> None:
+def test_order_does_not_change_any_digit(estimator: Estimator) -> None:
     order = np.random.default_rng(0).permutation(len(TEXTS))
     shuffled = result(estimator, [TEXTS[row] for row in order])
     np.testing.assert_array_equal(shuffled, result(estimator, TEXTS)[order])
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_order_and_company_do_not_matter(estimator: Estimator, seed: int) -> None:
+def test_order_and_other_texts_do_not_matter(estimator: Estimator, seed: int) -> None:
     expected = result(estimator, TEXTS)
     # some texts, some of them more than once, in any order
     rows = np.random.default_rng(seed).integers(len(TEXTS), size=40)
@@ -71,13 +71,13 @@ def test_order_and_company_do_not_matter(estimator: Estimator, seed: int) -> Non
         np.testing.assert_array_equal(labels, estimator.predict(TEXTS)[rows])
 
 
-def test_a_text_alone_gives_what_it_gives_among_others(estimator: Estimator) -> None:
+def test_a_single_text_has_the_same_result_as_in_a_batch(estimator: Estimator) -> None:
     alone = np.concatenate([result(estimator, [text]) for text in TEXTS])
     np.testing.assert_allclose(alone, result(estimator, TEXTS), atol=TOLERANCE)
 
 
-def test_threads_do_not_matter(estimator: Estimator, several_threads: set[int]) -> None:
-    # equal ones would be encoded once, and be too few for the second thread to get any
+def test_the_thread_count_does_not_matter(estimator: Estimator, several_threads: set[int]) -> None:
+    # Distinct texts, as equal ones are encoded once and would be too few for two threads.
     texts = [f"{text} {number}" for text in TEXTS for number in range(20)]
     expected = result(estimator.set_params(n_threads=1), texts)
     for n_threads in (2, 3):

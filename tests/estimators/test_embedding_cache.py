@@ -427,7 +427,7 @@ def test_the_key_covers_everything_that_affects_pooling() -> None:
 def test_every_parameter_of_the_plan_is_passed_on(cls: Any) -> None:  # noqa: ANN401
     planned = set(inspect.signature(plan_embedding).parameters) - {"model", "tokenizer"}
     estimator = cls(TINY)
-    assert set(estimator._embed_options()) == planned & set(estimator.get_params())
+    assert set(estimator._embedding_parameters) == planned & set(estimator.get_params())
 
 
 def test_the_parameters_of_the_embedder_are_those_of_embed() -> None:

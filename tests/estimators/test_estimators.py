@@ -53,18 +53,18 @@ def test_features_are_those_of_embed(tiny: Path) -> None:
     model, tokenizer = load_model(tiny), WordPieceTokenizer.from_pretrained(tiny)
     features = DistilBertEmbedder(tiny, pooling="cls").fit_transform(text for text in TEXTS)
     assert features.dtype == np.float32
-    np.testing.assert_allclose(features, embed(model, tokenizer, TEXTS, "cls"), atol=1e-6)
+    np.testing.assert_allclose(features, embed(model, tokenizer, TEXTS, pooling="cls"), atol=1e-6)
     unit = DistilBertEmbedder(tiny, pooling="cls", normalize=True).fit_transform(TEXTS)
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     np.testing.assert_allclose(unit, features / lengths, atol=1e-6)
 
 
-def test_without_modules_the_embedder_takes_the_mean_and_embed_cls(tiny: Path) -> None:
+def test_without_modules_the_embedder_and_embed_use_the_mean(tiny: Path) -> None:
     model, tokenizer = load_model(tiny), WordPieceTokenizer.from_pretrained(tiny)
     features = DistilBertEmbedder(tiny).fit_transform(TEXTS)
-    np.testing.assert_allclose(features, embed(model, tokenizer, TEXTS, "mean"), atol=1e-6)
+    np.testing.assert_allclose(features, embed(model, tokenizer, TEXTS, pooling="mean"), atol=1e-6)
     np.testing.assert_array_equal(
-        embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, "cls")
+        embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, pooling="mean")
     )
 
 
@@ -72,7 +72,7 @@ def test_the_embedder_pools_the_layer_asked_for(tiny: Path) -> None:
     model, tokenizer = load_model(tiny), WordPieceTokenizer.from_pretrained(tiny)
     for layer in (0, -2, [1, 5]):
         features = DistilBertEmbedder(tiny, pooling="max", layer=layer).fit_transform(TEXTS)
-        expected = embed(model, tokenizer, TEXTS, "max", layer=layer)
+        expected = embed(model, tokenizer, TEXTS, pooling="max", layer=layer)
         np.testing.assert_allclose(features, expected, atol=1e-6)
     with pytest.raises(ValueError, match="from -6 to 5 .*; got 6"):
         DistilBertEmbedder(tiny, layer=6).fit(TEXTS)
@@ -116,14 +116,14 @@ def test_pipeline_cross_validation_and_grid_search(tiny: Path) -> None:
     assert search.fit(TEXTS, LABELS).predict(TEXTS).shape == (9,)
 
 
-def test_refitting_reads_the_parameters_anew(tiny: Path) -> None:
+def test_refitting_uses_the_current_parameters(tiny: Path) -> None:
     embedder = DistilBertEmbedder(tiny).fit(TEXTS)
     first = embedder.fingerprint_
     embedder.set_params(model=DATA / "distilbert-tiny-masked-lm").fit(TEXTS)
     assert embedder.fingerprint_ != first
 
 
-def test_from_pretrained_gives_the_probabilities_of_the_checkpoint() -> None:
+def test_from_pretrained_has_the_probabilities_of_the_checkpoint() -> None:
     classifier = DistilBertClassifier.from_pretrained(SEQUENCE)
     assert classifier.classes_.tolist() == ["angry", "neutral", "pleased"]
     tokenizer = WordPieceTokenizer.from_pretrained(SEQUENCE)
@@ -144,29 +144,37 @@ def test_from_pretrained_needs_a_head(tiny: Path) -> None:
         DistilBertClassifier.from_pretrained(tiny)
 
 
-def test_long_texts_are_cut_with_a_warning(estimator: Estimator) -> None:
-    with pytest.warns(TruncationWarning, match="1 of 9 texts was truncated to max_length=128"):
-        result(estimator.fit(TEXTS, LABELS), [*TEXTS[:8], "a " * 300])
+def test_long_texts_are_truncated_with_a_warning_at_the_caller(estimator: Estimator) -> None:
+    estimator.fit(TEXTS, LABELS)
+    with pytest.warns(
+        TruncationWarning, match="1 of 9 texts was truncated to max_length=128"
+    ) as warnings:
+        result(estimator, [*TEXTS[:8], "a " * 300])
+    assert [warning.filename for warning in warnings] == [__file__]
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"pooling": "sum"}, "pooling must be one of cls, mean, max, .*; got 'sum'"),
-        ({"max_length": 129}, "max_length must be an integer between 2, .* and 128"),
-        ({"max_length": 1}, "max_length must be an integer between 2"),
-        ({"n_threads": 0}, "n_threads must be a positive integer or None; got 0"),
+        ({"pooling": "sum"}, "pooling must be one of {'cls', 'mean', 'max', .*; got 'sum'"),
+        ({"max_length": 129}, "max_length must be .* 128.*; got 129"),
+        ({"max_length": 1}, "max_length must be int of at least 2 or None; got 1"),
+        ({"max_length": "10"}, "max_length must be int of at least 2 or None; got '10'"),
+        ({"n_threads": 0}, "n_threads must be int of at least 1 or None; got 0"),
+        ({"n_threads": True}, "n_threads must be int of at least 1 or None; got True"),
+        ({"verbose": "yes"}, "verbose must be bool or int of at least 0; got 'yes'"),
+        ({"model": 3}, "model must be str or path-like; got 3"),
         ({"model": "no/such/directory"}, "is not a directory"),
     ],
 )
-def test_wrong_parameters_are_named_in_fit(
+def test_fit_names_invalid_parameters(
     estimator: Estimator, params: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         estimator.set_params(**params).fit(TEXTS, LABELS)
 
 
-def test_wrong_texts_are_named(estimator: Estimator) -> None:
+def test_invalid_texts_are_named(estimator: Estimator) -> None:
     with pytest.raises(TypeError, match=r"1 of 3 texts \(row 1\) is not"):
         estimator.fit(["a", 3, "b"], ["x", "y", "z"])
     estimator.fit(TEXTS, LABELS)
@@ -174,11 +182,11 @@ def test_wrong_texts_are_named(estimator: Estimator) -> None:
         result(estimator, ["a", None])
 
 
-def test_before_fit(estimator: Estimator) -> None:
+def test_prediction_needs_fit(estimator: Estimator) -> None:
     with pytest.raises(NotFittedError):
         result(estimator, TEXTS)
 
 
-def test_empty_texts_are_texts(estimator: Estimator) -> None:
+def test_empty_texts_are_valid(estimator: Estimator) -> None:
     estimator.fit(["", *TEXTS[1:]], LABELS)
     assert np.isfinite(result(estimator, ["", " "])).all()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
+import shutil
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -83,7 +86,9 @@ def test_what_transformers_could_not_compute_is_not_saved(tiny: Path, tmp_path: 
     with pytest.raises(NotFittedError):
         classifier.save_pretrained(tmp_path / "saved")
     classifier.fit(TEXTS, KINDS["labels"][2])
-    with pytest.raises(ValueError, match="reads the state of .CLS., .* trained on pooling='mean'"):
+    with pytest.raises(
+        ValueError, match="reads the state of .CLS.; this head was trained with pooling='mean'"
+    ):
         classifier.save_pretrained(tmp_path / "saved")
     assert not (tmp_path / "saved").exists()
 
@@ -96,10 +101,14 @@ def test_another_head_is_refused(tiny: Path, name: str) -> None:
 
 def test_labels_are_not_read_as_numbers_nor_numbers_as_labels(tiny: Path, tmp_path: Path) -> None:
     fitted(tiny, "number").save_pretrained(tmp_path / "number")
-    with pytest.raises(CheckpointError, match="gives numbers, not labels; DistilBertRegressor"):
+    with pytest.raises(
+        CheckpointError, match="predicts numbers, not labels. Load it with DistilBertRegressor"
+    ):
         DistilBertClassifier.from_pretrained(tmp_path / "number")
     change_config(tmp_path / "number", problem_type=None)  # one logit alone, as a cross-encoder's
-    with pytest.raises(CheckpointError, match="gives numbers, not labels; DistilBertRegressor"):
+    with pytest.raises(
+        CheckpointError, match="predicts numbers, not labels. Load it with DistilBertRegressor"
+    ):
         DistilBertClassifier.from_pretrained(tmp_path / "number")
     assert DistilBertRegressor.from_pretrained(tmp_path / "number").predict(TEXTS).shape == (4,)
     fitted(tiny, "labels").save_pretrained(tmp_path / "labels")
@@ -127,8 +136,52 @@ def test_columns_keep_their_names_and_order(tiny: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         again.predict_proba(TEXTS), classifier.predict_proba(TEXTS), atol=1e-5
     )
-    with pytest.raises(ValueError, match="in an indicator matrix; got .* in one label a text"):
+    with pytest.raises(
+        ValueError, match="in an indicator matrix; got .* in one label for each text"
+    ):
         again.fit(TEXTS, ["order", "account", "bill", "bill"])
+
+
+@pytest.mark.parametrize("method", ["save_pretrained", "to_embedder"])
+@pytest.mark.parametrize("name", KINDS)
+def test_saving_to_the_directory_of_the_model(
+    tiny: Path, tmp_path: Path, name: str, method: str
+) -> None:
+    directory, X, y = tmp_path / "model", *KINDS[name][1:3]
+    fitted(tiny, name, 1).save_pretrained(directory)
+    estimator = KINDS[name][0].from_pretrained(directory, trainable_layers="all", max_iter=2)
+    estimator.set_params(warm_start=True).fit(X, y)
+    expected = np.hstack(estimator.predict(X))
+    logits = None if name == "words" else estimator._logits(X)
+    before = estimator.fingerprint_
+    for _ in range(2):
+        getattr(estimator, method)(directory)
+        assert estimator.fingerprint_ != before
+        joblib.dump(estimator, tmp_path / "file")
+        for same in (estimator, joblib.load(tmp_path / "file")):
+            np.testing.assert_array_equal(np.hstack(same.predict(X)), expected)
+            if logits is not None:
+                np.testing.assert_allclose(same._logits(X), logits, atol=1e-5)
+
+
+def test_training_continues_after_saving_to_the_directory_of_the_model(
+    tiny: Path, tmp_path: Path
+) -> None:
+    X, y = KINDS["labels"][1:3]
+    fitted(tiny, "labels").save_pretrained(tmp_path / "model")
+    shutil.copytree(tmp_path / "model", tmp_path / "other")
+    logits = []
+    for saved_to in ("model", "elsewhere"):
+        directory = tmp_path / {"model": "model", "elsewhere": "other"}[saved_to]
+        classifier = DistilBertClassifier.from_pretrained(
+            directory, trainable_layers="all", random_state=0
+        )
+        classifier.partial_fit(X, y).save_pretrained(tmp_path / saved_to)
+        classifier.partial_fit(X, y)
+        again = pickle.loads(pickle.dumps(classifier))
+        np.testing.assert_allclose(again._logits(X), classifier._logits(X), atol=1e-5)
+        logits.append(classifier._logits(X))
+    np.testing.assert_allclose(*logits, atol=1e-5)
 
 
 @pytest.mark.parity

@@ -1,4 +1,4 @@
-"""Estimators in files: they name their weights and hold none."""
+"""Files of fitted estimators hold no pretrained weights."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from skdistilbert import (
     CheckpointError,
     DistilBertClassifier,
     DistilBertEmbedder,
+    DistilBertModel,
     DistilBertRegressor,
     DistilBertTokenClassifier,
+    load_model,
 )
-from skdistilbert.estimators import SKOPS_TRUSTED, pretrained
+from skdistilbert.estimators import SKOPS_TRUSTED, loaded_encoders
+from skdistilbert.estimators.loaded_encoders import N_KEPT
 from tests.conftest import DATA
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ def with_joblib(estimator: object) -> bytes:
     [(pickle.dumps, pickle.loads), (with_joblib, lambda content: joblib.load(BytesIO(content)))],
     ids=["pickle", "joblib"],
 )
-def test_files_are_small_and_give_the_same(
+def test_files_are_small_and_predict_the_same(
     estimator: Estimator,
     pipeline: Any,  # noqa: ANN401
     dump: Callable[[object], bytes],
@@ -105,7 +108,7 @@ def test_clones_are_not_fitted(estimator: Estimator) -> None:
     assert not hasattr(clone(estimator), "fingerprint_")
 
 
-def test_a_file_knows_its_weights(estimator: Estimator, tmp_path: Path, tiny: Path) -> None:
+def test_a_file_verifies_its_weights(estimator: Estimator, tmp_path: Path, tiny: Path) -> None:
     directory = shutil.copytree(tiny, tmp_path / "model")
     file = pickle.dumps(estimator.set_params(model=directory).fit(TEXTS, LABELS))
     shutil.rmtree(directory)
@@ -116,6 +119,44 @@ def test_a_file_knows_its_weights(estimator: Estimator, tmp_path: Path, tiny: Pa
         result(pickle.loads(file))
     moved = pickle.loads(file).set_params(model=tiny)
     np.testing.assert_allclose(result(moved), result(estimator), atol=1e-5)
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_another_model_needs_another_fit(
+    estimator: Estimator, pickled: bool, tmp_path: Path, tiny: Path
+) -> None:
+    expected = result(estimator)
+    if pickled:
+        estimator = pickle.loads(pickle.dumps(estimator))
+    for other, reason in (
+        (
+            tiny.with_name("distilbert-tiny-masked-lm"),
+            "these are not the weights that this DistilB",
+        ),
+        (tmp_path / "missing", "is not a directory"),
+        ("mini", "these are not the weights that this DistilBert"),
+    ):
+        estimator.set_params(model=other)
+        for _ in range(2):
+            with pytest.raises(CheckpointError, match=rf"{reason}.* fit again\."):
+                result(estimator)
+    for same in (shutil.copytree(tiny, tmp_path / "moved"), str(tiny)):
+        estimator.set_params(model=same)
+        np.testing.assert_allclose(result(estimator), expected, atol=1e-5)
+    estimator.set_params(model="mini").fit(TEXTS, LABELS)
+    assert result(estimator).shape[0] == 9
+
+
+def test_a_fine_tuned_model_can_move(tmp_path: Path, tiny: Path) -> None:
+    tuned = DistilBertClassifier(tiny, trainable_layers="all", max_iter=2).fit(TEXTS, LABELS)
+    expected = result(tuned)
+    tuned.set_params(model=shutil.copytree(tiny, tmp_path / "moved"))
+    np.testing.assert_allclose(result(tuned), expected, atol=1e-5)
+    for method in (tuned.save_pretrained, tuned.to_embedder):
+        with pytest.raises(CheckpointError, match=r"fit again\."):
+            tuned.set_params(model="mini", pooling="cls") and method(tmp_path / "saved")
+    with pytest.raises(CheckpointError, match=r"fit again\."):
+        tuned.partial_fit(TEXTS, LABELS)
 
 
 def test_weights_move_from_the_hub_to_a_directory(
@@ -134,7 +175,7 @@ def test_weights_move_from_the_hub_to_a_directory(
     np.testing.assert_allclose(moved.transform(TEXTS), expected, atol=1e-5)
 
 
-def test_a_process_keeps_one_copy_of_a_checkpoint_and_frees_it(tmp_path: Path, tiny: Path) -> None:
+def test_a_process_keeps_one_copy_of_the_recent_checkpoints(tmp_path: Path, tiny: Path) -> None:
     directory = shutil.copytree(tiny, tmp_path / "model")
     (tmp_path / "link").symlink_to(directory)
     estimators = [
@@ -145,15 +186,41 @@ def test_a_process_keeps_one_copy_of_a_checkpoint_and_frees_it(tmp_path: Path, t
     ]
     estimators.append(pickle.loads(pickle.dumps(estimators[0])))
     result(estimators[-1])
-    encoders = {id(estimator._encoder) for estimator in estimators}
+    encoders = {id(estimator._encoder.pretrained) for estimator in estimators}
     assert len(encoders) == 1
-    encoder = weakref.ref(estimators[0]._encoder)
+    encoder = weakref.ref(estimators[0]._encoder.pretrained)
     while estimators:
         assert encoder() is not None
         estimators.pop()
+    for number in range(N_KEPT):  # as many other encoders replace it
+        other = shutil.copytree(tiny, tmp_path / f"other{number}")
+        assert encoder() is not None
+        DistilBertEmbedder(other).fit(TEXTS)
     gc.collect()
     assert encoder() is None
-    assert all(directory not in key for key in pretrained._loaded)
+
+
+def test_a_changed_file_is_loaded_again(tmp_path: Path, tiny: Path) -> None:
+    directory = shutil.copytree(tiny, tmp_path / "model")
+    before = DistilBertEmbedder(directory).fit(TEXTS)
+    model = load_model(directory)
+    weights = {name: -tensor for name, tensor in model.weights.items()}
+    DistilBertModel(model.config, weights).save_pretrained(directory)
+    after = DistilBertEmbedder(directory).fit(TEXTS)
+    assert after.fingerprint_ != before.fingerprint_
+    assert np.abs(after.transform(TEXTS) - before.transform(TEXTS)).max() > 0.01
+
+
+def test_a_second_fit_does_not_read_the_weights_again(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = shutil.copytree(tiny, tmp_path / "model")
+    DistilBertEmbedder(directory).fit(TEXTS)
+    gc.collect()
+    monkeypatch.setattr(
+        loaded_encoders, "read_checkpoint", lambda *_, **__: pytest.fail("read again")
+    )
+    DistilBertEmbedder(directory).fit(TEXTS)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +256,7 @@ def test_skops_files_of_words(tiny: Path) -> None:
     assert loaded.predict(words) == tagger.predict(words)
 
 
-def test_the_types_to_trust_are_there() -> None:
+def test_the_trusted_types_exist() -> None:
     for name in SKOPS_TRUSTED:
         module, _, attribute = name.rpartition(".")
         assert isinstance(getattr(import_module(module), attribute), type)

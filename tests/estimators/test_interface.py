@@ -1,4 +1,4 @@
-"""What scikit-learn and its users see of an estimator beside its results."""
+"""Tags, names, frames and representations of the estimators."""
 
 from __future__ import annotations
 

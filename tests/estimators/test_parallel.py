@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
-from skdistilbert.estimators import pretrained
+from skdistilbert.estimators import loaded_encoders
 from skdistilbert.nn import inference
 from skdistilbert.nn.runtime import resolve_n_threads
 
@@ -78,15 +79,14 @@ def test_the_backend_of_dask(tiny: Path) -> None:
 @pytest.fixture
 def fitted(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> DistilBertEmbedder:
     # The tiny model has too little work for several threads otherwise.
-    monkeypatch.setattr(inference, "MIN_WORK_A_THREAD", 1)
+    monkeypatch.setattr(inference, "MIN_WORK_PER_THREAD", 1)
     return DistilBertEmbedder(tiny).fit(TEXTS)
 
 
-def test_eight_threads_get_what_one_gets(fitted: DistilBertEmbedder) -> None:
+def test_eight_threads_get_the_results_of_one(fitted: DistilBertEmbedder) -> None:
     corpora = [TEXTS[start:] for start in range(8)] * 4
     expected = [fitted.transform(corpus) for corpus in corpora]
-    unpickled = DistilBertEmbedder(fitted.model).fit(TEXTS)
-    del unpickled._encoder  # all threads find it missing at once
+    unpickled = pickle.loads(pickle.dumps(fitted))  # all threads load its encoder at once
     barrier = threading.Barrier(8)
 
     def transform(corpus: list[str]) -> np.ndarray:
@@ -99,17 +99,17 @@ def test_eight_threads_get_what_one_gets(fitted: DistilBertEmbedder) -> None:
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_an_outer_limit_is_obeyed_and_restored(
+def test_an_outer_thread_limit_is_respected_and_restored(
     fitted: DistilBertEmbedder, n_threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blas = ThreadpoolController().select(user_api="blas").lib_controllers
     before, workers = [library.num_threads for library in blas], set()
     encode = inference.encode
 
-    def spied(*args: Any) -> Any:  # noqa: ANN401
+    def spied(*args: Any, **options: Any) -> Any:  # noqa: ANN401
         workers.add(threading.get_ident())
         assert {library.num_threads for library in blas} == {1}
-        return encode(*args)
+        return encode(*args, **options)
 
     monkeypatch.setattr(inference, "encode", spied)
     with threadpool_limits(n_threads, user_api="blas"):
@@ -130,7 +130,7 @@ def test_forks_beside_threads_at_work_do_not_deadlock(fitted: DistilBertEmbedder
             DistilBertEmbedder(fitted.model).fit_transform(TEXTS)
 
     def hold_lock() -> None:  # as one does that loads a model
-        with pretrained._loading:
+        with loaded_encoders._loading:
             forked.wait(TIMEOUT)
 
     def in_child() -> None:

@@ -29,7 +29,7 @@ def without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lines_without_tqdm(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     now = 100.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    with showing_progress(100, "Embedding", verbose=True) as advance:
+    with showing_progress(100, "Embedding") as advance:
         for now in (101, 103, 106, 107):  # noqa: B007 - read by the clock
             advance(20)
     lines = capsys.readouterr().err.splitlines()
@@ -42,14 +42,14 @@ def test_an_error_leaves_the_line_of_how_far_it_came(capsys: Captured) -> None:
         advance(40)
         raise KeyboardInterrupt
 
-    with showing_progress(100, "Embedding", verbose=True) as advance, suppress(KeyboardInterrupt):
+    with showing_progress(100, "Embedding") as advance, suppress(KeyboardInterrupt):
         interrupted(advance)
     assert capsys.readouterr().err == "Embedding: 40 of 100 texts, 0 s\n"
 
 
 def test_a_bar_with_tqdm(capsys: Captured) -> None:
     pytest.importorskip("tqdm")
-    with showing_progress(100, "Embedding", verbose=1) as advance:
+    with showing_progress(100, "Embedding") as advance:
         advance(40)
         advance(60)
     assert "Embedding: 100%" in capsys.readouterr().err

@@ -9,9 +9,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
 from skdistilbert import DistilBertTokenClassifier
+from skdistilbert.estimators.fine_tuning import FineTuning
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from skdistilbert.nn.packing import Ragged
+    from skdistilbert.nn.training import Examples
 
 TEXTS = [
     ["Where", "is", "New", "York", "?"],
@@ -57,18 +61,20 @@ def test_long_texts_are_cut_into_windows(tiny: Path) -> None:
     assert np.mean(np.array(predicted) == labels) > 0.8
 
 
-def test_windows_are_those_of_predict(monkeypatch: pytest.MonkeyPatch) -> None:
-    classifier = DistilBertTokenClassifier(trainable_layers=0, max_iter=1)  # of 512 positions
+def test_windows_have_the_maximum_length_of_the_tokenizer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lengths: list[int] = []
-    monkeypatch.setattr(
-        DistilBertTokenClassifier,
-        "_packed_examples",
-        lambda _, windows, *__, **___: lengths.extend(windows.lengths),
-    )
-    classifier._fit_encoder()
-    classifier.classes_ = np.array(["O"])
-    classifier._word_examples([["is"] * 700], [["O"] * 700])
-    assert max(lengths) == classifier._load_encoder().tokenizer.model_max_length == 256
+    token_examples = FineTuning.token_examples
+
+    def recording(training: FineTuning, windows: Ragged, *args: Any) -> Examples:  # noqa: ANN401
+        lengths.extend(windows.lengths)
+        return token_examples(training, windows, *args)
+
+    monkeypatch.setattr(FineTuning, "token_examples", recording)
+    classifier = DistilBertTokenClassifier(trainable_layers=0, max_iter=1)  # of 512 positions
+    classifier.fit([["is"] * 700], [["O"] * 700])
+    assert max(lengths) == classifier._encoder.tokenizer.model_max_length == 256
 
 
 def test_words_without_tokens_and_texts_without_words(tiny: Path) -> None:
@@ -97,14 +103,24 @@ def test_warm_start(tiny: Path) -> None:
     ("X", "y", "error", "message"),
     [
         ("words", [], ValueError, "string object received"),
-        (["some words"], [["O"]], TypeError, "Row 0: expected a list of words; got the string"),
-        ([["a", "b"]], [["O"]], ValueError, "Row 0: 2 words, but 1 labels"),
+        (["some words"], [["O"]], TypeError, "Row 0: a text must be a list of words; got"),
+        (
+            [["a", "b"]],
+            [["O"]],
+            ValueError,
+            "Row 0: every word must have one label; got 2 words and 1 labels",
+        ),
         ([["a"], ["b"]], [["O"]], ValueError, "inconsistent numbers"),
         ([["a"]], [[1]], TypeError, "Row 0: every label must be a string; got 1"),
-        ([["a", 3]], [["O", "O"]], TypeError, "Row 0: Word 1 must be a string; got 3"),
-        ([["a"], ["b", "\ud800"]], [["O"], ["O", "O"]], ValueError, "Row 1: Word 1: it holds"),
-        ([["\u200b"]], [["O"]], ValueError, "no words to learn from"),
-        ([[]], [[]], ValueError, "no words to learn from"),
+        ([["a", 3]], [["O", "O"]], TypeError, "Row 0: word 1 must be a string; got 3"),
+        ([["a"], ["b", "\ud800"]], [["O"], ["O", "O"]], ValueError, "Row 1: word 1: it holds"),
+        (
+            [["\u200b"]],
+            [["O"]],
+            ValueError,
+            "at least one word that the tokenizer does not remove",
+        ),
+        ([[]], [[]], ValueError, "at least one word that the tokenizer does not remove"),
         ([], [], ValueError, "0 sample"),
     ],
 )
@@ -121,7 +137,9 @@ def test_wrong_input(
 
 def test_scores_need_a_label_a_word(tiny: Path) -> None:
     classifier = quick(tiny, max_iter=1).fit(TEXTS, LABELS)
-    with pytest.raises(ValueError, match="Row 0: 3 words, but 1 labels"):
+    with pytest.raises(
+        ValueError, match="Row 0: every word must have one label; got 3 words and 1 labels"
+    ):
         classifier.score([["a", "b", "c"]], [["O"]])
     with pytest.raises(ValueError, match="inconsistent numbers"):
         classifier.score([["a"], ["b"]], [["O"]])

@@ -84,7 +84,7 @@ def test_similar_texts_have_similar_features() -> None:
 def test_embed_uses_mean_pooling_by_default() -> None:
     model, tokenizer = load_model("mini"), WordPieceTokenizer.from_pretrained("mini")
     np.testing.assert_array_equal(
-        embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, "mean")
+        embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, pooling="mean")
     )
 
 

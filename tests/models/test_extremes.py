@@ -61,12 +61,12 @@ def test_estimators_return_finite_features_or_raise(
             embedder = DistilBertEmbedder(directory, pooling=pooling, normalize=True)
             assert np.isfinite(embedder.fit_transform(texts)).all()
         except NonFiniteError as error:
-            assert "gives NaN or infinity" in str(error)  # noqa: PT017
+            assert "returned NaN or infinity" in str(error)  # noqa: PT017
     classifier = DistilBertClassifier.from_pretrained(directory)
     try:
         assert np.isfinite(classifier.predict_proba(texts)).all()
     except NonFiniteError as error:
-        assert "gives NaN or infinity" in str(error)  # noqa: PT017
+        assert "returned NaN or infinity" in str(error)  # noqa: PT017
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
@@ -89,4 +89,4 @@ def test_training_returns_finite_results_or_raises(
         try:
             assert np.isfinite(estimator.fit(texts, targets).predict(texts)).all()
         except ValueError as error:
-            assert "gives NaN or infinity" in str(error) or "diverged" in str(error)  # noqa: PT017
+            assert "returned NaN or infinity" in str(error) or "diverged" in str(error)  # noqa: PT017

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skdistilbert.nn.encoder import embed_tokens, encode, layer_outputs, run_layers
+from skdistilbert.nn import encoder as module
+from skdistilbert.nn.encoder import embed_tokens, encode
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.runtime import for_each
@@ -30,7 +31,7 @@ def test_layer_outputs_are_those_of_the_plain_network() -> None:
     (batch,) = Ragged.from_lists([TEXTS[0]]).batches(1)
     x = embed_tokens(encoder.embeddings, batch)
     attentions: list[list[np.ndarray]] = []
-    states = [x, *layer_outputs(encoder, x, batch, attentions=attentions)]
+    states = module.hidden_states(encoder, x, batch, attentions=attentions)
     for got, expected in zip(states, hidden_states(tensors, TEXTS[0]), strict=True):
         np.testing.assert_allclose(got.T, expected, atol=1e-5)
     assert [[p.shape for p in groups] for groups in attentions] == [[(1, 4, 5, 5)]] * 3
@@ -43,7 +44,9 @@ def test_a_tape_does_not_change_hidden_states(first_tokens_only: bool) -> None:
     expected = encode(encoder, batch, first_tokens_only=first_tokens_only)
     tape = Tape()
     x = embed_tokens(encoder.embeddings, batch, tape)
-    got = run_layers(encoder, x, batch, first_tokens_only=first_tokens_only, tape=tape)
+    *_, got = module.hidden_states(
+        encoder, x, batch, first_tokens_only=first_tokens_only, tape=tape
+    )
     np.testing.assert_allclose(got, expected, atol=1e-6)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from multiprocessing import current_process
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -47,19 +48,19 @@ class Workers:
         return 1 + len(self._threads)
 
     def map(self, function: Callable[[Item], Result], parts: Sequence[Item]) -> Iterator[Result]:
-        """Call `function` on the parts of an item in parallel, and yield the results in order.
+        """Call `function` on the parts of an item in parallel, and iterate over the results.
 
-        There must be at most `count` parts, unless `count` is 1. The first result is yielded
-        while the other parts are still running. The caller must consume all results.
+        There must be at most `count` parts, unless `count` is 1. When this method returns, the
+        first result is known, while the other parts may still be running. The caller must consume
+        all results.
         """
         if self.count == 1:
-            yield from map(function, parts)
-            return
-        pairs = zip(self._threads[: len(parts) - 1], parts[1:], strict=True)
-        results = deque([submit(thread, function, part) for thread, part in pairs])
-        yield function(parts[0])
-        while results:
-            yield results.popleft()()
+            return map(function, parts)
+        pairs = zip(self._threads, parts[1:], strict=False)
+        pending = deque([submit(thread, function, part) for thread, part in pairs])
+        first = function(parts[0])
+        # Results are removed, so that an error is not kept alive by its own traceback.
+        return chain([first], (pending.popleft()() for _ in range(len(pending))))
 
 
 ONE_WORKER = Workers()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from skdistilbert.nn.training.examples import Examples
-    from skdistilbert.nn.training.parameters import Snapshot
+    from skdistilbert.nn.training.parameter_vector import Snapshot
     from skdistilbert.nn.training.trainer import Trainer
 
     Schedule = Callable[[int, int], float]
@@ -70,7 +70,6 @@ class History:
     scores: list[float] = field(
         default_factory=list
     )  # validation scores, if there are validation texts
-    interrupted: bool = False
 
     def has_stopped_improving(self, plan: Plan) -> bool:
         """Return whether the last `n_iter_no_change` epochs did not improve the score."""
@@ -87,13 +86,14 @@ def train(
     rng: np.random.RandomState,
     score: Callable[[], float] | None = None,
     observer: Observer | None = None,
+    history: History | None = None,
 ) -> History:
-    """Train for up to `plan.max_iter` epochs.
+    """Train for up to `plan.max_iter` epochs, and record them in `history`, which is returned.
 
-    With a `score`, the weights of the epoch with the best score are restored at the end. Ctrl-C
-    stops the training; the history records it.
+    With a `score`, the weights of the epoch with the best score are restored at the end, also if
+    Ctrl-C ends the training with KeyboardInterrupt.
     """
-    history, observer = History(), observer or Observer()
+    history, observer = history or History(), observer or Observer()
     best: Snapshot | None = None
     try:
         for epoch in range(plan.max_iter):
@@ -106,11 +106,16 @@ def train(
             if observer.end_epoch(history) or history.has_stopped_improving(plan):
                 break
     except KeyboardInterrupt:
-        history.interrupted = True
+        _finish(trainer, best)
+        raise
+    _finish(trainer, best)
+    return history
+
+
+def _finish(trainer: Trainer, best: Snapshot | None) -> None:
     trainer.optimizer.finish()
     if best is not None:
         trainer.parameters.restore(best)
-    return history
 
 
 def _run_epoch(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skdistilbert.nn.encoder import embed_tokens, run_layers
+from skdistilbert.nn.encoder import embed_tokens, hidden_states
 from skdistilbert.nn.pooling import pool
 from skdistilbert.nn.training.backward import embeddings_backward, head_backward, layer_backward
 from skdistilbert.nn.training.pooling_backward import POOLING_BACKWARD
@@ -72,7 +73,8 @@ def forward(network: Network, inputs: Inputs, tape: Tape | None = None) -> Array
     assert x is not None
     if batch is not None:
         first_only = network.first_tokens_only
-        x = run_layers(network, x, batch, first_tokens_only=first_only, tape=tape)
+        states = hidden_states(network, x, batch, first_tokens_only=first_only, tape=tape)
+        (x,) = deque(states, maxlen=1)
         if network.pooling is not None and not first_only:
             if tape is not None:
                 tape.push(x)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.training.gradient_sum import GradientSum
     from skdistilbert.nn.training.gradients import RowGradient
-    from skdistilbert.nn.training.parameters import Parameters
+    from skdistilbert.nn.training.parameter_vector import Parameters
     from skdistilbert.nn.weights import Array
 
 # Elements per operation: few enough for the caches, but enough that threads seldom wait for the

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from skdistilbert.nn.encoder import embed_tokens, layer_outputs
+from skdistilbert.nn.encoder import embed_tokens, hidden_states
 from skdistilbert.nn.heads import FeatureHead, SequenceClassificationHead, TokenClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.tape import NO_DROPOUT, DropoutRates, Tape
 from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
 from skdistilbert.nn.training.network import Inputs, Network, backward, forward
-from skdistilbert.nn.training.parameters import named_arrays, named_gradients
+from skdistilbert.nn.training.parameter_vector import named_arrays, named_gradients
 from skdistilbert.nn.weights import Encoder, Linear
 from tests.nn.reference import random_tensors
 
@@ -160,7 +160,7 @@ def test_frozen_lower_layers_do_not_change_gradients_above() -> None:
     whole = a_network()
     (batch,) = Ragged.from_lists(TEXTS).batches(1)
     x = embed_tokens(whole.embeddings, batch)  # type: ignore[arg-type]
-    states = next(layer_outputs(whole, x, batch))
+    _, states, _ = hidden_states(whole, x, batch)
     top = dataclasses.replace(whole, embeddings=None, layers=whole.layers[1:])
     inputs, top_inputs, tape, top_tape = Inputs(batch), Inputs(batch, states), Tape(), Tape()
     logits = forward(whole, inputs, tape)

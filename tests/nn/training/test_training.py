@@ -181,7 +181,14 @@ def test_training_stops_without_improvement() -> None:
     assert not history.has_stopped_improving(PLAN._replace(n_iter_no_change=2))
 
 
-def test_ctrl_c_stops_training_and_is_recorded() -> None:
+def test_ctrl_c_restores_the_best_epoch_and_is_raised() -> None:
+    trainer, vectors, scores, history = a_trainer(), [], iter([0.1, 0.9]), History()
+
+    def score() -> float:
+        trainer.optimizer.finish()
+        vectors.append(trainer.parameters.vector.copy())
+        return next(scores)
+
     class Interrupt(Observer):
         n_epochs = 0
 
@@ -190,9 +197,10 @@ def test_ctrl_c_stops_training_and_is_recorded() -> None:
             if self.n_epochs == 3:
                 raise KeyboardInterrupt
 
-    history = fit(a_trainer(), some_examples(), observer=Interrupt())
-    assert history.interrupted
+    with pytest.raises(KeyboardInterrupt):
+        fit(trainer, some_examples(), score=score, observer=Interrupt(), history=history)
     assert len(history.losses) == 2
+    np.testing.assert_array_equal(trainer.parameters.vector, vectors[1])
 
 
 def test_divergence_raises_and_keeps_the_weights() -> None:

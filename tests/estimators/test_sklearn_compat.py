@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from skdistilbert.estimators.versions import OLDEST_SCIKIT_LEARN, check_scikit_learn
+from skdistilbert.estimators.sklearn_compat import OLDEST_SCIKIT_LEARN, check_scikit_learn
 
 
 def test_versions() -> None:

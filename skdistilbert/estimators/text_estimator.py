@@ -1,0 +1,146 @@
+"""What all estimators share: texts as input, an encoder, and files without weights."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sklearn.base import BaseEstimator
+
+from skdistilbert.estimators.cache import embedding_cache_file
+from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
+from skdistilbert.estimators.parameters import validate_parameters
+from skdistilbert.estimators.saved_state import from_saved, to_saved
+from skdistilbert.estimators.sklearn_compat import check_scikit_learn
+from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
+from skdistilbert.exceptions import CheckpointError, HubError
+from skdistilbert.files import at_commit, locate_checkpoint
+from skdistilbert.tasks.text_input import check_texts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sklearn.utils import Tags
+
+    from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
+    from skdistilbert.files import Location
+    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tasks.text_input import Missing
+
+check_scikit_learn()
+
+
+class TextEstimator(BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators."""
+
+    model: str | os.PathLike[str]
+    pooling: Pooling | None
+    max_length: int | None
+    missing: Missing = "error"
+    n_threads: int | None
+    embedding_cache: bool | str | os.PathLike[str] | None = None
+    verbose: bool | int
+    fingerprint_: str
+    revision_: str | None
+    _encoder: TextEncoder
+
+    _kinds: ClassVar[dict[str, str]]  # of the parameters, see `documented`
+    # Parameters that are options of the embedding.
+    _embedding_parameters: ClassVar[tuple[str, ...]] = ("pooling", "max_length")
+
+    def _set_parameters(self, values: dict[str, Any]) -> None:
+        """Set the attributes of all parameters from the local variables of ``__init__``."""
+        for name in self._kinds:
+            setattr(self, name, values[name])
+
+    def _validate(self) -> None:
+        validate_parameters(self)
+        embedding_cache_file(self.embedding_cache)
+
+    def _check_texts(self, X: object) -> list[str]:
+        return check_texts(X, self.missing, allow_empty=False)
+
+    # -- the encoder
+
+    def _load_named(self) -> tuple[TextEncoder, Location]:
+        """Return the encoder that the parameters name; the fitted one is not replaced yet."""
+        location = locate_checkpoint(self.model)
+        return TextEncoder(load_pretrained_encoder(location.directory), self._model_name), location
+
+    @property
+    def _model_name(self) -> str:
+        return os.fspath(self.model)
+
+    def _set_encoder(self, encoder: TextEncoder, location: Location) -> None:
+        attributes = {
+            "_encoder": encoder,
+            "revision_": location.commit,
+            "fingerprint_": encoder.pretrained.fingerprint,
+        }
+        self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
+
+    def _loaded_encoder(self) -> TextEncoder:
+        """Return the fitted encoder.
+
+        It is loaded after unpickling, after `model` was changed, or if its file was overwritten.
+        """
+        if not self._encoder.is_loaded(self._model_name):
+            self._encoder.load(self._load_fitted(), self._model_name)
+        return self._encoder
+
+    def _load_fitted(self) -> PretrainedEncoder:
+        model = at_commit(self.model, self.revision_) if self.revision_ else self.model
+        name = type(self).__name__
+        try:
+            location = locate_checkpoint(model)
+        except (CheckpointError, HubError) as error:
+            raise type(error)(
+                f"{error} This {name} is fitted, but it holds no pretrained weights. If they have "
+                "moved, name their new place with set_params(model=...); to use others, fit again."
+            ) from error
+        pretrained = load_pretrained_encoder(location.directory)
+        if pretrained.fingerprint != self.fingerprint_:
+            raise CheckpointError(
+                f"{self.model}: these are not the weights that this {name} was fitted with "
+                f"(fingerprint {pretrained.fingerprint[:12]}, expected {self.fingerprint_[:12]}). "
+                "Name the right ones with set_params(model=...); to use these weights, fit again."
+            )
+        return pretrained
+
+    # -- features
+
+    def _embedding_options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._embedding_parameters}
+
+    def _features(self, texts: list[str]) -> NDArray[np.float32]:
+        """Return the pooled features of texts, (n_texts, n_features)."""
+        encoder = self._loaded_encoder()
+        plan = encoder.plan(self._embedding_options())
+        cache = self.embedding_cache
+        cache_file = None if cache is None else embedding_cache_file(cache)
+        title = type(self).__name__ if self.verbose else ""
+        features = encoder.features(
+            texts,
+            plan,
+            self.n_threads,
+            cache_file,
+            title,
+            suggests_windows="long_text" in self._embedding_parameters,
+        )
+        return check_finite(features, self.model)
+
+    # -- scikit-learn
+
+    def __getstate__(self) -> dict[str, Any]:
+        return to_saved(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_saved(state))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.allow_nan = self.missing == "empty"
+        return tags

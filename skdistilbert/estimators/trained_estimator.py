@@ -1,0 +1,264 @@
+"""What the estimators with a trained head share: fitting, logits and writing checkpoints."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.checkpoint.sentence_modules import sentence_module_files
+from skdistilbert.estimators.embedder import DistilBertEmbedder
+from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
+from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
+from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
+from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
+from skdistilbert.estimators.text_estimator import TextEstimator
+from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files import Location
+from skdistilbert.nn.training import Examples, History
+from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tokenization.sentence_options import SENTENCE_FILES
+from skdistilbert.tokenization.tokenizer_files import tokenizer_files
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from numpy.random import RandomState
+    from numpy.typing import NDArray
+
+    from skdistilbert.checkpoint import Checkpoint
+    from skdistilbert.checkpoint.tensor_names import Head as HeadName
+    from skdistilbert.estimators.fine_tuning import Score
+    from skdistilbert.models import DistilBertModel
+    from skdistilbert.nn.heads import TrainableHead
+    from skdistilbert.nn.training.losses import Loss
+
+    FloatArray = NDArray[np.float32]
+    Rows = NDArray[np.intp]
+
+
+class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
+    """Base of the estimators with a trained head."""
+
+    trainable_layers: int | Literal["all"]
+    early_stopping: bool
+    warm_start: bool
+    random_state: int | RandomState | None
+
+    head_: Any
+    n_iter_: int
+    loss_curve_: list[float]
+    best_loss_: float | None
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    _fine_tuning: FineTuning | None = None  # kept between calls of partial_fit
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "head_")
+
+    # -- training
+
+    def _begin_fit(self) -> TrainingOptions:
+        """Load the encoder; replace the previous fit unless training continues from it."""
+        self.__dict__.pop("_fine_tuning", None)
+        if self.warm_start and hasattr(self, "head_"):
+            self._encoder.load(self._load_fitted(), self._model_name)
+            return TrainingOptions.resolve(self, self._encoder.pretrained)
+        encoder, location = self._load_named()
+        options = TrainingOptions.resolve(self, encoder.pretrained)
+        self.__dict__.pop("head_", None)
+        self._set_encoder(encoder, location)
+        return options
+
+    def _start_training(
+        self, options: TrainingOptions, loss: Loss, new_head: Callable[..., TrainableHead]
+    ) -> FineTuning:
+        """Continue with the fitted head, or start with a new one."""
+        random_state = check_random_state(self.random_state)
+        dim = self._encoder.model.config.dim
+        fitted = hasattr(self, "head_")
+        head = self.head_ if fitted else new_head(dim=dim, random_state=random_state)
+        return FineTuning(self._encoder, head, loss, options, random_state)
+
+    def _examples(
+        self,
+        training: FineTuning,
+        texts: list[str],
+        targets: NDArray[Any],
+        weights: FloatArray,
+        rows: Rows,
+    ) -> Examples:
+        """Return some of the texts, with their columns of the targets (..., n_texts)."""
+        texts, targets, weights = [texts[row] for row in rows], targets[..., rows], weights[rows]
+        if training.options.n_layers:
+            return training.examples(texts, targets, weights)
+        return Examples(None, self._features(texts), targets, weights)
+
+    def _train(
+        self,
+        training: FineTuning,
+        split: tuple[Rows, Rows | None],
+        examples_of: Callable[[Rows], Examples],
+        score: Score,
+        data: dict[str, Any],
+    ) -> None:
+        """Train on the first rows of the split, validate on the others, and keep the result."""
+        n_epochs = training.options.n_epochs(len(split[0]))
+        observer = FitObserver(self, n_epochs, partial(_fitted_attributes, training), data)
+        examples = examples_of(split[0])
+        validation = None if split[1] is None else examples_of(split[1])
+        history = History()
+        try:
+            training.run(examples, validation, score, n_epochs, observer, history)
+        except KeyboardInterrupt as error:
+            # A search would score an incomplete fit if `fit` returned.
+            if self.warm_start:
+                self._keep(training, history)
+            error.add_note(_interruption_note(history, kept=self.warm_start))
+            raise
+        self._keep(training, history)
+        observer.end()
+
+    def _keep(self, training: FineTuning, history: History) -> None:
+        """Set the fitted attributes."""
+        scores = history.scores if self.early_stopping else None
+        attributes = _fitted_attributes(training) | {
+            "loss_curve_": history.losses,
+            "n_iter_": len(history.losses),
+            "validation_scores_": scores,
+            "best_validation_score_": None if scores is None else max(scores, default=None),
+            "best_loss_": None if self.early_stopping else min(history.losses, default=None),
+        }
+        self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
+
+    # -- prediction
+
+    def _logits(self, X: object) -> FloatArray:
+        """Return the logits of texts, (n_texts, n_outputs)."""
+        check_is_fitted(self)
+        features = self._features(self._check_texts(X))
+        # In float32 a text's logits would change with the number and order of the other texts.
+        columns = np.ascontiguousarray(features.T, np.float64)
+        with np.errstate(over="ignore"):
+            logits: FloatArray = self.head_.logits(columns).T.astype(np.float32)
+        return check_finite(logits, self.model)
+
+    # -- checkpoints
+
+    @classmethod
+    def _from_checkpoint(
+        cls,
+        path: str | os.PathLike[str],
+        head: HeadName,
+        **params: Any,  # noqa: ANN401
+    ) -> tuple[Self, Checkpoint]:
+        """Return an estimator with the encoder of a checkpoint, and the checkpoint."""
+        estimator = cls(path, **params)
+        estimator._validate()
+        encoder, location = estimator._load_named()
+        checkpoint = read_checkpoint(location.directory)
+        if checkpoint.head != head:
+            raise CheckpointError(
+                f"{path} has no {head.replace('_', '-')} head (found: {checkpoint.head}). Train "
+                f"one with {cls.__name__}(path).fit(...)."
+            )
+        estimator._set_encoder(encoder, location)
+        return estimator, checkpoint
+
+    def _task_model(self) -> DistilBertModel:
+        """Return the fitted encoder with the trained head."""
+        raise NotImplementedError
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
+        """Write a checkpoint of encoder and head for transformers and for `from_pretrained`.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Directory for ``config.json``, ``model.safetensors`` and the files of the tokenizer.
+            If it is the directory of `model`, the estimator refers to the new files afterwards.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If a head on texts was trained with a pooling other than "cls", which the head of
+            transformers reads; or if the directory is not accepted.
+        OSError
+            If the directory cannot be written.
+        """
+        check_is_fitted(self)
+        self._task_model().save_pretrained(directory, self._loaded_encoder().tokenizer)
+        self._reload_if_saved_to(directory)
+
+    def _reload_if_saved_to(self, directory: str | os.PathLike[str]) -> None:
+        """Refer to the saved files if they replaced those of the pretrained encoder."""
+        replaced = self._encoder.pretrained.directory
+        if not (replaced.is_dir() and replaced.samefile(directory)):
+            return
+        pretrained = load_pretrained_encoder(replaced)  # holds everything that was trained
+        encoder = TextEncoder(pretrained, self._model_name)
+        self._set_encoder(encoder, Location(replaced, self.revision_))
+        if self._fine_tuning is not None:
+            self._fine_tuning.encoder = encoder
+
+    def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
+        """Write the fitted encoder to a directory and return an embedder that reads it.
+
+        The embedder can be cloned and pickled, and its features cached, like any other. The
+        directory also has ``modules.json``, so `embed`, a new `DistilBertEmbedder` and
+        sentence-transformers use the same pooling and maximum length.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Directory for ``config.json``, ``model.safetensors``, the files of the tokenizer and
+            those of sentence-transformers.
+
+        Returns
+        -------
+        DistilBertEmbedder
+            Not fitted; with the pooling, `max_length` and `n_threads` of this estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        OSError, ValueError
+            If the directory cannot be written or is not accepted.
+        """
+        check_is_fitted(self)
+        encoder = self._loaded_encoder()
+        config, pooling = encoder.model.config, self.pooling or "mean"
+        max_length = check_max_length(self.max_length, config, encoder.tokenizer)
+        tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
+        files = tokenizer_files(tokenizer) | sentence_module_files(pooling, config.dim)
+        encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
+        self._reload_if_saved_to(directory)
+        return DistilBertEmbedder(
+            directory,
+            pooling=pooling,
+            max_length=self.max_length,
+            n_threads=self.n_threads,
+        )
+
+
+def _interruption_note(history: History, *, kept: bool) -> str:
+    weights = "best" if history.scores else "latest"
+    state = (
+        f"The estimator keeps the {weights} weights; call fit again to continue."
+        if kept
+        else "The estimator is not fitted. Set warm_start=True to keep the weights so far."
+    )
+    return f"Training was interrupted after {len(history.losses)} complete epochs. {state}"
+
+
+def _fitted_attributes(training: FineTuning) -> dict[str, Any]:
+    """Return the attributes with which an estimator predicts as if training ended now."""
+    return {"head_": training.network.head, "_encoder": training.tuned_encoder()}

@@ -1,0 +1,110 @@
+"""Every parameter is validated in `fit` and documented."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skdistilbert import (
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    DistilBertRegressor,
+    DistilBertTokenClassifier,
+)
+
+TEXTS, LABELS = ["where", "who", "where is it", "who would"], [0, 1, 0, 1]
+ESTIMATORS: list[tuple[type, Any, Any]] = [
+    (DistilBertEmbedder, TEXTS, None),
+    (DistilBertClassifier, TEXTS, LABELS),
+    (DistilBertRegressor, TEXTS, LABELS),
+    (DistilBertTokenClassifier, [[text] for text in TEXTS], [["O"]] * 4),
+]
+WRONG: dict[str, list[object]] = {
+    "model": [3, None],
+    "trainable_layers": ["top", -1, True, 1.0],
+    "pooling": ["sum", 1, np.zeros(2)],
+    "max_length": ["10", 1, True, 5.0],
+    "missing": ["drop", None],
+    "prompt": [3],
+    "prompt_name": [3],
+    "layer": [True, "last", 1.5, [True], [0.5]],
+    "long_text": ["cut", None],
+    "stride": ["4", -1, True],
+    "normalize": ["no", None, 1],
+    "learning_rate_init": ["fast", 0.0, float("nan"), True],
+    "alpha": [-1.0, "0.1", None, float("inf")],
+    "batch_size": [0, "all", 2.0],
+    "max_iter": [0, "many", None],
+    "tol": [-1e-3, None],
+    "early_stopping": ["no", 1],
+    "validation_fraction": [0.0, 1.0, "0.1"],
+    "n_iter_no_change": [0, 1.5],
+    "class_weight": [{"a": -1}, {"a": "b"}, "even", [{0: -1}], {0: float("nan")}],
+    "warm_start": ["yes", 0],
+    "random_state": ["seed", -1],
+    "verbose": ["yes", -1],
+    "n_threads": [0, "all", True],
+    "embedding_cache": [3],
+}
+
+
+@pytest.mark.parametrize(("cls", "X", "y"), ESTIMATORS)
+def test_wrong_values_are_errors_that_name_the_value(cls: Any, X: Any, y: Any) -> None:  # noqa: ANN401
+    for name in cls().get_params():
+        for value in WRONG[name]:
+            with pytest.raises((ValueError, TypeError)) as error:
+                cls(**{name: value}).fit(X, y)
+            message = str(error.value)
+            assert message.startswith(f"{name} must be "), (name, value, message)
+            assert f"got {value!r}." in message, message
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"max_length": np.int64(8), "normalize": np.True_, "n_threads": np.int32(1)},
+        {"layer": np.array([1, 2]), "long_text": "window", "stride": 0},
+        {"layer": (0, -1), "verbose": 0, "prompt": ""},
+    ],
+)
+def test_values_of_numpy_are_accepted(params: dict[str, Any]) -> None:
+    assert DistilBertEmbedder(**params).fit_transform(TEXTS).shape == (4, 192)
+
+
+@pytest.mark.parametrize(("cls", "X", "y"), ESTIMATORS)
+def test_a_wrong_parameter_does_not_discard_the_previous_fit(cls: Any, X: Any, y: Any) -> None:  # noqa: ANN401
+    estimator = cls(**({} if cls is DistilBertEmbedder else {"max_iter": 1})).fit(X, y)
+    method = estimator.transform if cls is DistilBertEmbedder else estimator.predict
+    expected = method(X)
+    for wrong in ({"model": "no/such/directory"}, {"max_length": 1000}):
+        with pytest.raises(ValueError, match=r"no/such|max_length"):
+            estimator.set_params(**wrong).fit(X, y)
+        estimator.set_params(model="mini", max_length=None)
+        np.testing.assert_array_equal(method(X), expected)
+
+
+@pytest.mark.parametrize(("cls", "X", "y"), ESTIMATORS)
+def test_predictions_follow_changed_parameters(cls: Any, X: Any, y: Any) -> None:  # noqa: ANN401
+    if cls is DistilBertEmbedder:
+        embedder = cls().fit(X)
+        before = embedder.transform(X)
+        embedder.set_params(layer=1)
+        assert np.abs(embedder.transform(X) - before).max() > 1e-3
+        embedder.layer = None
+        np.testing.assert_array_equal(embedder.transform(X), before)
+    else:
+        estimator = cls(max_iter=1).fit(X, y).set_params(n_threads=1)
+        assert len(estimator.predict(X)) == len(X)
+
+
+@pytest.mark.parametrize("cls", [cls for cls, *_ in ESTIMATORS])
+def test_every_parameter_is_documented_with_its_default(cls: Any) -> None:  # noqa: ANN401
+    documentation = inspect.getdoc(cls) or ""
+    assert "{" not in documentation.replace("{'", "").replace('{"', "")
+    for name, parameter in inspect.signature(cls).parameters.items():
+        assert f"\n{name} : " in documentation
+        lines = [line for line in documentation.splitlines() if line.startswith(f"{name} : ")]
+        assert lines[0].endswith(f", default={parameter.default!r}")
