@@ -73,7 +73,7 @@ class Ours:
         from skdistilbert import embed
 
         if work.output == "embeddings":
-            embed(self.model, self.tokenizer, list(work.texts), "mean")
+            embed(self.model, self.tokenizer, list(work.texts), pooling="mean")
         elif work.output == "states":
             for batch in work.batches:
                 self.model(batch.input_ids, batch.attention_mask)

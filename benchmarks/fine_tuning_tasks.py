@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.checkpoints import find_minilm
 from skdistilbert import WordPieceTokenizer
+from skdistilbert.tokenization import encode_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,7 @@ def word_ids(
     tokenizer = WordPieceTokenizer.from_pretrained(find_minilm())
     ids, targets, first_tokens = [], [], []
     for words, of_words in zip(texts, labels, strict=True):
-        encoding = tokenizer.encode_words(words, max_length=MAX_LENGTH, truncation=True)
+        encoding = encode_words(tokenizer, words, max_length=MAX_LENGTH, truncation=True)
         tokens = [-1 if word is None else word for word in encoding.word_ids]
         first = {word: index for index, word in reversed([*enumerate(tokens)]) if word >= 0}
         target = np.full(len(tokens), -100)

@@ -1,9 +1,10 @@
-"""Generate RESULTS.md from RESULTS.template.md and the JSON files in benchmarks/results.
+"""Generate RESULTS.md and the tables of README.md from the JSON files in benchmarks/results.
 
     python -m benchmarks.report
 
-The template contains ``{{table NAME}}``, with a name of `TABLES`, and figures as
-``{{benchmark; machine; row; column; format}}``.
+RESULTS.template.md contains ``{{table NAME}}``, with a name of `TABLES`, and figures as
+``{{benchmark; machine; row; column; format}}``. A table of README.md follows the comment
+``<!-- table NAME -->``, with a name of `README_TABLES`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 REPORT = Path(__file__).parent / "RESULTS.md"
 TEMPLATE = REPORT.with_suffix(".template.md")
+README = Path(__file__).parents[1] / "README.md"
+README_MACHINE = "Intel AVX-512"
+README_CASES = {
+    "base, 1 x 32": "1 text of 32 tokens",
+    "base, 8 x 128": "8 texts of 128 tokens",
+    "base, 8 texts of 8..128": "8 texts of 8 to 128 tokens",
+    "base, 1,000 texts, sorted": "1,000 paragraphs, sorted by length",
+    "base, 1,000 texts, in arrival order": "1,000 paragraphs, unsorted",
+}
 PEERS = ("torch", "ONNX Runtime", "sentence-transformers")
 FIXED_CASE = r"\w+, \d x \d+$|.*8\.\.128$"
 BUNDLED_FORMATS = {
@@ -138,6 +148,48 @@ def bundled_model(records: Records) -> Table:
     return table
 
 
+def install_size(records: Records) -> Table:
+    """Return size and cold start, with their ratios to ours."""
+    (machine,) = records.machines("install_size")
+    table = [[machine, "installation", "ratio", "first embedding after", "ratio"]]
+    for row, *_ in records.rows("install_size"):
+        columns, size = records.columns("install_size", machine, row), ["", ""]
+        if "size, MB" in columns:
+            size = [f"{columns['size, MB']:,.0f} MB", f"{columns['size ratio']:.2f}"]
+        start = [f"{columns['process, s']:.2f} s", f"{columns['process ratio']:.2f}"]
+        table.append([row, *size, *start])
+    return table
+
+
+def readme_install(records: Records) -> Table:
+    return [[row[0], row[1], row[3]] for row in install_size(records)]
+
+
+def readme_accuracy(records: Records) -> Table:
+    """Return test accuracies of TF-IDF, the bundled model and MiniLM."""
+    tuned = "trainable_layers=all"
+    table = [["", *list(BUNDLED_FORMATS)[1:6]]]
+    for row in ("TF-IDF", "mini", "MiniLM, the teacher"):
+        columns = dict(records.columns("bundled_model", README_MACHINE, row))
+        if row.startswith("MiniLM"):
+            for task, name in (("TREC-6", "trec"), ("Banking77", "banking77")):
+                scores = records.columns(f"fine_tuning_{name}", "AMD Zen 5", tuned)
+                columns[f"{task}, fine-tuned"] = scores["score"]
+        formats = [(name, BUNDLED_FORMATS[name]) for name in table[0][1:]]
+        cells = [f"{columns[x]:{f}}" if x in columns else "" for x, f in formats]
+        table.append([row.partition(",")[0], *cells])
+    return table
+
+
+def readme_speed(records: Records) -> Table:
+    table = [["", "skdistilbert", "torch", "ONNX Runtime"]]
+    for row, label in README_CASES.items():
+        table.append(
+            [label, *cell(records.columns("network_speed", README_MACHINE, row)).split(", ")]
+        )
+    return table
+
+
 def difference(columns: Columns) -> str:
     return f"{columns['largest difference']:.1e}" if columns else ""
 
@@ -171,12 +223,19 @@ TABLES: dict[str, Callable[[Records], Table]] = {
     "fine_tuning": fine_tuning,
     "tokenizer": lambda records: records.by_machine(records.rows("tokenizer_speed"), cell),
     "cold_start": lambda records: records.by_machine(records.rows("cold_start"), start_cell),
+    "install_size": install_size,
     "bundled_model": bundled_model,
     "grid_search": lambda records: records.by_machine(
         records.rows("grid_search_cache_1_jobs"), cell
     ),
     "exactness": exactness,
     "measurements": measurements,
+}
+
+README_TABLES: dict[str, Callable[[Records], Table]] = {
+    "install": readme_install,
+    "accuracy": readme_accuracy,
+    "speed": readme_speed,
 }
 
 
@@ -209,5 +268,17 @@ def generate(directory: Path = RESULTS) -> str:
     return re.sub(r"\{\{(.*?)\}\}", replacement, "\n\n".join(lines) + "\n")
 
 
+def update_readme(text: str, directory: Path = RESULTS) -> str:
+    """Return the text of README.md with its tables replaced."""
+    records = Records(directory)
+
+    def replacement(match: re.Match[str]) -> str:
+        table = markdown(README_TABLES[match[2]](records))
+        return match[1] + re.sub(r" ?\| ?", "|", table) + "\n"
+
+    return re.sub(r"(<!-- table (\w+) -->\n)(?:\|.*\n)*", replacement, text)
+
+
 if __name__ == "__main__":
     REPORT.write_text(generate(), "utf-8")
+    README.write_text(update_readme(README.read_text("utf-8")), "utf-8")

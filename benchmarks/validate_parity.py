@@ -26,6 +26,7 @@ import skdistilbert
 from benchmarks.checkpoints import find_minilm
 from benchmarks.results import Results, add_save_option, save
 from skdistilbert import WordPieceTokenizer, embed, load_model, predict
+from skdistilbert.tokenization import encode_ragged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,7 +134,7 @@ def compare(theirs: Any, directory: Path, report: Report, title: str) -> None:  
     texts = texts_of_many_lengths(tokenizer)
     their_tokenizer = transformers.BertTokenizer(str(directory / "vocab.txt"))
     expected_ids = their_tokenizer(texts)["input_ids"]
-    ids = tokenizer.encode_ragged(texts).input_ids
+    ids = encode_ragged(tokenizer, texts).input_ids
     equal = [of_text.tolist() for of_text in ids] == expected_ids
     report.all_equal &= equal
     print(f"\n{title}: {len(texts)} texts of {min(map(len, ids))} to {max(map(len, ids))} tokens")
@@ -193,7 +194,7 @@ def compare_embeddings(
         "max": np.where(visible, states, -np.inf).max(1),
     }
     for pooling, embeddings in expected.items():
-        got = embed(ours, tokenizer, texts, pooling)  # type: ignore[arg-type]
+        got = embed(ours, tokenizer, texts, pooling=pooling)  # type: ignore[arg-type]
         report.compare(f"{pooling} embedding", got, embeddings)
     report.compare("predict", predict(ours, tokenizer, texts), np.where(visible, states, 0))
 

@@ -38,7 +38,9 @@ def main() -> None:
 
     model = load_model(arguments.model)
     tokenizer = WordPieceTokenizer.from_pretrained(arguments.model)
-    found = extract_entities(model, tokenizer, arguments.texts, arguments.strategy)
+    found = extract_entities(
+        model, tokenizer, arguments.texts, aggregation_strategy=arguments.strategy
+    )
     for text, entities in zip(arguments.texts, found, strict=True):
         print(text)
         for entity in entities:

@@ -1,9 +1,48 @@
-"""DistilBERT as scikit-learn estimators, on a NumPy forward pass, without PyTorch."""
+"""DistilBERT as scikit-learn estimators, computed with NumPy instead of PyTorch.
+
+The estimators are `DistilBertEmbedder`, `DistilBertClassifier`, `DistilBertRegressor` and
+`DistilBertTokenClassifier`. `embed`, `predict`, `classify`, `extract_entities`, `answer` and
+`unmask` are functions of texts without scikit-learn.
+
+Loading
+-------
+A model is "mini" (part of the package), a directory, or a name on the Hugging Face hub such as
+"owner/name@revision". A model in the hub's cache is used without the network. Otherwise
+`huggingface_hub` downloads the files that are read, which are never pickles. HF_HOME,
+HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN have their usual meaning. If transformers
+has downloaded a sentence-transformers model, its `modules.json` is not in the cache and is treated
+as absent; ``hf download owner/name`` completes the model. Weights are memory-mapped, so processes
+on one machine share them.
+
+Threads and processes
+---------------------
+The number of threads is `n_threads`, or by default the number that BLAS may use: limits of
+`threadpoolctl`, of joblib's workers and of variables such as OMP_NUM_THREADS apply. Across all
+concurrent calls at most one thread per core works at a time. Estimators run in joblib's backends
+loky, threading and multiprocessing, in Dask and in forked processes. `skdistilbert.nn.runtime`
+has the details. On Linux, the C library keeps the memory of arrays up to 32 MB for the whole
+process.
+
+Exactness
+---------
+The reference is transformers 5 with torch in float32. Hidden states, logits and embeddings differ
+by at most 1e-5, and token ids and offsets are those of the `tokenizers` library. The batch and the
+number of threads change a result by at most 1e-5. `benchmarks/RESULTS.md` has the measured
+differences.
+
+Security
+--------
+Checkpoints and texts are not trusted: no pickle is opened, no code of a checkpoint is run, and
+malformed files raise `CheckpointError`. Pickles of estimators and the file of an `embedding_cache`
+are trusted. `.github/SECURITY.md` has the details.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from skdistilbert.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
@@ -13,7 +52,13 @@ if TYPE_CHECKING:
         DistilBertRegressor,
         DistilBertTokenClassifier,
     )
-    from skdistilbert.exceptions import CheckpointError, TruncationWarning
+    from skdistilbert.exceptions import (
+        CheckpointError,
+        HubError,
+        NonFiniteError,
+        SkdistilbertError,
+        TruncationWarning,
+    )
     from skdistilbert.models import (
         DistilBertForMaskedLM,
         DistilBertForQuestionAnswering,
@@ -24,8 +69,6 @@ if TYPE_CHECKING:
     )
     from skdistilbert.tasks import answer, classify, embed, extract_entities, predict, unmask
     from skdistilbert.tokenization import WordPieceTokenizer
-
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "CheckpointError",
@@ -39,6 +82,9 @@ __all__ = [
     "DistilBertModel",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "HubError",
+    "NonFiniteError",
+    "SkdistilbertError",
     "TruncationWarning",
     "WordPieceTokenizer",
     "answer",

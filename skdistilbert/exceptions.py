@@ -8,8 +8,23 @@ import warnings
 from pathlib import Path
 
 
-class CheckpointError(ValueError):
-    """A checkpoint cannot be loaded; the message names the file, the field and the remedy."""
+class SkdistilbertError(Exception):
+    """Base class of this package's exceptions.
+
+    Invalid arguments raise Python's own `TypeError` and `ValueError` instead.
+    """
+
+
+class CheckpointError(SkdistilbertError, ValueError):
+    """A checkpoint is invalid; the message names the file, the field and the remedy."""
+
+
+class HubError(SkdistilbertError, OSError):
+    """A model cannot be downloaded from the Hugging Face hub."""
+
+
+class NonFiniteError(SkdistilbertError, ValueError):
+    """A result contains NaN or infinity."""
 
 
 class TruncationWarning(UserWarning):

@@ -16,6 +16,7 @@ from benchmarks import (
     compare_checkouts,
     fine_tuning,
     grid_search_cache,
+    install_size,
     network_speed,
     report,
     tokenizer_speed,
@@ -65,6 +66,18 @@ def test_cold_start(tmp_path: Path) -> None:
     assert results["cold start, functions"]["process / functions"] == 1
     assert results["cold start, estimator"]["import, s"] > 0
     assert results["memory, 100 texts of 8 words"]["peak, MB"] > 0
+
+
+def test_install_size_counts_files_once(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(b"0" * 1000)
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    assert install_size.size_on_disk(tmp_path) == 1000
+
+
+@pytest.mark.parametrize("name", install_size.PACKAGES)
+def test_programs_of_install_size_are_valid(name: str) -> None:
+    compile(install_size.PACKAGES[name].program.format("directory"), name, "exec")
 
 
 def test_fine_tuning_step(tmp_path: Path) -> None:
@@ -178,6 +191,8 @@ def test_results_are_saved_with_four_digits_and_only_on_request(tmp_path: Path) 
 def test_the_report_is_generated_from_the_results() -> None:
     assert report.REPORT.read_text("utf-8") == report.generate()
     assert len(report.generate().splitlines()) <= 200
+    readme = report.README.read_text("utf-8")
+    assert report.update_readme(readme) == readme
 
 
 @pytest.mark.parametrize("name", ["README.md", "RESULTS.md"])

@@ -126,11 +126,11 @@ def test_real_weights_in_pipelines(minilm: Path) -> None:
 def test_real_weights_do_not_depend_on_batch_order_or_threads(minilm: Path) -> None:
     model, tokenizer = load_model(minilm), WordPieceTokenizer.from_pretrained(minilm)
     texts = [*TEXTS, "one " * 300, "two " * 77, ""]
-    expected = embed(model, tokenizer, texts, "mean")
+    expected = embed(model, tokenizer, texts, pooling="mean")
     for n_threads in (1, 2, 3):
-        got = embed(model, tokenizer, texts[::-1], "mean", n_threads=n_threads)[::-1]
+        got = embed(model, tokenizer, texts[::-1], pooling="mean", n_threads=n_threads)[::-1]
         np.testing.assert_allclose(got, expected, atol=1e-5)
-    alone = np.stack([embed(model, tokenizer, text, "mean") for text in texts])
+    alone = np.stack([embed(model, tokenizer, text, pooling="mean") for text in texts])
     np.testing.assert_allclose(alone, expected, atol=1e-5)
 
 
@@ -145,5 +145,5 @@ def test_layers_are_the_hidden_states_of_transformers(tiny: Path) -> None:
         ids = torch.tensor([tokenizer.encode("where is it?")])
         hidden_states = theirs(ids, output_hidden_states=True).hidden_states
     for layer in range(-6, 6):
-        got = embed(load_model(tiny), tokenizer, "where is it?", "mean", layer=layer)
+        got = embed(load_model(tiny), tokenizer, "where is it?", pooling="mean", layer=layer)
         np.testing.assert_allclose(got, hidden_states[layer][0].mean(0).numpy(), atol=1e-5)

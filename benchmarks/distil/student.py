@@ -19,7 +19,7 @@ from skdistilbert.nn.training.examples import balanced
 from skdistilbert.nn.training.gradient_sum import GradientSum
 from skdistilbert.nn.training.network import Inputs, backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
-from skdistilbert.nn.training.parameters import Parameters
+from skdistilbert.nn.training.parameter_vector import Parameters
 
 if TYPE_CHECKING:
     from pathlib import Path

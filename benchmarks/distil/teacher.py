@@ -15,6 +15,7 @@ import numpy as np
 
 from skdistilbert import WordPieceTokenizer, load_model
 from skdistilbert.nn.packing import Ragged
+from skdistilbert.tokenization import encode_ragged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ def teach(
     """Write the files of `read_lessons`; after an interruption, resume."""
     directory.mkdir(parents=True, exist_ok=True)
     model, tokenizer = load_model(teacher), WordPieceTokenizer.from_pretrained(teacher)
-    ids = tokenizer.encode_ragged(texts, max_length=MAX_LENGTH).input_ids
+    ids = encode_ragged(tokenizer, texts, max_length=MAX_LENGTH).input_ids
     lengths = np.fromiter(map(len, ids), np.uint16)
     np.save(directory / "input_ids.npy", np.concatenate(ids).astype(np.uint16))
     np.save(directory / "lengths.npy", lengths)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from skdistilbert.exceptions import CheckpointError
+from skdistilbert.exceptions import CheckpointError, warn_user
+from skdistilbert.files import locate_config
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.model_type import check_model_type
+from skdistilbert.files.module_paths import transformer_directory
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 # Field names of `model_type: bert`, and the DistilBERT fields with the same meaning.
 BERT_FIELDS = {
@@ -26,12 +28,33 @@ BERT_FIELDS = {
 }
 # transformers accepts these in files of `model_type: distilbert`, too, and prefers them.
 ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
-# A BERT encoder with other values than these is not equivalent to a DistilBERT.
-BERT_FIXED: dict[str, Any] = {
-    "position_embedding_type": "absolute",
-    "is_decoder": False,
-    "add_cross_attention": False,
+# Fields that would change the results, with the values that do not.
+NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
+    "is_causal": (False, None),
+    "per_layer_config": (None, {}),
+    "quantization_config": (None,),
 }
+NEUTRAL_BERT_VALUES: dict[str, tuple[object, ...]] = {
+    "position_embedding_type": ("absolute", None),
+    "is_decoder": (False, None),
+    "add_cross_attention": (False, None),
+}
+# BERT's default that differs from DistilBERT's.
+BERT_DEFAULTS = {"num_hidden_layers": 12}
+# The formulas of these are in nn/activations.py.
+Activation = Literal[
+    "gelu",
+    "gelu_python",
+    "gelu_new",
+    "gelu_pytorch_tanh",
+    "gelu_python_tanh",
+    "gelu_fast",
+    "gelu_accurate",
+    "relu",
+    "silu",
+    "swish",
+    "tanh",
+]
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
 
@@ -56,7 +79,9 @@ class DistilBertConfig:
         Size of the feed-forward layer.
     dropout, attention_dropout : float, default=0.1
         Applied only during training.
-    activation : {"gelu", "relu"}, default="gelu"
+    activation : str, default="gelu"
+        "gelu", "relu", "silu", "tanh", or "gelu_new" for GELU's tanh approximation; transformers'
+        other names of these functions are accepted, too.
     initializer_range : float, default=0.02
         Standard deviation of newly initialised weights.
     qa_dropout : float, default=0.1
@@ -65,7 +90,7 @@ class DistilBertConfig:
     pad_token_id : int, default=0
         Not used by the network; null in a file becomes 0.
     layer_norm_eps : float, default=1e-12
-        transformers' DistilBERT always uses the default; BERT files may have another value.
+        Read from the files of a BERT only: DistilBERT always uses the default, as in transformers.
     architectures : tuple of str, default=()
         The class that wrote the checkpoint.
     id2label : dict of int to str, default={0: "LABEL_0", 1: "LABEL_1"}
@@ -74,6 +99,8 @@ class DistilBertConfig:
         "regression", "single_label_classification" or "multi_label_classification".
     tie_word_embeddings : bool, default=True
         The masked-LM head uses the word embeddings as its projection.
+    output_hidden_states : bool, default=False
+        sentence-transformers uses its module WeightedLayerPooling only if this is True.
     sklearn_classes : dict, default=None
         The labels of a saved estimator with their type; transformers ignores this field.
 
@@ -85,8 +112,8 @@ class DistilBertConfig:
     Examples
     --------
     >>> from skdistilbert import DistilBertConfig
-    >>> DistilBertConfig.from_pretrained("distilbert-tiny").dim
-    32
+    >>> DistilBertConfig.from_pretrained("mini").dim
+    192
     >>> DistilBertConfig(dim=100, n_heads=12)
     Traceback (most recent call last):
         ...
@@ -102,7 +129,7 @@ class DistilBertConfig:
     hidden_dim: int = 3072
     dropout: float = 0.1
     attention_dropout: float = 0.1
-    activation: Literal["gelu", "relu"] = "gelu"
+    activation: Activation = "gelu"
     initializer_range: float = 0.02
     qa_dropout: float = 0.1
     seq_classif_dropout: float = 0.2
@@ -112,20 +139,22 @@ class DistilBertConfig:
     id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
     problem_type: str | None = None
     tie_word_embeddings: bool = True
+    output_hidden_states: bool = False
     sklearn_classes: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Validate every value."""
         sizes = ("vocab_size", "max_position_embeddings", "n_heads", "dim", "hidden_dim")
         self._check(sizes, "an integer of at least 1", lambda x: type(x) is int and x >= 1)
-        counts = ("n_layers", "pad_token_id")
-        self._check(counts, "an integer of at least 0", lambda x: type(x) is int and x >= 0)
+        self._check(("n_layers",), "an integer of at least 0", lambda x: type(x) is int and x >= 0)
+        self._check(("pad_token_id",), "an integer", lambda x: type(x) is int)
         rates = ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
         self._check(rates, "a number from 0 to 1", lambda x: _is_number(x) and x <= 1)
         self._check(("initializer_range", "layer_norm_eps"), "a number of at least 0", _is_number)
         flags = ("sinusoidal_pos_embds", "tie_word_embeddings")
         self._check(flags, "True or False", lambda x: type(x) is bool)
-        self._check(("activation",), "'gelu' or 'relu'", lambda x: x in ("gelu", "relu"))
+        activations = get_args(Activation)
+        self._check(("activation",), f"one of {activations}", lambda x: x in activations)
         types = (None, *PROBLEM_TYPES)
         self._check(("problem_type",), f"one of {types}", lambda x: x in types)
         if self.dim % self.n_heads:
@@ -153,14 +182,26 @@ class DistilBertConfig:
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str]) -> Self:
-        """Read ``config.json`` from a checkpoint directory.
+        """Read the ``config.json`` of a checkpoint.
+
+        Parameters
+        ----------
+        path : str or path-like
+            "mini", a directory or a name on the Hugging Face hub, as in `load_model`. Weights are
+            not downloaded.
 
         Raises
         ------
         CheckpointError
             If the file is missing or malformed, or has an invalid value or another architecture.
+        HubError
+            If the file cannot be downloaded.
         """
-        file = Path(path) / "config.json"
+        return cls.from_file(transformer_directory(locate_config(path)) / "config.json")
+
+    @classmethod
+    def from_file(cls, file: Path) -> Self:
+        """Read a ``config.json``; raise CheckpointError if it is missing or not valid."""
         values = read_json_object(file)
         try:
             return cls.from_dict(values)
@@ -176,22 +217,27 @@ class DistilBertConfig:
         Raises
         ------
         ValueError
-            If ``model_type`` is not "distilbert" or "bert", or a value is invalid.
+            If ``model_type`` is not "distilbert" or "bert", a value is invalid, or a field asks
+            for a network that this package does not have.
+
+        Warns
+        -----
+        UserWarning
+            If a DistilBERT has another ``layer_norm_eps`` than 1e-12.
         """
-        if check_model_type(values) == "bert":
-            values = _from_bert(values)
-        else:
-            aliased = {BERT_FIELDS[name]: values[name] for name in ALIASES if name in values}
-            values = {**values, **aliased}
+        _check_neutral(values, NEUTRAL_VALUES)
+        values = _from_bert(values) if check_model_type(values) == "bert" else _own(values)
         if values.get("pad_token_id") is None:
             values["pad_token_id"] = cls.pad_token_id
+        values["output_hidden_states"] = values.get("output_hidden_states") is True
         values["architectures"] = _architectures(values.get("architectures"))
         values["id2label"] = _labels(values)
         return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields of a ``config.json`` that transformers reads."""
+        """Return the fields of a DistilBERT's ``config.json`` that transformers reads."""
         values = asdict(self)
+        del values["layer_norm_eps"]
         values["architectures"] = list(self.architectures)
         values["id2label"] = {str(index): label for index, label in self.id2label.items()}
         values["label2id"] = self.label2id
@@ -204,14 +250,40 @@ def _is_number(value: Any) -> bool:  # noqa: ANN401
     return type(value) in (int, float) and value >= 0
 
 
+def _own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a DistilBERT's file."""
+    aliased = {BERT_FIELDS[name]: values[name] for name in ALIASES if name in values}
+    named = {**values, **aliased}
+    eps, fixed = named.pop("layer_norm_eps", None), DistilBertConfig.layer_norm_eps
+    if eps not in (None, fixed):
+        warn_user(
+            f"config.json sets layer_norm_eps to {eps!r:.99}, but DistilBERT always uses {fixed}, "
+            "here as in transformers. The field has no effect; remove it. If the model was "
+            "trained with this value, save it with model_type 'bert'."
+        )
+    return named
+
+
 def _from_bert(values: Mapping[str, Any]) -> dict[str, Any]:
-    for name, needed in BERT_FIXED.items():
-        if (got := values.get(name, needed)) != needed:
-            raise ValueError(f"{name} must be {needed!r} for a BERT encoder; got {got!r:.99}.")
-    named = {BERT_FIELDS.get(name, name): value for name, value in values.items()}
+    """Return the fields of a BERT's file with DistilBERT's names."""
+    _check_neutral(values, NEUTRAL_BERT_VALUES)
+    values = {**BERT_DEFAULTS, **values}
+    # BERT does not read DistilBERT's names for these, which a file may contain as well.
+    ours = {*BERT_FIELDS.values(), "sinusoidal_pos_embds"}
+    named = {BERT_FIELDS.get(key, key): value for key, value in values.items() if key not in ours}
     if values.get("classifier_dropout") is not None:
         named["seq_classif_dropout"] = values["classifier_dropout"]
     return named
+
+
+def _check_neutral(values: Mapping[str, Any], neutral: Mapping[str, tuple[object, ...]]) -> None:
+    for name, accepted in neutral.items():
+        if (got := values.get(name, accepted[0])) not in accepted:
+            expected = " or ".join(map(repr, accepted))
+            raise ValueError(
+                f"{name} must be {expected}, because this package has only the plain encoder; got "
+                f"{got!r:.99}."
+            )
 
 
 def _architectures(value: object) -> tuple[str, ...]:
@@ -223,14 +295,16 @@ def _architectures(value: object) -> tuple[str, ...]:
 
 
 def _labels(values: Mapping[str, Any]) -> dict[int, Any]:
-    labels = values.get("id2label")
-    if labels is None:
-        n_labels = values.get("num_labels", 2)
-        if type(n_labels) is not int or not 1 <= n_labels <= 1_000_000:
-            raise ValueError(f"num_labels must be a positive integer; got {n_labels!r:.99}.")
-        return {index: f"LABEL_{index}" for index in range(n_labels)}
-    if not isinstance(labels, dict):
+    """Return the names of the outputs; as in transformers, ``num_labels`` decides their number."""
+    labels, n_labels = values.get("id2label"), values.get("num_labels")
+    if labels is not None and not isinstance(labels, dict):
         raise ValueError(f"id2label must be an object; got {labels!r:.99}.")
+    if n_labels is None and labels is None:
+        n_labels = 2
+    if n_labels is not None and (type(n_labels) is not int or not 1 <= n_labels <= 1_000_000):
+        raise ValueError(f"num_labels must be a positive integer; got {n_labels!r:.99}.")
+    if labels is None or n_labels not in (None, len(labels)):
+        return {index: f"LABEL_{index}" for index in range(n_labels or 0)}
     try:
         # transformers accepts numbers as labels; they become strings.
         return {

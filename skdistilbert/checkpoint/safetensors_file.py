@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from skdistilbert.checkpoint.mapped_file import MappedFile
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.found_instead import found_in_file
 from skdistilbert.files.json_file import parse_json_object
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # bfloat16 is the upper half of a float32.
-DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8"}
 
 
 class TensorEntry(NamedTuple):
@@ -50,9 +51,9 @@ class SafetensorsFile:
         except FileNotFoundError:
             raise CheckpointError(f"{file} does not exist.") from None
         except (SafetensorError, ValueError, OSError) as error:
-            raise CheckpointError(
-                f"{file}: is not a valid safetensors file ({error!s:.300})."
-            ) from None
+            kind = found_in_file(file)
+            details = f", but {kind}" if kind else f" ({error!s:.300})"
+            raise CheckpointError(f"{file}: is not a valid safetensors file{details}.") from None
         data = 8 + int.from_bytes(self._bytes[:8].tobytes(), "little")
         header = parse_json_object(self._bytes[8:data].tobytes(), f"{file}, header")
         header.pop("__metadata__", None)
@@ -68,18 +69,21 @@ class SafetensorsFile:
     def read(self, name: str) -> NDArray[np.float32]:
         """Return a tensor as read-only float32; a view of the file if the file has float32.
 
-        Raises CheckpointError if the tensor is not float32, float16 or bfloat16.
+        Float64 is rounded. Raises CheckpointError if the tensor has another type than float16,
+        bfloat16, float32 or float64.
         """
         dtype, shape, start, stop = self.entries[name]
         if dtype not in DTYPES:
             raise CheckpointError(
-                f"{self.file}: tensor {name!r} is {dtype}; expected F32, F16 or BF16."
+                f"{self.file}: tensor {name!r} is {dtype}; expected F32, F16, BF16 or F64. If "
+                "the weights are quantised, use the original checkpoint."
             )
         stored: NDArray[Any] = np.asarray(self._bytes[start:stop].view(DTYPES[dtype]))
         if dtype == "BF16":
             stored = np.left_shift(stored, 16, dtype=np.uint32).view(np.float32)
         # Data that is not aligned to four bytes is copied.
-        tensor = np.require(stored, np.float32, "A").reshape(shape)
+        with np.errstate(over="ignore"):  # a float64 may become infinite
+            tensor = np.require(stored, np.float32, "A").reshape(shape)
         tensor.flags.writeable = False
         return tensor
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from skdistilbert.checkpoint.config import DistilBertConfig
 
 Head = Literal[
@@ -83,12 +85,34 @@ HEAD_PREFIXES = (
 )
 
 
-def canonical_name(name: str, *, bert: bool) -> str | None:
+# Constants that older releases of transformers stored.
+CONSTANTS = ("embeddings.position_ids", "embeddings.token_type_ids")
+# Parts of the names of tensors that only a loss function reads.
+NEVER_READ = ("loss", "criterion", "class_weight")
+# Every encoder has this tensor, under one of these names.
+ANCHORS = ("embeddings.LayerNorm.weight", "embeddings.LayerNorm.gamma")
+
+
+def wrapper_prefixes(names: Iterable[str], *, bert: bool) -> list[str]:
+    """Return what precedes the names of each encoder in a file: [""] in a file of transformers.
+
+    A wrapper, such as torch's DataParallel with "module.", puts its name before all others.
+    """
+    own, prefixes = "bert." if bert else "distilbert.", set()
+    for name in names:
+        for anchor in ANCHORS:
+            before = name.removesuffix(anchor)
+            if before != name and (not before or before.endswith(".")):
+                prefixes.add(before.removesuffix(own))
+    return sorted(prefixes)
+
+
+def canonical_name(name: str, *, bert: bool, wrapper: str = "") -> str | None:
     """Return this package's name of a tensor in a file, or None if the tensor is not used."""
-    name = name.removeprefix("bert." if bert else "distilbert.")
+    name = name.removeprefix(wrapper).removeprefix("bert." if bert else "distilbert.")
     for old, new in OLD_LAYER_NORM:
         name = name.replace(old, new)
-    if name == "embeddings.position_ids" or (bert and name.startswith(IGNORED_IN_BERT)):
+    if name in CONSTANTS or (bert and name.startswith(IGNORED_IN_BERT)):
         return None
     if bert:
         for theirs, ours in BERT_TO_DISTILBERT:

@@ -109,9 +109,6 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -168,7 +165,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         classifier.head_ = SequenceClassificationHead(head.pre_classifier, output)
         return classifier
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their labels.
 
@@ -291,7 +288,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
                     f"classes must equal the classes of the first call, "
                     f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
                 )
-            return TrainingOptions.resolve(self, self._loaded_encoder().model.config)
+            return TrainingOptions.resolve(self, self._loaded_encoder().pretrained)
         if not (are_given or labels.multilabel):
             raise ValueError(
                 "classes must be given in the first call of partial_fit; got classes=None."

@@ -29,7 +29,7 @@ OWN_PARAMETERS = """\
 pooling : {POOLINGS} or None
     How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. The
     tokens include [CLS] and [SEP]. None: use ``modules.json`` of a sentence-transformers directory
-    with all its modules; without this file, "mean" (`skdistilbert.embed` uses "cls" there).
+    with all its modules; without this file, "mean".
 max_length : int of at least 2 or None
     Truncate texts to this many tokens, with a warning. None: the ``max_position_embeddings`` of
     the model; with ``modules.json`` at most the maximum length of the tokenizer.
@@ -104,9 +104,6 @@ class DistilBertEmbedder(
         normalize: bool = False,
         verbose: bool | int = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -133,7 +130,7 @@ class DistilBertEmbedder(
         self._validate()
         self._check_texts(X)
         encoder, location = self._load_named()
-        self._n_features_out = encoder.plan(self._embedding_options(encoder)).n_features
+        self._n_features_out = encoder.plan(self._embedding_options()).n_features
         self._set_encoder(encoder, location)
         return self
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
-    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
     from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import History, Observer
@@ -68,8 +68,9 @@ class TrainingOptions(NamedTuple):
     n_threads: int | None
 
     @classmethod
-    def resolve(cls, estimator: Any, config: DistilBertConfig) -> TrainingOptions:  # noqa: ANN401
+    def resolve(cls, estimator: Any, encoder: PretrainedEncoder) -> TrainingOptions:  # noqa: ANN401
         """Return the options of an estimator for an encoder, or raise ValueError."""
+        config = encoder.model.config
         stated, n_layers = estimator.trainable_layers, config.n_layers
         if stated != "all" and stated > n_layers:
             raise ValueError(
@@ -85,7 +86,7 @@ class TrainingOptions(NamedTuple):
             n_layers if stated == "all" else int(stated),
             stated == "all",
             estimator.pooling,
-            check_max_length(estimator.max_length, config),
+            check_max_length(estimator.max_length, config, encoder.tokenizer),
             resolved("learning_rate_init"),
             estimator.alpha,
             resolved("batch_size"),

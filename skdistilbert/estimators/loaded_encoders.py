@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from skdistilbert.checkpoint import read_checkpoint
+from skdistilbert.files.module_paths import module_paths
 from skdistilbert.models import DistilBertModel
 from skdistilbert.models.inputs import check_vocabulary
 from skdistilbert.tokenization import WordPieceTokenizer
@@ -74,8 +75,9 @@ def load_pretrained_encoder(directory: Path) -> PretrainedEncoder:
 
 
 def _file_states(directory: Path) -> FileStates:
-    # The files of sentence-transformers modules, such as 2_Dense, are one level below.
-    candidates = sorted([*directory.iterdir(), *directory.glob("[0-9]*_*/*")])
+    # Modules of sentence-transformers have directories of their own, such as 2_Dense.
+    folders = {folder.name for folder in directory.glob("[0-9]*_*")} | {*module_paths(directory)}
+    candidates = sorted({file for name in {"", *folders} for file in (directory / name).glob("*")})
     files = (file for file in candidates if file.is_file())
     states = ((file.relative_to(directory).as_posix(), file.stat()) for file in files)
     return tuple((name, x.st_ino, x.st_size, x.st_mtime_ns) for name, x in states)

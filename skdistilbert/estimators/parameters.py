@@ -30,7 +30,7 @@ model : str or path-like
     encoders are more accurate. Otherwise the directory of a Hugging Face checkpoint
     (``config.json``, ``vocab.txt`` and ``model.safetensors``, with ``model_type`` ``distilbert``
     or ``bert``) or the name of one on the Hugging Face hub, such as
-    "distilbert/distilbert-base-uncased". A task head in the checkpoint is ignored.
+    "distilbert/distilbert-base-uncased" or "owner/name@revision". A task head is ignored.
 trainable_layers : int of at least 0 or "all"
     How many layers of the encoder are trained, counted from the top. 0 trains only the head, on
     features that are computed once. "all" trains every layer and the embeddings, as transformers
@@ -99,12 +99,6 @@ verbose : bool or int of at least 0
 n_threads : int of at least 1 or None
     Number of threads. None: as many as BLAS may use, which ``threadpool_limits``, joblib's
     workers and ``OMP_NUM_THREADS`` determine.
-revision : str or None
-    Branch, tag or commit on the hub. None: the main branch.
-cache_dir : str, path-like or None
-    The hub's cache. None: the directory that ``HF_HUB_CACHE`` or ``HF_HOME`` name.
-local_files_only : bool
-    Never use the network.
 embedding_cache : bool, str, path-like or None
     Keep the features of each text in an SQLite file and read them from there in later calls, also
     of other estimators, processes and runs. A path names this file, or a directory in which it is
@@ -209,9 +203,6 @@ ACCEPTED = {
     "random_state": Accepted(Integral, NoneType, RandomState, low=0),
     "verbose": Accepted(bool, np.bool, Integral, low=0),
     "n_threads": Accepted(Integral, NoneType, low=1),
-    "revision": _TEXT,
-    "cache_dir": Accepted(str, os.PathLike, NoneType),
-    "local_files_only": _BOOL,
 }
 
 
@@ -220,7 +211,7 @@ def validate_parameters(estimator: BaseEstimator) -> None:
     for name, value in estimator.get_params(deep=False).items():
         # A subclass may have further parameters.
         if name in estimator._accepted and value not in estimator._accepted[name]:
-            kind = estimator._kinds[name]
+            kind = estimator._kinds[name].replace("{", "one of {")
             raise InvalidParameterError(f"{name} must be {kind}; got {value!r:.200}.")
 
 

@@ -93,9 +93,6 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -142,7 +139,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         model = self._loaded_encoder().model
         return sequence_model(model, head, self.pooling, labels, "regression")
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their numbers.
 

@@ -55,6 +55,8 @@ def from_saved(saved: Mapping[str, Any]) -> dict[str, Any]:
             f"This file has format {version}, but skdistilbert reads formats up to {FORMAT}. "
             "Upgrade it: pip install --upgrade skdistilbert"
         )
+    for name in ("revision", "cache_dir", "local_files_only"):  # parameters of format 0
+        state.pop(name, None)
     changes = state.pop("_changes", None) or {}
     if isinstance(changes, EncoderChanges):  # without a format version
         changes = changes.as_arrays()

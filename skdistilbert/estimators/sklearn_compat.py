@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import sklearn
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training import History
 
 OLDEST_SCIKIT_LEARN = "1.6"
+Method = TypeVar("Method", bound="Callable[..., Any]")
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 
     HAS_CALLBACKS = True
 except ImportError:  # scikit-learn before 1.9
@@ -43,9 +45,14 @@ except ImportError:  # scikit-learn before 1.9
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Replace the mixin that older versions do not have."""
 
-    def with_callbacks(method: Any) -> Any:  # noqa: ANN401
-        """Replace the decorator that older versions do not have."""
+    def _with_callbacks(method: Any) -> Any:  # noqa: ANN401
         return method
+
+
+def with_callbacks(method: Method) -> Method:
+    """Apply the decorator of scikit-learn, and keep the type of the method."""
+    decorated: Method = _with_callbacks(method)
+    return decorated
 
 
 def check_scikit_learn(version: str = sklearn.__version__) -> None:

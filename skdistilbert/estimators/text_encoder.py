@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdistilbert import __version__
 from skdistilbert.checkpoint.mapped_file import is_overwritten
 from skdistilbert.estimators.cache import EmbeddingCache, cached_features
 from skdistilbert.estimators.encoder_changes import with_changes
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.recent_features import features_key, recall, remember
-from skdistilbert.exceptions import CheckpointError
+from skdistilbert.exceptions import NonFiniteError
 from skdistilbert.tasks.embedding_plan import plan_embedding, pool_texts
 from skdistilbert.tasks.text_batches import SPLIT_TEXTS, USE_WINDOWS, warn_truncated
+from skdistilbert.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,11 +136,11 @@ class TextEncoder:
 
 
 def check_finite(rows: FloatArray, model: object) -> FloatArray:
-    """Return results of texts, a row for each; raise CheckpointError if one is not finite."""
+    """Return results of texts, a row for each; raise NonFiniteError if one is not finite."""
     # A row has NaN or infinity if its extremes have; this needs no array of the size of all rows.
     finite = np.isfinite([rows.min(axis=1), rows.max(axis=1)]).all(axis=0)
     if not finite.all():
-        raise CheckpointError(
+        raise NonFiniteError(
             f"{model} returned NaN or infinity for the text in row {int(finite.argmin())}: its "
             "weights are too large for float32. Use another checkpoint."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sklearn.base import BaseEstimator
@@ -14,8 +13,8 @@ from skdistilbert.estimators.parameters import validate_parameters
 from skdistilbert.estimators.saved_state import from_saved, to_saved
 from skdistilbert.estimators.sklearn_compat import check_scikit_learn
 from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files import locate_checkpoint
+from skdistilbert.exceptions import CheckpointError, HubError
+from skdistilbert.files import at_commit, locate_checkpoint
 from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
@@ -39,9 +38,6 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     max_length: int | None
     missing: Missing = "error"
     n_threads: int | None
-    revision: str | None
-    cache_dir: str | os.PathLike[str] | None
-    local_files_only: bool
     embedding_cache: bool | str | os.PathLike[str] | None = None
     verbose: bool | int
     fingerprint_: str
@@ -66,17 +62,9 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
 
     # -- the encoder
 
-    def _locate(self, revision: str | None) -> Location:
-        return locate_checkpoint(
-            self.model,
-            revision=revision,
-            cache_dir=self.cache_dir,
-            local_files_only=self.local_files_only,
-        )
-
     def _load_named(self) -> tuple[TextEncoder, Location]:
         """Return the encoder that the parameters name; the fitted one is not replaced yet."""
-        location = self._locate(self.revision)
+        location = locate_checkpoint(self.model)
         return TextEncoder(load_pretrained_encoder(location.directory), self._model_name), location
 
     @property
@@ -101,13 +89,12 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         return self._encoder
 
     def _load_fitted(self) -> PretrainedEncoder:
-        # After a move from the hub to a directory, the commit no longer applies.
-        commit = None if Path(self.model).is_dir() else self.revision_
+        model = at_commit(self.model, self.revision_) if self.revision_ else self.model
         name = type(self).__name__
         try:
-            location = self._locate(commit or self.revision)
-        except CheckpointError as error:
-            raise CheckpointError(
+            location = locate_checkpoint(model)
+        except (CheckpointError, HubError) as error:
+            raise type(error)(
                 f"{error} This {name} is fitted, but it holds no pretrained weights. If they have "
                 "moved, name their new place with set_params(model=...); to use others, fit again."
             ) from error
@@ -122,16 +109,13 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
 
     # -- features
 
-    def _embedding_options(self, encoder: TextEncoder) -> dict[str, Any]:
-        options = {name: getattr(self, name) for name in self._embedding_parameters}
-        if self.pooling is None and encoder.pretrained.model.sentence_modules is None:
-            options["pooling"] = "mean"
-        return options
+    def _embedding_options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._embedding_parameters}
 
     def _features(self, texts: list[str]) -> NDArray[np.float32]:
         """Return the pooled features of texts, (n_texts, n_features)."""
         encoder = self._loaded_encoder()
-        plan = encoder.plan(self._embedding_options(encoder))
+        plan = encoder.plan(self._embedding_options())
         cache = self.embedding_cache
         cache_file = None if cache is None else embedding_cache_file(cache)
         title = type(self).__name__ if self.verbose else ""

@@ -20,8 +20,7 @@ from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
-from skdistilbert.tasks.bio_labels import entity_f1
-from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tasks.label_schemes import entity_f1
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
 from skdistilbert.tasks.windows import cut, encode_each
 
@@ -110,9 +109,6 @@ class DistilBertTokenClassifier(TrainedEstimator):
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
         n_threads: int | None = None,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
     ) -> None:
         self._set_parameters(locals())
 
@@ -148,7 +144,7 @@ class DistilBertTokenClassifier(TrainedEstimator):
         )
         return classifier
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Iterable[Words], y: Iterable[Words]) -> Self:
         """Train on texts that are split into words, with a label for each word.
 
@@ -183,9 +179,6 @@ class DistilBertTokenClassifier(TrainedEstimator):
             raise ValueError(NO_WORDS)
         options = self._begin_fit()
         self._set_classes(np.unique([label for of_text in labels for label in of_text]))
-        encoder = self._encoder
-        max_length = check_max_length(self.max_length, encoder.model.config, encoder.tokenizer)
-        options = options._replace(max_length=max_length)
         training = self._start_training(options, cross_entropy, self._new_head)
         examples_of = partial(self._word_examples, training, texts, labels)
         split = training.split(np.arange(len(texts)))
@@ -246,11 +239,11 @@ class DistilBertTokenClassifier(TrainedEstimator):
         predicted, true = self.classes_[logits.argmax(axis=0)], self.classes_[examples.targets]
         borders = np.cumsum(examples.texts.lengths)[:-1]
         known = np.split(examples.weights > 0, borders)
-        of_windows = (
+        true_rows, predicted_rows = (
             [labels[of].tolist() for labels, of in zip(np.split(x, borders), known, strict=True)]
             for x in (true, predicted)
         )
-        return entity_f1(*of_windows)
+        return entity_f1(true_rows, predicted_rows, labels=self.classes_)
 
     def _task_model(self) -> DistilBertForTokenClassification:
         encoder = self._loaded_encoder()
@@ -285,7 +278,7 @@ class DistilBertTokenClassifier(TrainedEstimator):
                     model,
                     tokenizer,
                     batch,
-                    "first",
+                    aggregation_strategy="first",
                     ignore_labels=(),
                     max_length=self.max_length,
                     n_threads=self.n_threads,
@@ -306,7 +299,9 @@ class DistilBertTokenClassifier(TrainedEstimator):
         Returns
         -------
         float
-            For all texts together, like conlleval and seqeval.
+            For all texts together. Equals seqeval's ``f1_score`` in its default mode, which is
+            that of conlleval. The labels of `fit` decide between the schemes IOB, IOE, BIOES,
+            BILOU and plain labels.
 
         Raises
         ------
@@ -316,4 +311,4 @@ class DistilBertTokenClassifier(TrainedEstimator):
         """
         texts = check_words(X, self.missing)
         labels = check_word_labels(y, texts)
-        return entity_f1(labels, self.predict(texts))
+        return entity_f1(labels, self.predict(texts), labels=self.classes_)

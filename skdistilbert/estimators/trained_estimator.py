@@ -21,7 +21,8 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import Location
 from skdistilbert.nn.training import Examples, History
 from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tokenization.tokenizer_files import SENTENCE_FILES, tokenizer_files
+from skdistilbert.tokenization.sentence_options import SENTENCE_FILES
+from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
     import os
@@ -67,9 +68,9 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         self.__dict__.pop("_fine_tuning", None)
         if self.warm_start and hasattr(self, "head_"):
             self._encoder.load(self._load_fitted(), self._model_name)
-            return TrainingOptions.resolve(self, self._encoder.pretrained.model.config)
+            return TrainingOptions.resolve(self, self._encoder.pretrained)
         encoder, location = self._load_named()
-        options = TrainingOptions.resolve(self, encoder.model.config)
+        options = TrainingOptions.resolve(self, encoder.pretrained)
         self.__dict__.pop("head_", None)
         self._set_encoder(encoder, location)
         return options
@@ -235,7 +236,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         check_is_fitted(self)
         encoder = self._loaded_encoder()
         config, pooling = encoder.model.config, self.pooling or "mean"
-        max_length = check_max_length(self.max_length, config)
+        max_length = check_max_length(self.max_length, config, encoder.tokenizer)
         tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
         files = tokenizer_files(tokenizer) | sentence_module_files(pooling, config.dim)
         encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))

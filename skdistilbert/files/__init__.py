@@ -1,5 +1,5 @@
 """Locate the files of a checkpoint, read the JSON among them, and replace them safely."""
 
-from skdistilbert.files.hub import Location, locate_checkpoint
+from skdistilbert.files.hub import Location, at_commit, locate_checkpoint, locate_config
 
-__all__ = ["Location", "locate_checkpoint"]
+__all__ = ["Location", "at_commit", "locate_checkpoint", "locate_config"]

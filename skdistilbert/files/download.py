@@ -5,31 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE, shard_names
+from skdistilbert.exceptions import CheckpointError, HubError, SkdistilbertError
+from skdistilbert.files.file_names import INDEX_FILE, SMALL_FILES, WEIGHTS_FILE, shard_names
+from skdistilbert.files.found_instead import check_no_adapter
+from skdistilbert.files.hub_cache import cached_owners
 from skdistilbert.files.json_file import read_json_object
 from skdistilbert.files.model_type import check_model_type
+from skdistilbert.files.module_paths import MODULES_FILE, module_paths, transformer_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
-# The last two are files of sentence-transformers' modules, such as "2_Dense". Pickles (*.bin, *.pt
-# and *.h5) are never downloaded.
-FILES_BESIDE_WEIGHTS = [
-    "config.json",
-    "vocab.txt",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    INDEX_FILE,
-    "modules.json",
-    "sentence_*bert_config.json",
-    "config_sentence_transformers.json",
-    "[0-9]*_*/config.json",
-    "[0-9]*_*/model.safetensors",
-]
-
 OFFLINE = "{repo_id!r} is not in the cache, and offline mode is on: unset HF_HUB_OFFLINE."
 GATED = (
     "{repo_id} is gated: accept its conditions at {endpoint}/{repo_id}, then log in with "
@@ -58,47 +48,100 @@ NO_CONNECTION = (
 def download(repo_id: str, revision: str, cache: Path) -> Path:
     """Download the files of a model that this package reads; return their directory.
 
-    Raises CheckpointError if ``huggingface_hub`` is not installed, the download fails, or the
-    architecture is not supported.
+    Raises HubError if ``huggingface_hub`` is not installed or the download fails, and
+    CheckpointError if the architecture or the format is not supported.
     """
-    try:
-        import huggingface_hub
-    except ImportError:
-        raise CheckpointError(
-            f"{repo_id!r} is not a directory, and its revision {revision!r} is not completely in "
-            f"the cache {cache}. Downloading from the Hugging Face hub needs an extra: "
-            'pip install "skdistilbert[hub]".'
-        ) from None
-    endpoint = os.environ.get("HF_ENDPOINT", DEFAULT_ENDPOINT).rstrip("/")
-    options: dict[str, Any] = {"cache_dir": cache, "endpoint": endpoint}
-    options["library_name"] = "skdistilbert"
-    try:
-        # Weights are downloaded last. Where they exist, the other files do, too, even if another
-        # process is still downloading or was killed.
-        snapshot = Path(
-            huggingface_hub.snapshot_download(
-                repo_id, revision=revision, allow_patterns=FILES_BESIDE_WEIGHTS, **options
-            )
-        )
-        _check_architecture(repo_id, snapshot)
+    # Weights of the encoder are downloaded last. Where they exist, the other files do, too, even
+    # if another process is still downloading or was killed. Pickles are never downloaded.
+    with _Client(repo_id, revision, cache) as client:
+        snapshot = client.fetch_matching(SMALL_FILES, revision)
+        folders = set(module_paths(snapshot)) - {""}
+        if folders:
+            names = [f"{folder}/{name}" for folder in sorted(folders) for name in SMALL_FILES]
+            client.fetch_matching(names, snapshot.name)
+        encoder = transformer_directory(snapshot)
+        _check_architecture(repo_id, encoder)
+        inner = encoder.relative_to(snapshot).as_posix()
+        if others := [f"{folder}/{WEIGHTS_FILE}" for folder in sorted(folders - {inner})]:
+            client.fetch_matching(others, snapshot.name)
         # This thread downloads the weights one by one, so that Ctrl-C stops the download at once.
-        index = snapshot / INDEX_FILE
+        index = encoder / INDEX_FILE
         for name in shard_names(index) if index.is_file() else [WEIGHTS_FILE]:
-            huggingface_hub.hf_hub_download(repo_id, name, revision=snapshot.name, **options)
-    except CheckpointError:
-        raise
-    except Exception as error:  # the HTTP library and its exceptions depend on the version
-        details = {"repo_id": repo_id, "revision": revision, "endpoint": endpoint}
-        raise CheckpointError(_explain(error, **details)) from error
+            client.fetch(f"{inner}/{name}".removeprefix("./"), snapshot.name)
     for file in snapshot.rglob("*"):
         _check_hash(repo_id, file)
     return snapshot
 
 
-def _check_architecture(repo_id: str, snapshot: Path) -> None:
-    """Reject other architectures before their weights are downloaded."""
+def download_config(repo_id: str, revision: str, cache: Path) -> Path:
+    """Download the ``config.json`` of a model, but no weights; return the model's directory."""
+    with _Client(repo_id, revision, cache) as client:
+        snapshot = client.fetch_matching(["config.json", MODULES_FILE], revision)
+        if inner := [path for path in module_paths(snapshot)[:1] if path]:
+            client.fetch_matching([f"{inner[0]}/config.json"], snapshot.name)
+    for file in snapshot.rglob("*.json"):
+        _check_hash(repo_id, file)
+    return snapshot
+
+
+def also_cached(repo_id: str, cache: Path) -> str:
+    """Return a sentence with the full names of a bare name in the cache, or ""."""
+    names = " or ".join(map(repr, cached_owners(repo_id, cache)))
+    return f" The cache has {names}: use the full name." if names else ""
+
+
+class _Client:
+    """``huggingface_hub`` for one model; the context explains its errors as HubError."""
+
+    def __init__(self, repo_id: str, revision: str, cache: Path) -> None:
+        try:
+            import huggingface_hub
+        except ImportError:
+            raise HubError(
+                f"{repo_id!r} is not a directory, and its revision {revision!r} is not completely "
+                f"in the cache {cache}. Downloading from the Hugging Face hub needs an extra: "
+                f'pip install "skdistilbert[hub]".{also_cached(repo_id, cache)}'
+            ) from None
+        self._hub: Any = huggingface_hub
+        self._repo_id, self._revision, self._cache = repo_id, revision, cache
+        self._endpoint = os.environ.get("HF_ENDPOINT", DEFAULT_ENDPOINT).rstrip("/")
+        self._options: dict[str, Any] = {"cache_dir": cache, "endpoint": self._endpoint}
+        self._options["library_name"] = "skdistilbert"
+
+    def fetch_matching(self, patterns: Sequence[str], revision: str) -> Path:
+        """Download all files that match a pattern; return the directory of the model."""
+        return Path(
+            self._hub.snapshot_download(
+                self._repo_id, revision=revision, allow_patterns=list(patterns), **self._options
+            )
+        )
+
+    def fetch(self, name: str, revision: str) -> Path:
+        """Download one file; return its path."""
+        file = self._hub.hf_hub_download(self._repo_id, name, revision=revision, **self._options)
+        return Path(file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # The HTTP library and its exceptions depend on the version of huggingface_hub.
+        if isinstance(error, Exception) and not isinstance(error, CheckpointError):
+            details = {"repo_id": self._repo_id, "revision": self._revision}
+            explanation, explained = _explain(error, endpoint=self._endpoint, **details)
+            raise explanation(explained + also_cached(self._repo_id, self._cache)) from error
+
+
+def _check_architecture(repo_id: str, directory: Path) -> None:
+    """Reject adapters and other architectures before their weights are downloaded."""
+    check_no_adapter(directory, repo_id)
     try:
-        check_model_type(read_json_object(snapshot / "config.json"))
+        check_model_type(read_json_object(directory / "config.json"))
     except ValueError as error:
         raise CheckpointError(f"{repo_id}: {error}") from None
 
@@ -115,7 +158,7 @@ def _check_hash(repo_id: str, file: Path) -> None:
     if blob.name != _blob_name(file, default=blob.name):
         file.unlink()
         blob.unlink()
-        raise CheckpointError(
+        raise HubError(
             f"{repo_id}: {file.name} was damaged during the download (its hash is not "
             f"{blob.name}) and was removed from the cache. Try again."
         )
@@ -131,14 +174,16 @@ def _blob_name(file: Path, default: str) -> str:
         return header.hexdigest() if len(default) == 40 else default
 
 
-def _explain(error: Exception, **details: str) -> str:
-    """Return one sentence with the cause of a failed download and the remedy."""
+def _explain(error: Exception, **details: str) -> tuple[type[SkdistilbertError], str]:
+    """Return an exception type, and one sentence with the cause of the error and the remedy."""
     causes: list[BaseException] = [error]
     while causes[-1].__cause__ is not None:
         causes.append(causes[-1].__cause__)
     status = next(filter(None, map(_status, causes)), 0)
     reason = f"{type(causes[-1]).__name__}: " + str(causes[-1]).strip().split("\n")[0].rstrip(".")
-    return _explanation(causes, status).format(status=status, reason=reason, **details)
+    template = _explanation(causes, status)
+    kind = CheckpointError if template is NO_WEIGHTS else HubError
+    return kind, template.format(status=status, reason=reason, **details)
 
 
 def _explanation(causes: list[BaseException], status: int) -> str:

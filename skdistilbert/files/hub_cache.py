@@ -12,16 +12,15 @@ import re
 from pathlib import Path
 
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE, shard_names
+from skdistilbert.files.file_names import find_weights
+from skdistilbert.files.module_paths import transformer_directory
 
 TRUE = ("1", "ON", "YES", "TRUE")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def cache_directory(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return `cache_dir`, or the cache that ``HF_HUB_CACHE`` or ``HF_HOME`` name."""
-    if cache_dir is not None:
-        return Path(cache_dir).expanduser()
+def cache_directory() -> Path:
+    """Return the hub's cache, which ``HF_HUB_CACHE`` or ``HF_HOME`` name."""
     variables = os.environ
     home = variables.get("XDG_CACHE_HOME", "~/.cache") + "/huggingface"
     default = variables.get("HF_HOME", home) + "/hub"
@@ -49,19 +48,32 @@ def cached_commit(repo_id: str, revision: str, cache: Path) -> str | None:
 def cached_snapshot(repo_id: str, commit: str, cache: Path) -> Path | None:
     """Return the directory of a commit's files if it has every file that loading needs."""
     snapshot = _repository(repo_id, cache) / "snapshots" / commit
-    has_vocab = any((snapshot / name).is_file() for name in ("vocab.txt", "tokenizer.json"))
-    complete = (snapshot / "config.json").is_file() and has_vocab and _has_weights(snapshot)
+    encoder = transformer_directory(snapshot)
+    has_vocab = any((encoder / name).is_file() for name in ("vocab.txt", "tokenizer.json"))
+    complete = (encoder / "config.json").is_file() and has_vocab and _has_weights(encoder)
     return snapshot if complete else None
+
+
+def cached_config(repo_id: str, commit: str, cache: Path) -> Path | None:
+    """Return the directory of a commit's files if it has a ``config.json``."""
+    snapshot = _repository(repo_id, cache) / "snapshots" / commit
+    return snapshot if (transformer_directory(snapshot) / "config.json").is_file() else None
+
+
+def cached_owners(name: str, cache: Path) -> list[str]:
+    """Return the full names of the models in the cache that are called `name`, by any owner."""
+    prefix, suffix = "models--", f"--{name}"
+    found = cache.glob(f"{prefix}*{suffix}") if "/" not in name else ()
+    owners = (each.name.removeprefix(prefix).removesuffix(suffix) for each in found)
+    return sorted(f"{owner}/{name}" for owner in owners if owner and "--" not in owner)
 
 
 def _repository(repo_id: str, cache: Path) -> Path:
     return cache / f"models--{repo_id.replace('/', '--')}"
 
 
-def _has_weights(snapshot: Path) -> bool:
-    if (snapshot / WEIGHTS_FILE).is_file():
-        return True
+def _has_weights(directory: Path) -> bool:
     try:
-        return all((snapshot / name).is_file() for name in shard_names(snapshot / INDEX_FILE))
+        return bool(find_weights(directory))
     except CheckpointError:
         return False

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.found_instead import found_instead
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,11 +23,7 @@ def read_json_object(file: Path) -> dict[str, Any]:
             f"{file} does not exist, but the checkpoint needs it. Copy this file into the "
             "directory, or save or download the checkpoint again."
         )
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{file}: is not UTF-8 ({error}).") from None
-    return parse_json_object(text, str(file))
+    return parse_json_object(file.read_bytes(), str(file))
 
 
 def parse_json_object(text: str | bytes, name: str) -> dict[str, Any]:
@@ -40,11 +37,16 @@ def parse_json_object(text: str | bytes, name: str) -> dict[str, Any]:
 def parse_json(text: str | bytes, name: str) -> Any:  # noqa: ANN401
     """Parse any JSON value; error messages begin with `name`."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        decoded = text if isinstance(text, str) else text.decode()
+        return json.loads(decoded, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except RecursionError:
         raise CheckpointError(f"{name}: is nested too deeply.") from None
     except ValueError as error:
-        raise CheckpointError(f"{name}: is not valid JSON ({error}).") from None
+        content = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
+        if kind := found_instead(content):
+            raise CheckpointError(f"{name}: is not valid JSON, but {kind}.") from None
+        problem = "UTF-8" if isinstance(error, UnicodeDecodeError) else "valid JSON"
+        raise CheckpointError(f"{name}: is not {problem} ({error}).") from None
 
 
 def check_value(valid: bool, file: Path, name: str, expected: str, value: object) -> None:

@@ -18,6 +18,7 @@ from skdistilbert.models.outputs import BaseModelOutput
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.weights import Encoder
+from skdistilbert.tokenization import WordPieceTokenizer
 from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
     from skdistilbert.nn.pooling import Pooling, Windows
-    from skdistilbert.tokenization import WordPieceTokenizer
 
 
 class EncodedPadded(NamedTuple):
@@ -83,9 +83,6 @@ class DistilBertModel:
         cls,
         path: str | os.PathLike[str],
         *,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         allow_non_finite: bool = False,
     ) -> Self:
         """Load a checkpoint as this class, with the parameters of `load_model`.
@@ -95,10 +92,16 @@ class DistilBertModel:
         CheckpointError
             If a file or tensor is missing, unexpected or malformed, or the checkpoint has the head
             of another task.
+        HubError
+            If the model cannot be downloaded.
+
+        Examples
+        --------
+        >>> from skdistilbert import DistilBertModel
+        >>> DistilBertModel.from_pretrained("mini")
+        DistilBertModel(n_layers=4, dim=192, n_heads=6, vocab_size=30522)
         """
-        location = locate_checkpoint(
-            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
-        )
+        location = locate_checkpoint(path)
         checkpoint = read_checkpoint(
             location.directory,
             encoder_only=cls.head is None,
@@ -121,11 +124,35 @@ class DistilBertModel:
         return model
 
     @cached_property
+    def tokenizer(self) -> WordPieceTokenizer:
+        """The tokenizer in the model's directory, which is loaded at its first use.
+
+        Raises
+        ------
+        AttributeError
+            If the model was not loaded from a checkpoint.
+        CheckpointError
+            If the directory has no tokenizer.
+        """
+        if self._directory is None:
+            raise AttributeError(
+                f"This {type(self).__name__} was not loaded from a checkpoint and therefore has "
+                "no tokenizer. Pass one before the texts, such as that of the checkpoint of its "
+                "encoder: WordPieceTokenizer.from_pretrained(path)."
+            )
+        return WordPieceTokenizer.from_pretrained(self._directory)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was computed from the weights or read from the directory is not stored twice.
+        derived = ("_encoder", "_head", "tokenizer")
+        return {name: value for name, value in self.__dict__.items() if name not in derived}
+
+    @cached_property
     def sentence_modules(self) -> SentenceModules | None:
         """The modules in ``modules.json`` of sentence-transformers; None without that file."""
         if self._directory is None:
             return None
-        return read_sentence_modules(self._directory, self.config.dim)
+        return read_sentence_modules(self._directory, self.config)
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -159,8 +186,8 @@ class DistilBertModel:
         Warns
         -----
         UserWarning
-            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. DistilBERT in
-            transformers always uses 1e-12, so its hidden states differ slightly.
+            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. The saved DistilBERT
+            always uses 1e-12, here and in transformers, so its hidden states differ slightly.
 
         Notes
         -----
@@ -180,9 +207,9 @@ class DistilBertModel:
         check_unchanged(self.mapped)
         if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
             warn_user(
-                f"layer_norm_eps is {self.config.layer_norm_eps}, but transformers' DistilBERT "
-                f"always uses {DistilBertConfig.layer_norm_eps}. Its hidden states will differ "
-                "slightly from this model's."
+                f"layer_norm_eps is {self.config.layer_norm_eps}, but a saved DistilBERT always "
+                f"uses {DistilBertConfig.layer_norm_eps}, here and in transformers. Its hidden "
+                "states will differ slightly from this model's."
             )
         write_checkpoint(directory, self.config, self.weights, self.head, files)
 
@@ -239,13 +266,20 @@ class DistilBertModel:
         Returns
         -------
         BaseModelOutput, or the output class of the task model
-            Float32 arrays in transformers' axis order. Masked positions are zero.
+            Float32 arrays in transformers' axis order.
 
         Raises
         ------
         ValueError
             If the shapes differ, an id is outside the vocabulary, the mask hides a whole row, or
             ``seq_len`` exceeds ``max_position_embeddings``.
+
+        Notes
+        -----
+        Logits of tokens are zero at masked positions, and so are hidden states, except at the
+        first position, which always has the state that it has in transformers because
+        classification heads read it. With padding on the left, a sum or mean over positions
+        therefore includes this state. Multiply by the mask before, or use `pooled`.
         """
         encoded = self._encode_padded(
             input_ids, attention_mask, output_hidden_states, output_attentions
@@ -298,6 +332,7 @@ class DistilBertModel:
         *,
         n_threads: int | None = None,
         layers: Sequence[int] | None = None,
+        layer_weights: Sequence[float] | None = None,
         n_skipped: int = 0,
         windows: Windows | None = None,
     ) -> FloatArray:
@@ -312,6 +347,8 @@ class DistilBertModel:
         n_threads : int, default: the number of threads that BLAS may use
         layers : list of int, default: the last layer
             Layers whose hidden states are averaged; 0 is the embeddings.
+        layer_weights : list of float, default: equal weights
+            The weight of each layer in the average; their sum is 1.
         n_skipped : int, default=0
             Number of tokens at the start of each text that are not pooled.
         windows : Windows, default=None
@@ -323,6 +360,7 @@ class DistilBertModel:
             pooling,
             n_threads,
             layers=layers,
+            layer_weights=layer_weights,
             n_skipped=n_skipped,
             windows=windows,
         )

@@ -26,6 +26,8 @@ def check_padded(
 ) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
     """Return the token ids and the visible positions, both (batch, seq_len), or raise."""
     ids = np.asarray(input_ids)
+    if ids.ndim == 2 and len(ids) == 0:  # NumPy's empty arrays are float64 by default
+        ids = ids.astype(np.intp)
     if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
         raise ValueError(
             f"input_ids must be integers of shape (batch, seq_len); got {ids.dtype} of shape "
@@ -36,7 +38,12 @@ def check_padded(
         raise ValueError(
             f"attention_mask must have the shape of input_ids, {ids.shape}; got {mask.shape}."
         )
-    if ids.size and not mask.any(axis=1).all():
+    if ids.shape[1] == 0 and len(ids):
+        raise ValueError(
+            f"Every row of input_ids must have tokens; got shape {ids.shape}. The tokenizer "
+            "returns [CLS] and [SEP] for an empty text."
+        )
+    if not mask.any(axis=1).all() and len(ids):
         row = int(np.argmin(mask.any(axis=1)))
         raise ValueError(
             f"Row {row} of attention_mask hides every token. Remove this row, or keep at least "

@@ -32,9 +32,6 @@ MODELS: dict[str | None, type[DistilBertModel]] = {
 def load_model(
     path: str | os.PathLike[str],
     *,
-    revision: str | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    local_files_only: bool = False,
     allow_non_finite: bool = False,
 ) -> DistilBertModel:
     """Load a checkpoint as the model class of its task head.
@@ -44,13 +41,9 @@ def load_model(
     path : str or path-like
         "mini", the model bundled with this package; a directory with ``config.json`` and
         ``model.safetensors`` (or shards and an index), of ``model_type`` ``distilbert`` or
-        ``bert``; or a name on the Hugging Face hub, such as "distilbert/distilbert-base-uncased".
-    revision : str, default=None
-        Branch, tag or commit on the hub. None is the main branch.
-    cache_dir : str or path-like, default=None
-        Directory of the hub's cache. None uses ``HF_HUB_CACHE`` or ``HF_HOME``.
-    local_files_only : bool, default=False
-        Do not use the network.
+        ``bert``; or a name on the Hugging Face hub, such as "distilbert/distilbert-base-uncased",
+        optionally with a branch, tag or commit: "owner/name@revision". The environment variable
+        ``HF_HUB_CACHE`` names the directory of downloads, and ``HF_HUB_OFFLINE=1`` forbids them.
     allow_non_finite : bool, default=False
         Accept NaN and infinite weights.
 
@@ -63,6 +56,8 @@ def load_model(
     ------
     CheckpointError
         If a file or tensor is missing, unexpected or malformed; the message names it.
+    HubError
+        If the model cannot be downloaded.
 
     Examples
     --------
@@ -70,8 +65,6 @@ def load_model(
     >>> load_model("mini")
     DistilBertModel(n_layers=4, dim=192, n_heads=6, vocab_size=30522)
     """
-    location = locate_checkpoint(
-        path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
-    )
+    location = locate_checkpoint(path)
     checkpoint = read_checkpoint(location.directory, allow_non_finite=allow_non_finite)
     return MODELS[checkpoint.head].from_checkpoint(checkpoint)

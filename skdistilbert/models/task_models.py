@@ -40,12 +40,14 @@ class DistilBertForSequenceClassification(DistilBertModel):
 
     Examples
     --------
-    >>> from skdistilbert import DistilBertForSequenceClassification
-    >>> model = DistilBertForSequenceClassification.from_pretrained(
-    ...     "distilbert-tiny-sequence-classification"
-    ... )
-    >>> model([[2, 10, 11, 3]]).logits.shape
-    (1, 3)
+    >>> from tempfile import mkdtemp
+    >>> from skdistilbert import DistilBertClassifier, DistilBertForSequenceClassification
+    >>> classifier = DistilBertClassifier(pooling="cls", max_iter=1)
+    >>> directory = mkdtemp()
+    >>> classifier.fit(["so good", "so bad"], ["good", "bad"]).save_pretrained(directory)
+    >>> model = DistilBertForSequenceClassification.from_pretrained(directory)
+    >>> model([[101, 2204, 102]]).logits.shape
+    (1, 2)
     """
 
     head: ClassVar[Head | None] = "sequence_classification"
@@ -56,7 +58,8 @@ class DistilBertForSequenceClassification(DistilBertModel):
 
     def _with_head(self, encoded: EncodedPadded) -> SequenceClassifierOutput:
         last_hidden_state, hidden_states, attentions = encoded.states
-        first = np.ascontiguousarray(last_hidden_state[:, 0].T)  # (dim, batch)
+        first = last_hidden_state[:, 0] if encoded.visible.size else np.zeros((0, self.config.dim))
+        first = np.ascontiguousarray(first.T, np.float32)  # (dim, batch)
         return SequenceClassifierOutput(self._logits(first), hidden_states, attentions)
 
     def logits(self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None) -> FloatArray:
@@ -78,12 +81,14 @@ class DistilBertForTokenClassification(DistilBertModel):
 
     Examples
     --------
-    >>> from skdistilbert import DistilBertForTokenClassification
-    >>> model = DistilBertForTokenClassification.from_pretrained(
-    ...     "distilbert-tiny-token-classification"
-    ... )
-    >>> model([[2, 10, 11, 3]]).logits.shape
-    (1, 4, 5)
+    >>> from tempfile import mkdtemp
+    >>> from skdistilbert import DistilBertForTokenClassification, DistilBertTokenClassifier
+    >>> classifier = DistilBertTokenClassifier(max_iter=1)
+    >>> directory = mkdtemp()
+    >>> classifier.fit([["in", "London"]], [["O", "B-city"]]).save_pretrained(directory)
+    >>> model = DistilBertForTokenClassification.from_pretrained(directory)
+    >>> model([[101, 1999, 2414, 102]]).logits.shape
+    (1, 4, 2)
     """
 
     head: ClassVar[Head | None] = "token_classification"
@@ -111,12 +116,16 @@ class DistilBertForQuestionAnswering(DistilBertModel):
 
     Examples
     --------
-    >>> from skdistilbert import DistilBertForQuestionAnswering
-    >>> model = DistilBertForQuestionAnswering.from_pretrained(
-    ...     "distilbert-tiny-question-answering"
-    ... )
-    >>> model([[2, 10, 11, 3]]).start_logits.shape
-    (1, 4)
+    >>> import numpy as np
+    >>> from skdistilbert import DistilBertForQuestionAnswering, load_model
+    >>> encoder = load_model("mini")
+    >>> head = {  # without training
+    ...     "qa_outputs.weight": np.zeros((2, encoder.config.dim), np.float32),
+    ...     "qa_outputs.bias": np.zeros(2, np.float32),
+    ... }
+    >>> model = DistilBertForQuestionAnswering(encoder.config, {**encoder.weights, **head})
+    >>> model([[101, 2073, 102, 2182, 102]]).start_logits.shape
+    (1, 5)
     """
 
     head: ClassVar[Head | None] = "question_answering"
@@ -146,10 +155,21 @@ class DistilBertForMaskedLM(DistilBertModel):
 
     Examples
     --------
-    >>> from skdistilbert import DistilBertForMaskedLM
-    >>> model = DistilBertForMaskedLM.from_pretrained("distilbert-tiny-masked-lm")
-    >>> model([[2, 10, 4, 3]]).logits.shape
-    (1, 4, 1124)
+    >>> import numpy as np
+    >>> from skdistilbert import DistilBertForMaskedLM, load_model
+    >>> encoder = load_model("mini")
+    >>> dim, vocab_size = encoder.config.dim, encoder.config.vocab_size
+    >>> head = {  # without training
+    ...     "vocab_transform.weight": np.eye(dim, dtype=np.float32),
+    ...     "vocab_transform.bias": np.zeros(dim, np.float32),
+    ...     "vocab_layer_norm.weight": np.ones(dim, np.float32),
+    ...     "vocab_layer_norm.bias": np.zeros(dim, np.float32),
+    ...     "vocab_projector.weight": encoder.weights["embeddings.word_embeddings.weight"],
+    ...     "vocab_projector.bias": np.zeros(vocab_size, np.float32),
+    ... }
+    >>> model = DistilBertForMaskedLM(encoder.config, {**encoder.weights, **head})
+    >>> model([[101, 2073, 103, 102]]).logits.shape
+    (1, 4, 30522)
     """
 
     head: ClassVar[Head | None] = "masked_lm"

@@ -1,4 +1,4 @@
-"""The activation functions of the feed-forward network, in place."""
+"""Activation functions of the feed-forward network and of Dense modules, in place."""
 
 from __future__ import annotations
 
@@ -106,5 +106,76 @@ def relu(x: Array, tape: Tape | None = None) -> Array:
     return np.maximum(x, 0, out=x)
 
 
-# Each works in place; with a tape it records its derivative.
-ACTIVATIONS: dict[Activation, Callable[[Array, Tape | None], Array]] = {"gelu": gelu, "relu": relu}
+def gelu_tanh(x: Array, tape: Tape | None = None) -> Array:
+    """Tanh approximation of GELU, in place: `x / 2 * (1 + tanh(c * (x + 0.044715 * x^3)))`."""
+    cubic = 0.044715 * x
+    cubic *= x
+    gate = np.tanh(sqrt(2 / pi) * (cubic + 1) * x)
+    if tape is not None:
+        cubic *= 3
+        cubic += 1
+        cubic *= (1 - gate * gate) * x
+        tape.push(0.5 * (1 + gate + sqrt(2 / pi) * cubic))
+    gate += 1
+    gate *= 0.5
+    x *= gate
+    return x
+
+
+def silu(x: Array, tape: Tape | None = None) -> Array:
+    """Sigmoid linear unit `x / (1 + exp(-x))`, also called swish, in place."""
+    gate = _logistic(x)
+    if tape is not None:
+        tape.push(gate * (1 + x * (1 - gate)))
+    x *= gate
+    return x
+
+
+def tanh(x: Array, tape: Tape | None = None) -> Array:
+    """Hyperbolic tangent, in place."""
+    np.tanh(x, out=x)
+    if tape is not None:
+        tape.push(1 - x * x)
+    return x
+
+
+def sigmoid(x: Array) -> Array:
+    """Logistic function `1 / (1 + exp(-x))`, in place."""
+    x[...] = _logistic(x)
+    return x
+
+
+def leaky_relu(x: Array) -> Array:
+    """Return `x` where it is positive, and 1 % of `x` elsewhere, in place."""
+    out: Array = np.maximum(x, 0.01 * x, out=x)
+    return out
+
+
+def elu(x: Array) -> Array:
+    """Exponential linear unit: `x` where it is positive, and `exp(x) - 1` elsewhere, in place."""
+    negative = np.expm1(np.minimum(x, 0))
+    return np.add(np.maximum(x, 0), negative, out=x)
+
+
+def _logistic(x: Array) -> Array:
+    with np.errstate(over="ignore"):  # exp(-x) may be infinite; the result is then 0
+        out: Array = np.exp(-x)
+    out += 1
+    result: Array = np.divide(1, out, out=out)
+    return result
+
+
+# By their names in transformers. Each works in place; with a tape it records its derivative.
+ACTIVATIONS: dict[Activation, Callable[[Array, Tape | None], Array]] = {
+    "gelu": gelu,
+    "gelu_python": gelu,
+    "gelu_new": gelu_tanh,
+    "gelu_pytorch_tanh": gelu_tanh,
+    "gelu_python_tanh": gelu_tanh,
+    "gelu_fast": gelu_tanh,
+    "gelu_accurate": gelu_tanh,
+    "relu": relu,
+    "silu": silu,
+    "swish": silu,
+    "tanh": tanh,
+}

@@ -1,4 +1,4 @@
-"""The Dense and Normalize modules of sentence-transformers, on pooled vectors (n_texts, dim)."""
+"""Modules of sentence-transformers after the pooling, on pooled vectors (n_texts, dim)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.activations import gelu, relu
+from skdistilbert.nn.activations import elu, gelu, leaky_relu, relu, sigmoid, silu, tanh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from skdistilbert.nn.weights import Array
 
+# By the names of the classes in torch, with torch's default parameters.
 DENSE_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "Identity": lambda x: x,
-    "Tanh": np.tanh,
+    "Tanh": tanh,
     "ReLU": relu,
     "GELU": gelu,
+    "SiLU": silu,
+    "Sigmoid": sigmoid,
+    "LeakyReLU": leaky_relu,
+    "ELU": elu,
 }
 
 
@@ -29,6 +34,15 @@ def dense(x: Array, tensors: Mapping[str, Array], activation: str) -> Array:
     if "linear.bias" in tensors:
         out += tensors["linear.bias"]
     return DENSE_ACTIVATIONS[activation](out)
+
+
+@np.errstate(all="ignore")
+def normalize_features(x: Array, tensors: Mapping[str, Array]) -> Array:
+    """Normalise each row (n_texts, dim) to mean 0 and variance 1, then scale and shift it."""
+    centred = x - x.mean(axis=1, keepdims=True)
+    variance = np.mean(centred * centred, axis=1, keepdims=True)
+    scaled: Array = centred / np.sqrt(variance + np.float32(1e-5))  # torch's default epsilon
+    return scaled * tensors["norm.weight"] + tensors["norm.bias"]
 
 
 @np.errstate(all="ignore")

@@ -81,7 +81,8 @@ def _has_finite_square(x: Array) -> bool:
 
 def _in_eight_parts(x: Array) -> Array:
     """View (dim, n_tokens) as (8, dim / 8, n_tokens) if 8 divides dim."""
-    return x.reshape(math.gcd(len(x), 8), -1, x.shape[1])
+    n_parts = math.gcd(len(x), 8)
+    return x.reshape(n_parts, len(x) // n_parts, x.shape[1])
 
 
 def softmax(x: Array, axis: int = -1) -> Array:

@@ -59,6 +59,7 @@ def pooled_features(
     n_threads: int | None = None,
     *,
     layers: Sequence[int] | None = None,
+    layer_weights: Sequence[float] | None = None,
     n_skipped: int = 0,
     windows: Windows | None = None,
 ) -> Array:
@@ -77,6 +78,8 @@ def pooled_features(
     layers : sequence of int, default=None
         Average the hidden states after these layers, 0 being the embeddings; layers above the
         highest are not computed. None: those of the last layer.
+    layer_weights : sequence of float, default=None
+        The weight of each layer in the average; None: equal weights.
     n_skipped : int, default=0
         Leave the first tokens of each text out of the pooling, unless it has no others.
     windows : Windows, default=None
@@ -88,7 +91,8 @@ def pooled_features(
     poolings = (pooling,) if isinstance(pooling, str) else tuple(pooling)
     layers = (len(encoder.layers),) if layers is None else tuple(layers)
     encoder = encoder.up_to(max(layers))
-    first_tokens_only = set(poolings) == {"cls"} and len(layers) == 1 and not n_skipped
+    one_layer = len(layers) == 1 and layer_weights is None
+    first_tokens_only = set(poolings) == {"cls"} and one_layer and not n_skipped
     features = np.zeros((len(texts.lengths), len(poolings), encoder.dim), encoder.dtype)
 
     def fill(batch: PackedBatch, workers: Workers) -> None:
@@ -96,10 +100,10 @@ def pooled_features(
             hidden = encode(encoder, batch, first_tokens_only=True, workers=workers)
             features[batch.text_indices] = hidden.T[:, None]
             return
-        if len(layers) == 1:
+        if one_layer:
             hidden = encode(encoder, batch, workers=workers)
         else:
-            hidden = _mean_of_layers(encoder, batch, layers, workers)
+            hidden = _mean_of_layers(encoder, batch, layers, layer_weights, workers)
         for index, vectors in enumerate(pool_each(hidden, batch, poolings, n_skipped, windows)):
             features[batch.text_indices, index] = vectors
 
@@ -109,15 +113,22 @@ def pooled_features(
 
 
 def _mean_of_layers(
-    encoder: Encoder, batch: PackedBatch, layers: Sequence[int], workers: Workers
+    encoder: Encoder,
+    batch: PackedBatch,
+    layers: Sequence[int],
+    weights: Sequence[float] | None,
+    workers: Workers,
 ) -> Array:
     """Return the mean of the hidden states after some layers: (dim, n_tokens)."""
+    shares = [1.0] * len(layers) if weights is None else weights
     x = embed_tokens(encoder.embeddings, batch)
     total = np.zeros_like(x)
     for index, state in enumerate(hidden_states(encoder, x, batch, workers=workers)):
         if index in layers:
-            total += state * layers.count(index)
-    total /= len(layers)
+            own = (share for layer, share in zip(layers, shares, strict=True) if layer == index)
+            total += state * sum(own)
+    if weights is None:
+        total /= len(layers)
     return total
 
 

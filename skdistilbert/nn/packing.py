@@ -110,8 +110,8 @@ class Ragged:
         head reads its state even then, as with texts that are padded on the left.
         """
         keep = visible.copy()
-        keep[:, 0] = True
-        is_key = None if visible[:, 0].all() else visible[keep]
+        keep[:, :1] = True
+        is_key = None if visible[:, :1].all() else visible[keep]
         lengths = np.count_nonzero(keep, axis=1)
         return cls(input_ids[keep], np.nonzero(keep)[1], lengths, is_key)
 

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.floating]
 
-Activation = Literal["gelu", "relu"]
+Activation = Literal[
+    "gelu",
+    "gelu_python",
+    "gelu_new",
+    "gelu_pytorch_tanh",
+    "gelu_python_tanh",
+    "gelu_fast",
+    "gelu_accurate",
+    "relu",
+    "silu",
+    "swish",
+    "tanh",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
-from skdistilbert.tasks.bio_labels import label_runs
+from skdistilbert.tasks.label_schemes import label_runs
 from skdistilbert.tokenization.decoding import join_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from skdistilbert.models.outputs import FloatArray
+    from skdistilbert.tasks.label_schemes import Tag
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
 
 AggregationStrategy = Literal["none", "simple", "first", "average", "max"]
@@ -30,12 +31,12 @@ class Entity(TypedDict):
 
 
 class Token(NamedTuple):
-    """A token of a text."""
+    """A token of a text, and the index of its word in the text."""
 
     word: str
     start: int
     end: int
-    is_subword: bool
+    word_id: int | None
 
 
 class Labelled(NamedTuple):
@@ -49,19 +50,17 @@ class Labelled(NamedTuple):
 
 
 def split_tokens(text: str, encoding: Encoding, tokenizer: WordPieceTokenizer) -> list[Token]:
-    """Return the tokens of a text.
-
-    As in transformers, a token is a subword if its length differs from that of its span in the
-    text, such as "##ing".
-    """
-    tokens = []
-    for index, (start, end) in zip(encoding.input_ids, encoding.offsets, strict=True):
-        if index == tokenizer.unk_token_id:
-            tokens.append(Token(text[start:end], start, end, is_subword=False))
-        else:
-            word = tokenizer.ids_to_tokens[index]
-            tokens.append(Token(word, start, end, is_subword=len(word) != end - start))
-    return tokens
+    """Return the tokens of a text; an unknown word is its own token."""
+    fields = zip(encoding.input_ids, encoding.offsets, encoding.word_ids, strict=True)
+    return [
+        Token(
+            text[start:end] if index == tokenizer.unk_token_id else tokenizer.ids_to_tokens[index],
+            start,
+            end,
+            word_id,
+        )
+        for index, (start, end), word_id in fields
+    ]
 
 
 def group_entities(
@@ -69,8 +68,19 @@ def group_entities(
     scores: FloatArray,
     strategy: AggregationStrategy,
     id2label: Mapping[int, str],
+    tags: Mapping[str, Tag],
 ) -> list[Entity]:
-    """Return the entities of a window, given scores of shape (n_tokens, num_labels)."""
+    """Return the entities of a window.
+
+    Parameters
+    ----------
+    tokens : list of Token
+    scores : ndarray of shape (n_tokens, num_labels)
+    strategy : {"simple", "first", "average", "max"}
+    id2label : dict of int to str
+    tags : dict of str to Tag
+        The prefix and kind of each label.
+    """
     if strategy == "simple":
         best = scores.argmax(axis=1)
         labelled = [
@@ -82,14 +92,18 @@ def group_entities(
             _label_word(tokens[start:stop], scores[start:stop], strategy, id2label)
             for start, stop in _words(tokens)
         ]
-    runs = label_runs([token.label for token in labelled])
-    return [_join(labelled[start:stop]) for start, stop, _ in runs]
+    runs = label_runs([token.label for token in labelled], tags)
+    return [_join(labelled[start:stop], kind) for start, stop, kind in runs]
 
 
 def _words(tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
     """Return the range of tokens of each word."""
-    starts = [index for index, token in enumerate(tokens) if not index or not token.is_subword]
-    return pairwise([*starts, len(tokens)])
+    borders = [
+        index
+        for index, (token, following) in enumerate(pairwise(tokens), 1)
+        if token.word_id != following.word_id
+    ]
+    return pairwise([0, *borders, len(tokens)] if tokens else [])
 
 
 def _label_word(
@@ -119,10 +133,9 @@ def label_of_word(scores: FloatArray, strategy: AggregationStrategy) -> tuple[in
     return index, word_scores[index]
 
 
-def _join(group: Sequence[Labelled]) -> Entity:
+def _join(group: Sequence[Labelled], kind: str) -> Entity:
     return {
-        # transformers removes any prefix before the first hyphen here, not only "B-" and "I-".
-        "entity_group": group[0].label.split("-", 1)[-1],
+        "entity_group": kind,
         "score": float(np.mean([each.score for each in group])),
         "word": join_tokens([each.word for each in group], clean_up=False),
         "start": group[0].start,

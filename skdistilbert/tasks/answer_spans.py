@@ -65,20 +65,37 @@ def answers_in_context(
     for window, window_logits in zip(windows, logits, strict=True):
         start, end = _probabilities(window_logits, window)
         null_scores.append(float(start[0] * end[0]))
-        for first, last, score in best_spans(
-            start[1:], end[1:], options.n_spans, options.max_answer_len
-        ):
-            a, b = _character_span(encoding, window, first, last, options.align_to_words)
-            text = context[a:b]
-            # Scores of the same words in several places or windows are added, as in transformers.
-            found = answers.setdefault(
-                text.lower(), {"score": 0.0, "start": a, "end": b, "answer": text}
-            )
-            found["score"] += score
+        spans = best_spans(start[1:], end[1:], options.n_spans, options.max_answer_len)
+        for text, found in _answers_in_window(context, encoding, window, spans, options).items():
+            if text not in answers or found["score"] > answers[text]["score"]:
+                answers[text] = found
     ranked = list(answers.values())
     if options.handle_impossible_answer or not ranked:
         ranked.append({"score": min(null_scores), "start": 0, "end": 0, "answer": ""})
     return sorted(ranked, key=lambda answer: answer["score"], reverse=True)[: options.top_k]
+
+
+def _answers_in_window(
+    context: str,
+    encoding: Encoding,
+    window: Window,
+    spans: Iterable[tuple[int, int, float]],
+    options: AnswerOptions,
+) -> dict[str, Answer]:
+    """Return the answer of each text, in lower case, given spans in the order of their scores.
+
+    Scores of the same words are added, as in transformers. They are probabilities of different
+    spans of one window, so the sum is a probability, too. The place is that of the best span.
+    """
+    answers: dict[str, Answer] = {}
+    for first, last, score in spans:
+        a, b = _character_span(encoding, window, first, last, options.align_to_words)
+        text = context[a:b]
+        found = answers.setdefault(
+            text.lower(), {"score": 0.0, "start": a, "end": b, "answer": text}
+        )
+        found["score"] = min(found["score"] + score, 1.0)  # rounding may exceed 1
+    return answers
 
 
 def _probabilities(logits: FloatArray, window: Window) -> FloatArray:
@@ -121,7 +138,6 @@ def _character_span(
     first, last = window.start + first, window.start + last
     if align_to_words:
         words = cast("list[int]", encoding.word_ids)  # ascending, without special tokens
-        # As in transformers, a word ends at the border of the window.
-        first = bisect_left(words, words[first], window.start, window.stop)
-        last = bisect_right(words, words[last], window.start, window.stop) - 1
+        first = bisect_left(words, words[first])  # the word may begin before the window
+        last = bisect_right(words, words[last]) - 1
     return encoding.offsets[first][0], encoding.offsets[last][1]

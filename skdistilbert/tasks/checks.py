@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from skdistilbert.models import DistilBertModel
 from skdistilbert.models.inputs import check_vocabulary
@@ -13,33 +14,57 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
 
 Model = TypeVar("Model", bound=DistilBertModel)
+# A loaded model, a directory, "mini", or a name on the Hugging Face hub.
+ModelOrPath = DistilBertModel | str | os.PathLike[str]
 
 
-def check_model(
-    model: object, tokenizer: WordPieceTokenizer, needed: type[Model], task: str
-) -> Model:
-    """Return the model if it has the class that the task needs and fits the tokenizer.
+def split_inputs(tokenizer: object, *inputs: object) -> tuple[Any, ...]:
+    """Return the tokenizer or None, and the inputs of a task that was called without tokenizer.
+
+    ``task(model, texts)`` binds the texts to the parameter `tokenizer` and None to `texts`.
+    """
+    if tokenizer is None or isinstance(tokenizer, WordPieceTokenizer):
+        return (tokenizer, *inputs)
+    missing = [index for index, value in enumerate(inputs) if value is None][:1]
+    if missing:
+        return (None, tokenizer, *inputs[: missing[0]], *inputs[missing[0] + 1 :])
+    raise TypeError(
+        f"tokenizer must be a WordPieceTokenizer; got {_describe(tokenizer)}. Leave the tokenizer "
+        "out to use the model's, or load one with WordPieceTokenizer.from_pretrained(path). "
+        "Arguments after the texts are keywords."
+    )
+
+
+def load_inputs(
+    model: object,
+    tokenizer: Any,  # noqa: ANN401 - None or a tokenizer, by split_inputs
+    needed: type[Model],
+    task: str,
+) -> tuple[Model, WordPieceTokenizer]:
+    """Return the model and its tokenizer, loaded if `model` is a path or a name on the hub.
 
     Raises
     ------
     TypeError
-        If the model or the tokenizer has another class.
+        If the model has not the class that the task needs.
     CheckpointError
-        If the tokenizer belongs to another model.
+        If the checkpoint cannot be loaded or has not the head that the task needs, or the
+        tokenizer belongs to another model.
+    AttributeError
+        If no tokenizer is given, and the model was not loaded from a checkpoint.
     """
+    if isinstance(model, str | os.PathLike):
+        model = needed.from_pretrained(model)
     if not isinstance(model, needed):
         checkpoint = "" if needed is DistilBertModel else ", from a checkpoint with this head"
         raise TypeError(
-            f"{task} needs a {needed.__name__} as model; got {_describe(model)}. Load it with "
-            f"load_model(path){checkpoint}."
+            f"{task} needs a {needed.__name__} as model; got {_describe(model)}. "
+            f"Load it with load_model(path){checkpoint}."
         )
-    if not isinstance(tokenizer, WordPieceTokenizer):
-        raise TypeError(
-            f"{task} needs a WordPieceTokenizer as tokenizer; got {_describe(tokenizer)}. Load "
-            "it with WordPieceTokenizer.from_pretrained(path)."
-        )
+    if tokenizer is None:
+        tokenizer = model.tokenizer
     check_vocabulary(tokenizer, model.config)
-    return model
+    return model, tokenizer
 
 
 def check_positive(name: str, value: object) -> None:
@@ -49,20 +74,20 @@ def check_positive(name: str, value: object) -> None:
 
 
 def check_max_length(
-    max_length: int | None, config: DistilBertConfig, tokenizer: WordPieceTokenizer | None = None
+    max_length: int | None, config: DistilBertConfig, tokenizer: WordPieceTokenizer
 ) -> int:
     """Return `max_length`, or its default if it is None.
 
     The default is the model's ``max_position_embeddings``, or the tokenizer's
-    ``model_max_length`` if a tokenizer is given and this is less.
+    ``model_max_length`` if this is less.
     """
     longest = config.max_position_embeddings
     if max_length is None:
-        return min(longest, (tokenizer and tokenizer.model_max_length) or longest)
+        return min(longest, tokenizer.model_max_length or longest)
     if not isinstance(max_length, Integral) or not 2 <= max_length <= longest:
         raise ValueError(
             f"max_length must be an integer between 2, for [CLS] and [SEP], and {longest}, the "
-            f"model's max_position_embeddings; got {max_length!r:.99}."
+            f"model's max_position_embeddings; got {max_length!r}."
         )
     return max_length
 

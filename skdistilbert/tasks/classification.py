@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.functional import sigmoid, softmax
-from skdistilbert.tasks.checks import check_max_length, check_model, check_positive
+from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
 from skdistilbert.tasks.ranking import best_first
 from skdistilbert.tasks.text_batches import encode_with_warning
 from skdistilbert.tasks.text_input import check_texts
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.models import DistilBertModel
     from skdistilbert.models.outputs import FloatArray
+    from skdistilbert.tasks.checks import ModelOrPath
     from skdistilbert.tokenization import WordPieceTokenizer
 
 ScoreFunction = Literal["softmax", "sigmoid", "none"]
@@ -34,22 +34,56 @@ class Label(TypedDict):
     score: float
 
 
+class ClassifyOptions(TypedDict, total=False):
+    """The keyword arguments of `classify`."""
+
+    top_k: int | None
+    function_to_apply: ScoreFunction | None
+    max_length: int | None
+    n_threads: int | None
+
+
+@overload
+def classify(  # type: ignore[overload-overlap]  # str is an iterable of str
+    model: ModelOrPath, texts: str, **options: Unpack[ClassifyOptions]
+) -> list[Label]: ...
+@overload
 def classify(
-    model: DistilBertModel,
-    tokenizer: WordPieceTokenizer,
-    texts: str | Iterable[str],
+    model: ModelOrPath, texts: Iterable[str], **options: Unpack[ClassifyOptions]
+) -> list[list[Label]]: ...
+@overload
+def classify(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: str,
+    **options: Unpack[ClassifyOptions],
+) -> list[Label]: ...
+@overload
+def classify(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: Iterable[str],
+    **options: Unpack[ClassifyOptions],
+) -> list[list[Label]]: ...
+def classify(  # type: ignore[misc]  # the texts may be the second argument
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | str | Iterable[str] | None = None,
+    texts: str | Iterable[str] | None = None,
+    *,
     top_k: int | None = 1,
     function_to_apply: ScoreFunction | None = None,
-    *,
     max_length: int | None = None,
     n_threads: int | None = None,
 ) -> list[Label] | list[list[Label]]:
     """Return the labels of texts, as the pipeline "text-classification" of transformers does.
 
+    Call ``classify(model, texts)`` or ``classify(model, tokenizer, texts)``.
+
     Parameters
     ----------
-    model : DistilBertForSequenceClassification
-    tokenizer : WordPieceTokenizer
+    model : DistilBertForSequenceClassification, str or path-like
+        The model; or its directory or hub name, from which it is then loaded in every call.
+    tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str or iterable of str
     top_k : int or None, default=1
         Number of labels to return for each text; None is all.
@@ -57,7 +91,7 @@ def classify(
         Function from logits to scores. None depends on the checkpoint's ``problem_type``:
         "none" for "regression", "sigmoid" for "multi_label_classification" or if there is only
         one label, and "softmax" otherwise.
-    max_length : int, default: the model's ``max_position_embeddings`` (512)
+    max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
         Longer texts are truncated to this many tokens, with one warning that names them.
     n_threads : int, default: the number of threads that BLAS may use
 
@@ -76,19 +110,24 @@ def classify(
 
     Examples
     --------
-    >>> from skdistilbert import WordPieceTokenizer, classify, load_model
-    >>> model = load_model("distilbert-tiny-sequence-classification")
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny-sequence-classification")
-    >>> for label in classify(model, tokenizer, "Where is it?", top_k=2):
-    ...     print(label["label"], round(label["score"], 3))
-    pleased 0.766
-    angry 0.203
+    >>> from tempfile import mkdtemp
+    >>> from skdistilbert import DistilBertClassifier, classify
+    >>> texts = ["what a lovely day", "this is great", "how very sad", "this is awful"]
+    >>> labels = ["good", "good", "bad", "bad"]
+    >>> classifier = DistilBertClassifier(pooling="cls", random_state=0).fit(texts, labels)
+    >>> directory = mkdtemp()
+    >>> classifier.save_pretrained(directory)
+    >>> classify(directory, "what a great day")[0]["label"]
+    'good'
     """
-    model = check_model(model, tokenizer, DistilBertForSequenceClassification, "classify")
+    tokenizer, texts = split_inputs(tokenizer, texts)
+    model, tokenizer = load_inputs(
+        model, tokenizer, DistilBertForSequenceClassification, "classify"
+    )
     if top_k is not None:
         check_positive("top_k", top_k)
     to_scores = SCORE_FUNCTIONS[_score_function(function_to_apply, model.config)]
-    max_length = check_max_length(max_length, model.config)
+    max_length = check_max_length(max_length, model.config, tokenizer)
     labels: list[list[Label]] = []
     rows = check_texts([texts] if isinstance(texts, str) else texts)
     for _, input_ids in encode_with_warning(tokenizer, rows, max_length):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 from skdistilbert.models import DistilBertModel
-from skdistilbert.tasks.checks import check_max_length, check_model
+from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
 from skdistilbert.tasks.embedding_plan import plan_embedding, pool_texts
 from skdistilbert.tasks.text_batches import USE_WINDOWS, encode_with_warning, warn_truncated
 from skdistilbert.tasks.text_input import check_texts
@@ -15,25 +15,55 @@ if TYPE_CHECKING:
 
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tasks.checks import ModelOrPath
     from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tokenization import WordPieceTokenizer
 
 
+class EmbedOptions(TypedDict, total=False):
+    """The keyword arguments of `embed`."""
+
+    pooling: Pooling | None
+    max_length: int | None
+    prompt: str | None
+    prompt_name: str | None
+    layer: int | Sequence[int] | None
+    long_text: LongText
+    stride: int | None
+    n_threads: int | None
+
+
+@overload
 def predict(
-    model: DistilBertModel,
-    tokenizer: WordPieceTokenizer,
+    model: ModelOrPath, texts: str | Iterable[str], *, max_length: int | None = None
+) -> FloatArray: ...
+@overload
+def predict(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
     texts: str | Iterable[str],
+    *,
+    max_length: int | None = None,
+) -> FloatArray: ...
+def predict(  # type: ignore[misc]  # the texts may be the second argument
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | str | Iterable[str] | None = None,
+    texts: str | Iterable[str] | None = None,
+    *,
     max_length: int | None = None,
 ) -> FloatArray:
     """Return the last hidden states of one text or several.
 
+    Call ``predict(model, texts)`` or ``predict(model, tokenizer, texts)``.
+
     Parameters
     ----------
-    model : DistilBertModel
-        With or without a task head, which is not used.
-    tokenizer : WordPieceTokenizer
+    model : DistilBertModel, str or path-like
+        A model with or without a task head, which is not used; or the directory or hub name of
+        one, which is then loaded in every call.
+    tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str or iterable of str
-    max_length : int, default: the model's ``max_position_embeddings`` (512)
+    max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
         Longer texts are truncated to this many tokens, with one warning that names them.
 
     Returns
@@ -46,30 +76,41 @@ def predict(
     ValueError
         If `max_length` is below 2 or above ``max_position_embeddings``.
     TypeError
-        If `model` or `tokenizer` is not a loaded one, or a text is not a string.
+        If `model` or `tokenizer` has another type, or a text is not a string.
 
     Examples
     --------
-    >>> from skdistilbert import WordPieceTokenizer, load_model, predict
+    >>> from skdistilbert import load_model, predict
     >>> model = load_model("mini")
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
-    >>> predict(model, tokenizer, ["one", "one two three"]).shape
+    >>> predict(model, ["one", "one two three"]).shape
     (2, 5, 192)
     """
-    model = check_model(model, tokenizer, DistilBertModel, "predict")
+    tokenizer, texts = split_inputs(tokenizer, texts)
+    model, tokenizer = load_inputs(model, tokenizer, DistilBertModel, "predict")
     rows = check_texts([texts] if isinstance(texts, str) else texts)
-    max_length = check_max_length(max_length, model.config)
+    max_length = check_max_length(max_length, model.config, tokenizer)
     batches = encode_with_warning(tokenizer, rows, max_length)
     return model.hidden_states([ids for _, input_ids in batches for ids in input_ids])
 
 
+@overload
 def embed(
-    model: DistilBertModel,
-    tokenizer: WordPieceTokenizer,
+    model: ModelOrPath, texts: str | Iterable[str], **options: Unpack[EmbedOptions]
+) -> FloatArray: ...
+@overload
+def embed(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
     texts: str | Iterable[str],
+    **options: Unpack[EmbedOptions],
+) -> FloatArray: ...
+def embed(  # type: ignore[misc]  # the texts may be the second argument
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | str | Iterable[str] | None = None,
+    texts: str | Iterable[str] | None = None,
+    *,
     pooling: Pooling | None = None,
     max_length: int | None = None,
-    *,
     prompt: str | None = None,
     prompt_name: str | None = None,
     layer: int | Sequence[int] | None = None,
@@ -79,11 +120,14 @@ def embed(
 ) -> FloatArray:
     """Return one vector per text.
 
+    Call ``embed(model, texts)`` or ``embed(model, tokenizer, texts)``.
+
     Parameters
     ----------
-    model : DistilBertModel
-        With or without a task head, which is not used.
-    tokenizer : WordPieceTokenizer
+    model : DistilBertModel, str or path-like
+        A model with or without a task head, which is not used; or the directory or hub name of
+        one, which is then loaded in every call.
+    tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str or iterable of str
     pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}, \
             default=None
@@ -92,11 +136,9 @@ def embed(
         the number of tokens, "weightedmean" weights tokens by their position, and "lasttoken" is
         the hidden state of [SEP]. None uses all modules of the checkpoint's ``modules.json`` and
         the ``truncate_dim`` of ``config_sentence_transformers.json``, as
-        ``SentenceTransformer.encode`` does, or "cls" without this file.
-    max_length : int, default: the model's ``max_position_embeddings`` (512)
-        Longer texts are truncated to this many tokens, with one warning that names them. With
-        the modules of ``modules.json`` the default is at most the tokenizer's
-        ``model_max_length``.
+        ``SentenceTransformer.encode`` does, or "mean" without ``modules.json``.
+    max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
+        Longer texts are truncated to this many tokens, with one warning that names them.
     prompt : str, default=None
         Text to put before every text. With ``modules.json``, None uses the
         ``default_prompt_name`` of ``config_sentence_transformers.json``. If the Pooling module
@@ -129,20 +171,22 @@ def embed(
         given, `max_length` is below 2 or above ``max_position_embeddings``, or the windows have
         no room for more than `stride` tokens of a text.
     TypeError
-        If `model` or `tokenizer` is not a loaded one, or a text is not a string.
+        If `model` or `tokenizer` has another type, or a text is not a string.
     CheckpointError
-        If a file of sentence-transformers is malformed, or the tokenizer belongs to another
-        model.
+        If the model cannot be loaded, a file of sentence-transformers is malformed, or the
+        tokenizer belongs to another model.
 
     Examples
     --------
-    >>> from skdistilbert import WordPieceTokenizer, embed, load_model
+    >>> from skdistilbert import embed, load_model
     >>> model = load_model("mini")
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("mini")
-    >>> embed(model, tokenizer, "one text", pooling="mean").shape
+    >>> embed(model, "one text").shape
     (192,)
+    >>> embed(model, ["one text", "another text"], pooling="cls").shape
+    (2, 192)
     """
-    model = check_model(model, tokenizer, DistilBertModel, "embed")
+    tokenizer, texts = split_inputs(tokenizer, texts)
+    model, tokenizer = load_inputs(model, tokenizer, DistilBertModel, "embed")
     plan = plan_embedding(
         model,
         tokenizer,

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
+from skdistilbert.checkpoint.module_files import DenseFiles, LayerNormFiles
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, unit_length
+from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, normalize_features, unit_length
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches
 from skdistilbert.tasks.windows import TextVectors, WindowPlaces, cut, place_windows
+from skdistilbert.tokenization.ragged import encode_ragged
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from skdistilbert.checkpoint.prompts import Prompts
-    from skdistilbert.checkpoint.sentence_modules import DenseFiles
+    from skdistilbert.checkpoint.sentence_modules import AfterPooling
     from skdistilbert.models import DistilBertModel
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
@@ -45,9 +47,11 @@ class EmbeddingPlan(NamedTuple):
         Overlap of the windows of long texts in tokens; None truncates long texts.
     layers : tuple of int
         Layers whose hidden states are averaged; 0 is the embeddings.
+    layer_weights : tuple of float or None
+        The weight of each layer in the average; None is equal weights.
     poolings : tuple of str
         Poolings whose vectors are concatenated.
-    after : tuple of DenseFiles or None
+    after : tuple of DenseFiles, LayerNormFiles or None
         Modules after the pooling; None normalizes to unit length.
     n_features : int
         Number of features after these modules.
@@ -59,8 +63,9 @@ class EmbeddingPlan(NamedTuple):
     n_skipped: int
     stride: int | None
     layers: tuple[int, ...]
+    layer_weights: tuple[float, ...] | None
     poolings: tuple[Pooling, ...]
-    after: tuple[DenseFiles | None, ...]
+    after: tuple[AfterPooling, ...]
     n_features: int
 
     @property
@@ -73,6 +78,8 @@ class EmbeddingPlan(NamedTuple):
         for module in self.after:
             if module is None:
                 pooled = unit_length(pooled)
+            elif isinstance(module, LayerNormFiles):
+                pooled = normalize_features(pooled, module.tensors)
             else:
                 pooled = dense(pooled, module.tensors, module.activation)
         return pooled[:, : self.n_features]
@@ -99,6 +106,7 @@ def pool_texts(
             plan.poolings,
             n_threads=n_threads,
             layers=plan.layers,
+            layer_weights=plan.layer_weights,
             n_skipped=plan.n_skipped,
         )
         truncated_rows += encoded.truncated_rows
@@ -124,6 +132,7 @@ def _pool_windows(
             plan.poolings,
             n_threads=n_threads,
             layers=plan.layers,
+            layer_weights=plan.layer_weights,
             n_skipped=plan.n_skipped,
             windows=places.pooled,
         )
@@ -137,8 +146,8 @@ def _windows_of_texts(
     """Yield the token ids and the place of each window; every window begins with the prompt."""
     assert plan.stride is not None
     for row, text in enumerate(texts):
-        (encoded,) = tokenizer.encode_ragged(
-            [plan.prompt + text], add_special_tokens=False
+        (encoded,) = encode_ragged(
+            tokenizer, [plan.prompt + text], add_special_tokens=False
         ).input_ids
         ids = encoded.tolist()
         before = [tokenizer.cls_token_id, *ids[: plan.n_prompt]]
@@ -166,15 +175,17 @@ def plan_embedding(
     """Validate the options of `embed` and fill in their defaults."""
     check_pooling(pooling)
     modules = model.sentence_modules if pooling is None else None
-    max_length = check_max_length(max_length, model.config, tokenizer if modules else None)
+    max_length = check_max_length(max_length, model.config, tokenizer)
     prompt = _choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
     n_prompt, n_skipped = len(tokenizer.encode(prompt, add_special_tokens=False)), 0
-    poolings: tuple[Pooling, ...] = (pooling or "cls",)
-    after: tuple[DenseFiles | None, ...] = ()
-    n_features = model.config.dim
+    poolings: tuple[Pooling, ...] = (pooling or "mean",)
+    after: tuple[AfterPooling, ...] = ()
+    n_features, layer_mean = model.config.dim, None
     if modules is not None:
-        for module in filter(None, modules.after):
-            _check_activation(module)
+        for module in modules.after:
+            if isinstance(module, DenseFiles):
+                _check_activation(module)
+        layer_mean = modules.layer_mean if layer is None else None
         poolings = cast("tuple[Pooling, ...]", modules.poolings)  # validated by the reader
         after, n_features = modules.after, modules.n_features
         if prompt and not modules.include_prompt:
@@ -185,7 +196,8 @@ def plan_embedding(
         n_prompt=n_prompt,
         n_skipped=n_skipped,
         stride=_check_stride(long_text, stride, max_length - 2 - n_prompt),
-        layers=check_layers(layer, model.config.n_layers),
+        layers=layer_mean.layers if layer_mean else check_layers(layer, model.config.n_layers),
+        layer_weights=layer_mean.weights if layer_mean else None,
         poolings=poolings,
         after=after,
         n_features=n_features,

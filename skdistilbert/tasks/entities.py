@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack, get_args, overload
 
 from skdistilbert.models import DistilBertForTokenClassification
 from skdistilbert.nn.functional import softmax
@@ -13,48 +13,165 @@ from skdistilbert.tasks.aggregation import (
     merge_overlapping,
     split_tokens,
 )
-from skdistilbert.tasks.checks import check_max_length, check_model
+from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
+from skdistilbert.tasks.label_schemes import Tag, parse_labels
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
-from skdistilbert.tasks.text_input import Text, check_rows
+from skdistilbert.tasks.text_input import Text, check_rows, check_texts
 from skdistilbert.tasks.token_labels import TokenLabel, label_tokens, label_words
 from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each, join_windows
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
-    from skdistilbert.models import DistilBertModel
     from skdistilbert.models.outputs import FloatArray
+    from skdistilbert.tasks.checks import ModelOrPath
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
 
+Grouping = Literal["simple", "first", "average", "max"]  # strategies that return entities
+Words = list[str] | tuple[str, ...]
 TextEntities = list[Entity] | list[TokenLabel]
 
 
-def extract_entities(
-    model: DistilBertModel,
-    tokenizer: WordPieceTokenizer,
-    texts: str | Iterable[Text],
-    aggregation_strategy: AggregationStrategy = "simple",
-    ignore_labels: Collection[str] = ("O",),
-    stride: int | None = None,
+class EntityOptions(TypedDict, total=False):
+    """The keyword arguments of `extract_entities`, except for the strategy."""
+
+    ignore_labels: str | Iterable[str]
+    stride: int | None
+    max_length: int | None
+    n_threads: int | None
+
+
+@overload
+def extract_entities(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    texts: str,
     *,
+    aggregation_strategy: Grouping = "simple",
+    **options: Unpack[EntityOptions],
+) -> list[Entity]: ...
+@overload
+def extract_entities(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    texts: str,
+    *,
+    aggregation_strategy: Literal["none"],
+    **options: Unpack[EntityOptions],
+) -> list[TokenLabel]: ...
+@overload
+def extract_entities(
+    model: ModelOrPath,
+    texts: Iterable[str],
+    *,
+    aggregation_strategy: Grouping = "simple",
+    **options: Unpack[EntityOptions],
+) -> list[list[Entity]]: ...
+@overload
+def extract_entities(
+    model: ModelOrPath,
+    texts: Iterable[str],
+    *,
+    aggregation_strategy: Literal["none"],
+    **options: Unpack[EntityOptions],
+) -> list[list[TokenLabel]]: ...
+@overload
+def extract_entities(
+    model: ModelOrPath,
+    texts: Iterable[Words],
+    *,
+    aggregation_strategy: AggregationStrategy = "simple",
+    **options: Unpack[EntityOptions],
+) -> list[list[TokenLabel]]: ...
+@overload
+def extract_entities(
+    model: ModelOrPath,
+    texts: str | Iterable[Text],
+    *,
+    aggregation_strategy: AggregationStrategy,
+    **options: Unpack[EntityOptions],
+) -> TextEntities | list[TextEntities]: ...
+@overload
+def extract_entities(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: str,
+    *,
+    aggregation_strategy: Grouping = "simple",
+    **options: Unpack[EntityOptions],
+) -> list[Entity]: ...
+@overload
+def extract_entities(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: str,
+    *,
+    aggregation_strategy: Literal["none"],
+    **options: Unpack[EntityOptions],
+) -> list[TokenLabel]: ...
+@overload
+def extract_entities(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: Iterable[str],
+    *,
+    aggregation_strategy: Grouping = "simple",
+    **options: Unpack[EntityOptions],
+) -> list[list[Entity]]: ...
+@overload
+def extract_entities(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: Iterable[str],
+    *,
+    aggregation_strategy: Literal["none"],
+    **options: Unpack[EntityOptions],
+) -> list[list[TokenLabel]]: ...
+@overload
+def extract_entities(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: Iterable[Words],
+    *,
+    aggregation_strategy: AggregationStrategy = "simple",
+    **options: Unpack[EntityOptions],
+) -> list[list[TokenLabel]]: ...
+@overload
+def extract_entities(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: str | Iterable[Text],
+    *,
+    aggregation_strategy: AggregationStrategy,
+    **options: Unpack[EntityOptions],
+) -> TextEntities | list[TextEntities]: ...
+def extract_entities(  # type: ignore[misc]  # the texts may be the second argument
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | str | Iterable[Text] | None = None,
+    texts: str | Iterable[Text] | None = None,
+    *,
+    aggregation_strategy: AggregationStrategy = "simple",
+    ignore_labels: str | Iterable[str] = ("O",),
+    stride: int | None = None,
     max_length: int | None = None,
     n_threads: int | None = None,
 ) -> TextEntities | list[TextEntities]:
     """Return the entities in texts, as the pipeline "token-classification" of transformers does.
 
+    Call ``extract_entities(model, texts)`` or ``extract_entities(model, tokenizer, texts)``.
+
     Parameters
     ----------
-    model : DistilBertForTokenClassification
-    tokenizer : WordPieceTokenizer
+    model : DistilBertForTokenClassification, str or path-like
+        The model; or its directory or hub name, from which it is then loaded in every call.
+    tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str, iterable of str, or iterable of lists of str
         A list of str is a text that is split into words.
     aggregation_strategy : {"simple", "first", "average", "max", "none"}, default="simple"
-        "simple" joins neighbouring tokens of the same kind; "B-" starts a new entity. "first",
-        "average" and "max" assign one label to all tokens of a word before: the label of the
-        first token, the label with the highest mean score, or the label of the token with the
-        highest score. "none" returns the label of each token.
-    ignore_labels : collection of str, default=("O",)
+        "simple" joins neighbouring tokens of the same kind, unless the prefix of a label begins
+        a new entity. "first", "average" and "max" assign one label to all tokens of a word
+        before: the label of the first token, the label with the highest mean score, or the label
+        of the token with the highest score. "none" returns the label of each token.
+    ignore_labels : str or iterable of str, default=("O",)
         Values of ``entity_group`` or ``entity`` that are not returned.
     stride : int, default: 128, or half a window if this is less
         Number of tokens in the overlap of the windows in which long texts are read. If entities
@@ -66,7 +183,7 @@ def extract_entities(
     Returns
     -------
     list of dict for one text, list of lists of dict for several
-        Entities have ``entity_group`` (the label without "B-" or "I-"), ``score`` (the mean
+        Entities have ``entity_group`` (the label without its prefix), ``score`` (the mean
         probability of the label), ``word`` (the joined tokens), ``start`` and ``end``, so that
         ``text[start:end]`` is the entity.
         With "none", tokens have ``entity`` (the label), ``score``, ``index`` (the position,
@@ -86,21 +203,38 @@ def extract_entities(
 
     Notes
     -----
-    transformers truncates long texts unless a stride is given, and has no windows with "none" or
-    with words. Here each token then has the label from the window with more context around it.
+    The scheme of the labels is detected from the checkpoint's ``id2label``: IOB1, IOB2, IOE1,
+    IOE2, BIOES, BILOU, or plain labels without prefix.
+
+    There are these differences to transformers:
+
+    - It knows only the prefixes "B-" and "I-", and removes everything before the first hyphen of
+      a label, so "E-mail" becomes the group "mail".
+    - With "first", "average" and "max" it detects words by comparing the lengths of tokens and
+      their text, which fails for invisible and combining characters.
+    - It truncates long texts unless a stride is given, and has no windows with "none" or with
+      words. Here each token then has the label from the window with more context around it.
 
     Examples
     --------
-    >>> from skdistilbert import WordPieceTokenizer, extract_entities, load_model
-    >>> model = load_model("distilbert-tiny-token-classification")
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny-token-classification")
-    >>> text = "She lives in New York."
-    >>> for entity in extract_entities(model, tokenizer, text, "first")[:2]:  # random weights
+    >>> from tempfile import mkdtemp
+    >>> from skdistilbert import DistilBertTokenClassifier, extract_entities
+    >>> texts = [["she", "lives", "in", "New", "York"], ["he", "left", "London"]]
+    >>> labels = [["O", "O", "O", "B-city", "I-city"], ["O", "O", "B-city"]]
+    >>> classifier = DistilBertTokenClassifier(
+    ...     trainable_layers=1, max_iter=20, learning_rate_init=1e-3, random_state=0
+    ... )
+    >>> directory = mkdtemp()
+    >>> classifier.fit(texts, labels).save_pretrained(directory)
+    >>> text = "She lives in New York"
+    >>> for entity in extract_entities(directory, text, aggregation_strategy="first"):
     ...     print(entity["entity_group"], text[entity["start"] : entity["end"]])
-    LOC She
-    LOC lives
+    city New York
     """
-    model = check_model(model, tokenizer, DistilBertForTokenClassification, "extract_entities")
+    tokenizer, texts = split_inputs(tokenizer, texts)
+    model, tokenizer = load_inputs(
+        model, tokenizer, DistilBertForTokenClassification, "extract_entities"
+    )
     if aggregation_strategy not in get_args(AggregationStrategy):
         raise ValueError(
             f"aggregation_strategy must be one of {', '.join(get_args(AggregationStrategy))}; "
@@ -109,8 +243,9 @@ def extract_entities(
     max_length = check_max_length(max_length, model.config, tokenizer)
     stride = min((max_length - 2) // 2, DEFAULT_STRIDE) if stride is None else stride
     check_stride(stride, max_length - 2)
-    ignored = {ignore_labels} if isinstance(ignore_labels, str) else set(ignore_labels)
-    task = _Task(model, tokenizer, aggregation_strategy, ignored)
+    ignored = _ignored_labels(ignore_labels)
+    tags = parse_labels(set(model.config.id2label.values()))
+    task = _Task(model, tokenizer, aggregation_strategy, ignored, tags)
     entities: list[TextEntities] = []
     before, after = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     rows = check_rows([texts] if isinstance(texts, str) else texts)
@@ -121,6 +256,12 @@ def extract_entities(
         scores = _scores(model, windows, n_threads)
         entities += map(task.extract, batch, encodings, windows, scores)
     return entities[0] if isinstance(texts, str) else entities
+
+
+def _ignored_labels(labels: str | Iterable[str]) -> set[str]:
+    if isinstance(labels, str | set | frozenset):  # the order of a set has no effect
+        return {labels} if isinstance(labels, str) else set(labels)
+    return set(check_texts(labels, noun="label"))
 
 
 def _scores(
@@ -139,6 +280,7 @@ class _Task(NamedTuple):
     tokenizer: WordPieceTokenizer
     strategy: AggregationStrategy
     ignored: Collection[str]
+    tags: Mapping[str, Tag]
 
     def extract(
         self, text: Text, encoding: Encoding, windows: list[Window], scores: list[FloatArray]
@@ -156,7 +298,7 @@ class _Task(NamedTuple):
             entity
             for (start, stop, _), window_scores in zip(windows, scores, strict=True)
             for entity in group_entities(
-                tokens[start:stop], window_scores, self.strategy, id2label
+                tokens[start:stop], window_scores, self.strategy, id2label, self.tags
             )
             if entity["entity_group"] not in self.ignored
         ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 import numpy as np
 
 from skdistilbert.exceptions import warn_user
 from skdistilbert.models import DistilBertForMaskedLM
 from skdistilbert.nn.functional import softmax
-from skdistilbert.tasks.checks import check_max_length, check_model, check_positive
+from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
 from skdistilbert.tasks.ranking import best_first
 from skdistilbert.tasks.text_batches import encode_with_warning
 from skdistilbert.tasks.text_input import check_texts
@@ -17,9 +17,9 @@ from skdistilbert.tasks.text_input import check_texts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from skdistilbert.models import DistilBertModel
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import IntArray
+    from skdistilbert.tasks.checks import ModelOrPath
     from skdistilbert.tokenization import WordPieceTokenizer
 
 
@@ -35,30 +35,64 @@ class Guess(TypedDict):
 MaskGuesses = list[Guess] | list[list[Guess]]
 
 
+class UnmaskOptions(TypedDict, total=False):
+    """The keyword arguments of `unmask`."""
+
+    top_k: int
+    targets: str | Iterable[str] | None
+    max_length: int | None
+    n_threads: int | None
+
+
+@overload
+def unmask(  # type: ignore[overload-overlap]  # str is an iterable of str
+    model: ModelOrPath, texts: str, **options: Unpack[UnmaskOptions]
+) -> MaskGuesses: ...
+@overload
 def unmask(
-    model: DistilBertModel,
-    tokenizer: WordPieceTokenizer,
-    texts: str | Iterable[str],
-    top_k: int = 5,
-    targets: str | Sequence[str] | None = None,
+    model: ModelOrPath, texts: Iterable[str], **options: Unpack[UnmaskOptions]
+) -> list[MaskGuesses]: ...
+@overload
+def unmask(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: str,
+    **options: Unpack[UnmaskOptions],
+) -> MaskGuesses: ...
+@overload
+def unmask(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    texts: Iterable[str],
+    **options: Unpack[UnmaskOptions],
+) -> list[MaskGuesses]: ...
+def unmask(  # type: ignore[misc]  # the texts may be the second argument
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | str | Iterable[str] | None = None,
+    texts: str | Iterable[str] | None = None,
     *,
+    top_k: int = 5,
+    targets: str | Iterable[str] | None = None,
     max_length: int | None = None,
     n_threads: int | None = None,
 ) -> MaskGuesses | list[MaskGuesses]:
     """Predict the masked tokens of texts, as the pipeline "fill-mask" of transformers does.
 
+    Call ``unmask(model, texts)`` or ``unmask(model, tokenizer, texts)``.
+
     Parameters
     ----------
-    model : DistilBertForMaskedLM
-    tokenizer : WordPieceTokenizer
+    model : DistilBertForMaskedLM, str or path-like
+        The model; or its directory or hub name, from which it is then loaded in every call.
+    tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str or iterable of str
         Each with one or more [MASK]. Every mask is predicted while the others stay masked.
     top_k : int, default=5
         Number of tokens to return for each mask.
-    targets : str or list of str, default=None
+    targets : str or iterable of str, default=None
         The tokens to choose from. A target that is not in the vocabulary is replaced with its
         first token, with a warning.
-    max_length : int, default: the model's ``max_position_embeddings`` (512)
+    max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
         Longer texts are truncated to this many tokens, with one warning that names them.
     n_threads : int, default: the number of threads that BLAS may use
 
@@ -80,23 +114,43 @@ def unmask(
 
     Examples
     --------
-    >>> from skdistilbert import WordPieceTokenizer, load_model, unmask
-    >>> model = load_model("distilbert-tiny-masked-lm")
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny-masked-lm")
-    >>> for guess in unmask(model, tokenizer, "Where is [MASK]?", targets=["it", "he"]):
-    ...     print(guess["token_str"], guess["sequence"])
-    it where is it?
-    he where is he?
+    A checkpoint with trained weights, such as "distilbert/distilbert-base-uncased", is used as
+    ``unmask("distilbert/distilbert-base-uncased", "Where is the [MASK]?")``. This head is not
+    trained:
+
+    >>> import numpy as np
+    >>> from skdistilbert import DistilBertForMaskedLM, load_model, unmask
+    >>> encoder = load_model("mini")
+    >>> dim, vocab_size = encoder.config.dim, encoder.config.vocab_size
+    >>> head = {
+    ...     "vocab_transform.weight": np.eye(dim, dtype=np.float32),
+    ...     "vocab_transform.bias": np.zeros(dim, np.float32),
+    ...     "vocab_layer_norm.weight": np.ones(dim, np.float32),
+    ...     "vocab_layer_norm.bias": np.zeros(dim, np.float32),
+    ...     "vocab_projector.weight": encoder.weights["embeddings.word_embeddings.weight"],
+    ...     "vocab_projector.bias": np.zeros(vocab_size, np.float32),
+    ... }
+    >>> model = DistilBertForMaskedLM(encoder.config, {**encoder.weights, **head})
+    >>> for guess in unmask(model, encoder.tokenizer, "Where is [MASK]?", targets=["it", "he"]):
+    ...     print(guess["sequence"])
+    where is he?
+    where is it?
     """
-    model = check_model(model, tokenizer, DistilBertForMaskedLM, "unmask")
+    tokenizer, texts = split_inputs(tokenizer, texts)
+    model, tokenizer = load_inputs(model, tokenizer, DistilBertForMaskedLM, "unmask")
     check_positive("top_k", top_k)
-    max_length = check_max_length(max_length, model.config)
+    max_length = check_max_length(max_length, model.config, tokenizer)
     target_ids = None if targets is None else _target_ids(targets, tokenizer)
 
     def best(logits: FloatArray) -> list[list[tuple[int, float]]]:
         return [_best_tokens(scores, top_k, target_ids) for scores in softmax(logits)]
 
     guesses: list[MaskGuesses] = []
+    if tokenizer.mask_token_id is None:
+        raise ValueError(
+            f"The vocabulary has no {tokenizer.mask_token!r:.99}; pass mask_token=... to "
+            "WordPieceTokenizer with the token of the vocabulary that marks masked words."
+        )
     all_rows = check_texts([texts] if isinstance(texts, str) else texts)
     for rows, input_ids in encode_with_warning(tokenizer, all_rows, max_length):
         _check_masks(input_ids, tokenizer, rows.start, max_length)
@@ -117,9 +171,11 @@ def _check_masks(
             )
 
 
-def _target_ids(targets: str | Sequence[str], tokenizer: WordPieceTokenizer) -> IntArray:
+def _target_ids(targets: str | Iterable[str], tokenizer: WordPieceTokenizer) -> IntArray:
     """Return the distinct ids of the targets, ascending."""
-    targets = [targets] if isinstance(targets, str) else targets
+    if isinstance(targets, str | set | frozenset):  # the order of a set has no effect
+        targets = [targets] if isinstance(targets, str) else list(targets)
+    targets = check_texts(targets, noun="target")
     known = {token: index for index, token in tokenizer.ids_to_tokens.items()}
     found = {
         index

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import islice
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from skdistilbert.models import DistilBertForQuestionAnswering
 from skdistilbert.tasks.answer_spans import Answer, AnswerOptions, answers_in_context
-from skdistilbert.tasks.checks import check_max_length, check_model, check_positive
+from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
 from skdistilbert.tasks.text_batches import warn_truncated
 from skdistilbert.tasks.text_input import check_texts
 from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each
@@ -17,17 +17,105 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.models import DistilBertModel
+    from skdistilbert.tasks.checks import ModelOrPath
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
 
 DEFAULT_SEQ_LEN = 384  # that of transformers' pipeline
 
 
-def answer(
-    model: DistilBertModel,
-    tokenizer: WordPieceTokenizer,
+class AnswerArguments(TypedDict, total=False):
+    """The keyword arguments of `answer`, except for `top_k`."""
+
+    doc_stride: int | None
+    max_answer_len: int
+    max_seq_len: int | None
+    max_question_len: int
+    handle_impossible_answer: bool
+    align_to_words: bool
+    n_threads: int | None
+
+
+@overload
+def answer(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    question: str,
+    context: str,
+    *,
+    top_k: Literal[1] = 1,
+    **options: Unpack[AnswerArguments],
+) -> Answer: ...
+@overload
+def answer(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    question: str,
+    context: str,
+    *,
+    top_k: int,
+    **options: Unpack[AnswerArguments],
+) -> list[Answer]: ...
+@overload
+def answer(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
     question: str | Iterable[str],
     context: str | Iterable[str],
+    *,
+    top_k: Literal[1] = 1,
+    **options: Unpack[AnswerArguments],
+) -> list[Answer]: ...
+@overload
+def answer(
+    model: ModelOrPath,
+    question: str | Iterable[str],
+    context: str | Iterable[str],
+    *,
+    top_k: int,
+    **options: Unpack[AnswerArguments],
+) -> list[list[Answer]]: ...
+@overload
+def answer(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    question: str,
+    context: str,
+    *,
+    top_k: Literal[1] = 1,
+    **options: Unpack[AnswerArguments],
+) -> Answer: ...
+@overload
+def answer(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    question: str,
+    context: str,
+    *,
+    top_k: int,
+    **options: Unpack[AnswerArguments],
+) -> list[Answer]: ...
+@overload
+def answer(  # type: ignore[overload-overlap]
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    question: str | Iterable[str],
+    context: str | Iterable[str],
+    *,
+    top_k: Literal[1] = 1,
+    **options: Unpack[AnswerArguments],
+) -> list[Answer]: ...
+@overload
+def answer(
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | None,
+    question: str | Iterable[str],
+    context: str | Iterable[str],
+    *,
+    top_k: int,
+    **options: Unpack[AnswerArguments],
+) -> list[list[Answer]]: ...
+def answer(  # type: ignore[misc]  # the question may be the second argument
+    model: ModelOrPath,
+    tokenizer: WordPieceTokenizer | str | Iterable[str] | None = None,
+    question: str | Iterable[str] | None = None,
+    context: str | Iterable[str] | None = None,
     *,
     top_k: int = 1,
     doc_stride: int | None = None,
@@ -40,10 +128,14 @@ def answer(
 ) -> Answer | list[Answer] | list[Answer | list[Answer]]:
     """Return answers in texts, as the pipeline "question-answering" of transformers 4 does.
 
+    Call ``answer(model, question, context)`` or ``answer(model, tokenizer, question, context)``.
+    The notes list the differences to transformers.
+
     Parameters
     ----------
-    model : DistilBertForQuestionAnswering
-    tokenizer : WordPieceTokenizer
+    model : DistilBertForQuestionAnswering, str or path-like
+        The model; or its directory or hub name, from which it is then loaded in every call.
+    tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     question, context : str or iterable of str
         One pair, or lists of the same length. A single question is asked about every context of
         a list, and a list of questions about a single context.
@@ -66,10 +158,15 @@ def answer(
     Returns
     -------
     dict, or list of dict if `top_k` is not 1; a list of these for lists of pairs
-        Each dict has ``score`` (the product of the probabilities of start and end, summed over
-        all occurrences of the same words), ``start``, ``end`` and ``answer``, which is
+        Each dict has ``score``, ``start``, ``end`` and ``answer``, which is
         ``context[start:end]``. The best answer is first. Short contexts have less than `top_k`
         answers.
+
+        ``score`` is a probability in the window where it is highest: the product of the
+        probabilities of start and end, summed over the best ``2 * top_k + 10`` spans of this
+        window that are the same words. ``start`` and ``end`` are the place of the best of these
+        spans. The score of the answer "" is the lowest of all windows. So scores of answers in
+        contexts of any length, and of no answer, can be compared.
 
     Raises
     ------
@@ -81,21 +178,36 @@ def answer(
 
     Notes
     -----
-    transformers documents `max_question_len` but ignores it with its fast tokenizers;
-    ``max_question_len=max_seq_len`` returns the same answers. Answers with a score of exactly 0
-    are not returned.
+    There are these differences to transformers 4:
+
+    - It adds the scores of the same words in all windows, so that the sum may exceed 1 and grows
+      with the length of the context. It returns the place in the first of these windows.
+    - It cuts off words at the end of a window.
+    - It documents `max_question_len` but ignores it with its fast tokenizers;
+      ``max_question_len=max_seq_len`` returns the same answers.
+    - It returns answers with a score of exactly 0.
 
     Examples
     --------
-    >>> from skdistilbert import WordPieceTokenizer, answer, load_model
-    >>> model = load_model("distilbert-tiny-question-answering")
-    >>> tokenizer = WordPieceTokenizer.from_pretrained("distilbert-tiny-question-answering")
+    A checkpoint with trained weights, such as "distilbert/distilbert-base-cased-distilled-squad",
+    is used as ``answer("distilbert/distilbert-base-cased-distilled-squad", question, context)``.
+    This head has zeros as weights, so all parts of the context have the same score:
+
+    >>> import numpy as np
+    >>> from skdistilbert import DistilBertForQuestionAnswering, answer, load_model
+    >>> encoder = load_model("mini")
+    >>> head = {
+    ...     "qa_outputs.weight": np.zeros((2, encoder.config.dim), np.float32),
+    ...     "qa_outputs.bias": np.zeros(2, np.float32),
+    ... }
+    >>> model = DistilBertForQuestionAnswering(encoder.config, {**encoder.weights, **head})
     >>> context = "The house is old."
-    >>> found = answer(model, tokenizer, "What is old?", context)  # random weights
+    >>> found = answer(model, encoder.tokenizer, "What is old?", context)
     >>> found["answer"] == context[found["start"] : found["end"]]
     True
     """
-    model = check_model(model, tokenizer, DistilBertForQuestionAnswering, "answer")
+    tokenizer, question, context = split_inputs(tokenizer, question, context)
+    model, tokenizer = load_inputs(model, tokenizer, DistilBertForQuestionAnswering, "answer")
     for name, value in (
         ("top_k", top_k),
         ("max_answer_len", max_answer_len),

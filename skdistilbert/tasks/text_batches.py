@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from skdistilbert.exceptions import TruncationWarning, warn_user
 from skdistilbert.tasks.text_input import format_rows
+from skdistilbert.tokenization.ragged import encode_ragged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ def encode_in_batches(
     for start in range(0, len(texts), TEXTS_PER_BATCH):
         rows = slice(start, start + TEXTS_PER_BATCH)
         batch = [prompt + text for text in texts[rows]] if prompt else texts[rows]
-        yield rows, tokenizer.encode_ragged(batch, max_length=max_length, first_row=start)
+        yield rows, encode_ragged(tokenizer, batch, max_length=max_length, first_row=start)
 
 
 def encode_with_warning(

@@ -34,10 +34,11 @@ def check_texts(
     Raises
     ------
     ValueError
-        If `X` is a string, has several columns or no texts, or a text is missing or contains a
-        lone surrogate; the message names the rows.
+        If `X` is a string or has no texts, or a text is missing or contains a lone surrogate; the
+        message names the rows.
     TypeError
-        If `X` is not an ordered collection or a text is not a string; the message names the rows.
+        If `X` is not an ordered collection or has several columns, or a text is not a string; the
+        message names the rows.
     """
     if missing not in (None, *get_args(Missing)):
         raise ValueError(f"missing must be 'error' or 'empty'; got {missing!r}.")
@@ -58,7 +59,7 @@ def check_texts(
 
 
 def check_rows(X: object) -> list[Text]:
-    """Return the texts of a collection in which lists and tuples are texts split into words.
+    """Return the texts of a collection in which lists and arrays are texts split into words.
 
     Raises
     ------
@@ -67,6 +68,8 @@ def check_rows(X: object) -> list[Text]:
     """
     rows: list[Any] = as_list(X)
     for row, text in enumerate(rows):
+        if hasattr(text, "__array__") and np.ndim(text) == 1:  # of a column of lists
+            rows[row] = text = np.asarray(text, dtype=object).tolist()
         if isinstance(text, list | tuple):
             for index, word in enumerate(text):
                 _check_string(word, f"Row {row}: word {index}")
@@ -92,11 +95,12 @@ def as_list(X: object, noun: str = "text") -> list[Any]:
             "for one text, pass [text]."
         )
     if hasattr(X, "__array__") and not isinstance(X, bytes):
-        return _column_as_list(X)
-    if not isinstance(X, Iterable) or isinstance(X, bytes | Mapping | set | frozenset):
+        return _column_as_list(X, noun)
+    is_unordered = isinstance(X, bytes | Mapping | set | frozenset) or hasattr(X, "keys")
+    if not isinstance(X, Iterable) or is_unordered:
         raise TypeError(
             f"Expected an ordered iterable of {noun}s, such as a list or a Series; got {X!r:.99} "
-            f"of type {type(X).__name__}."
+            f"of type {type(X).__name__}. Pass a list of strings."
         )
     return list(X)
 
@@ -107,14 +111,15 @@ def format_rows(rows: list[int]) -> str:
     return f"row{'s' if len(rows) > 1 else ''} {named}"
 
 
-def _column_as_list(X: object) -> list[Any]:
+def _column_as_list(X: object, noun: str) -> list[Any]:
     # Series, frames and Arrow arrays become arrays much faster than lists. A masked array must
     # not lose its mask.
     texts = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
     if texts.ndim != 1 and (texts.ndim != 2 or texts.shape[1] != 1):
-        raise ValueError(
-            f"Expected one column of texts; got {type(X).__name__} of shape {texts.shape}. Select "
-            "one column; for several, use one estimator per column in a ColumnTransformer."
+        raise TypeError(
+            f"Expected one column of {noun}s; got {type(X).__name__} of shape {texts.shape}. "
+            "Select one column, such as frame['text']. To use several columns, pass one estimator "
+            "per column to ColumnTransformer, with the column's name as a string."
         )
     return list(texts.ravel().tolist())
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from skdistilbert.nn.pooling import Windows
 from skdistilbert.tokenization.truncation import windows
+from skdistilbert.tokenization.word_lists import encode_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -72,7 +73,7 @@ def encode_each(tokenizer: WordPieceTokenizer, texts: Iterable[Text]) -> Iterato
         if isinstance(text, str):
             yield tokenizer.encode_with_offsets(text, add_special_tokens=False)
         else:
-            yield tokenizer.encode_words(text, add_special_tokens=False)
+            yield encode_words(tokenizer, text, add_special_tokens=False)
 
 
 def counted_ranges(windows: Sequence[Window]) -> list[tuple[int, int]]:

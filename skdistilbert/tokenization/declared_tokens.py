@@ -29,6 +29,8 @@ DEFAULT_TOKENS = {
     "mask_token": "[MASK]",
 }
 SPECIAL_TOKENS = tuple(DEFAULT_TOKENS)
+# transformers numbers new tokens in this order, and then those with other names.
+FIRST_TOKENS = ("bos_token", "eos_token", *SPECIAL_TOKENS)
 EXTRA_TOKENS = "extra_special_tokens"
 OLD_EXTRA_TOKENS = "additional_special_tokens"
 TOKEN_FLAGS = ("special", "lstrip", "rstrip", "single_word", "normalized")
@@ -49,6 +51,8 @@ def read_declared_tokens(
     config: Mapping[str, Any],
     backend: Mapping[str, Any],
     vocab: Mapping[str, int],
+    *,
+    uses_backend: bool,
 ) -> dict[str, Any]:
     """Return the special tokens and `added_tokens`, as `WordPieceTokenizer` accepts them.
 
@@ -63,33 +67,64 @@ def read_declared_tokens(
     backend : mapping
         Contents of ``tokenizer.json``.
     vocab : mapping of str to int
+    uses_backend : bool
+        Whether the class of the tokenizer reads all of ``tokenizer.json``.
 
     Raises
     ------
     CheckpointError
         If a declaration is malformed.
     """
-    if config.get(OLD_EXTRA_TOKENS) and not config.get(EXTRA_TOKENS):
-        config = {**config, EXTRA_TOKENS: config[OLD_EXTRA_TOKENS]}
-    config = {**DEFAULT_TOKENS, **config}
+    config = _with_extra_tokens({**DEFAULT_TOKENS, **config})
     declared = config.get("added_tokens_decoder")
     if declared is None:  # Only then do the files of older versions apply.
-        config |= read_if_exists(directory / SPECIAL_TOKENS_FILE)
+        config = _with_special_tokens_map(config, directory)
     named, unnamed = _special_tokens(config, directory)
     if declared is None:
         by_id = _from_added_tokens_file(directory, config) | _from_backend(backend, directory)
     else:
         by_id = _from_decoder(declared, {token.content for token in named.values()}, directory)
     tokens = {by_id[index].content: by_id[index] for index in sorted(by_id)}
-    for name, token in named.items():
-        # The model has no embedding of a new token with one of the five roles. It is left out
-        # here, so that WordPieceTokenizer raises an error.
-        if token.content in tokens or token.content in vocab or name not in SPECIAL_TOKENS:
-            tokens[token.content] = replace(tokens.get(token.content, token), special=True)
+    if declared is not None and uses_backend:
+        tokens = {token.content: token for token in _from_backend(backend, directory).values()} | (
+            tokens
+        )
+    for token in named.values():
+        tokens[token.content] = replace(tokens.get(token.content, token), special=True)
     for token in unnamed:
         tokens.setdefault(token.content, token)
     special = {name: token.content for name, token in named.items() if name in SPECIAL_TOKENS}
-    return special | {"added_tokens": _numbered(tokens.values(), vocab)}
+    # The model has no embedding of a new token with one of the five roles. Such a token is left
+    # out, so that WordPieceTokenizer raises an error if it needs the token.
+    undeclared = set(special.values()) - {token.content for token in by_id.values()}
+    added = [
+        token
+        for token in _numbered(tokens.values(), vocab)
+        if token.content in vocab or token.content not in undeclared
+    ]
+    return special | {"added_tokens": added}
+
+
+def _with_extra_tokens(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the current name of the extra special tokens."""
+    if config.get(OLD_EXTRA_TOKENS) and not config.get(EXTRA_TOKENS):
+        rest = {name: value for name, value in config.items() if name != OLD_EXTRA_TOKENS}
+        return rest | {EXTRA_TOKENS: config[OLD_EXTRA_TOKENS]}
+    return dict(config)
+
+
+def _with_special_tokens_map(config: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """Return the configuration with the tokens of ``special_tokens_map.json``."""
+    read = read_if_exists(directory / SPECIAL_TOKENS_FILE)
+    extra, known = read.get(EXTRA_TOKENS), config.get(EXTRA_TOKENS)
+    if isinstance(extra, list) and isinstance(known, list):
+        read[EXTRA_TOKENS] = [*known, *(token for token in extra if token not in known)]
+    if isinstance(known, dict) and not isinstance(extra, dict):
+        # Tokens by name are kept in addition to a list.
+        named = {name: value for name, value in known.items() if name not in SPECIAL_TOKENS}
+        rest = {name: value for name, value in config.items() if name != EXTRA_TOKENS}
+        return rest | named | read
+    return {**config, **read}
 
 
 def _special_tokens(
@@ -98,10 +133,11 @@ def _special_tokens(
     """Return the special tokens with a name, such as cls_token, and those without."""
     where = f"{directory / CONFIG_FILE} or {SPECIAL_TOKENS_FILE}"
     named = {name: value for name, value in config.items() if name.endswith("_token")}
+    named = {name: named[name] for name in FIRST_TOKENS if name in named} | named
     unnamed: Any = config.get(EXTRA_TOKENS, config.get(OLD_EXTRA_TOKENS)) or []
-    if isinstance(unnamed, dict):
+    if isinstance(unnamed, dict):  # Then the older name is also in use.
         named |= unnamed
-        unnamed = []
+        unnamed = config.get(OLD_EXTRA_TOKENS) or []
     if not isinstance(unnamed, list):
         raise CheckpointError(f"{where}: {EXTRA_TOKENS} must be a list; got {unnamed!r:.99}.")
     tokens = {

@@ -26,21 +26,6 @@ class PaddedBatch(NamedTuple):
     attention_mask: NDArray[np.int64]
 
 
-class RaggedEncoding(NamedTuple):
-    """Token ids of several texts, without padding.
-
-    Attributes
-    ----------
-    input_ids : list of int32 ndarrays of shape (n_tokens,)
-        Read-only.
-    truncated_rows : list of int
-        Rows of the texts that were truncated.
-    """
-
-    input_ids: list[NDArray[np.int32]]
-    truncated_rows: list[int]
-
-
 @dataclass(frozen=True)
 class Encoding:
     """The tokens of a text or of a pair of texts.
@@ -54,8 +39,8 @@ class Encoding:
         Position of the token in its text, in characters: ``text[start:stop]``. (0, 0) for the
         special tokens around the texts.
     word_ids : list of (int or None)
-        Index of the token's word in its text. Words are split at whitespace and punctuation, or
-        are those passed to `encode_words`. None for the special tokens around the texts.
+        Index of the token's word in its text. Words are split at whitespace and punctuation. None
+        for the special tokens around the texts.
     sequence_ids : list of (int or None)
         0 for the text, 1 for the second text of a pair, None for the special tokens around them.
     token_type_ids : list of int
@@ -89,10 +74,6 @@ class AlignedTokens(NamedTuple):
     def n_words(self) -> int:
         """Number of words so far."""
         return self.word_ids[-1] + 1 if self.word_ids else 0
-
-    def part(self, start: int, stop: int) -> AlignedTokens:
-        """Return the tokens from `start` to `stop`."""
-        return AlignedTokens(*(field[start:stop] for field in self))  # type: ignore[arg-type]
 
 
 def join_texts(texts: Sequence[AlignedTokens], before: list[int], after: list[int]) -> Encoding:

@@ -114,6 +114,8 @@ class Normalizer(dict[int, str]):
         if 0xD800 <= code <= 0xDFFF:
             raise ValueError(lone_surrogate_message(code))
         character = text = chr(code)
+        if self._handle_chinese_chars and character in CJK and character not in DECOMPOSABLE:
+            return f" {text} "  # The other steps do not change these characters.
         if character in REMOVED:
             return ""
         if character in WHITESPACE:

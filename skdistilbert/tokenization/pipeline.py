@@ -2,12 +2,13 @@
 
 1. Cut the text at its added tokens (`added_tokens`).
 2. Normalise the text between them (`normalization`).
-3. Split it into words and punctuation marks.
+3. Split it at spaces into chunks, such as "time?", and these into words and punctuation marks.
 4. Split each word into pieces of the vocabulary (`wordpiece`).
 
-Two bounded caches make this fast. One maps words to their pieces, because new texts consist of
-known words. The other maps texts to their ids, because many texts recur: in cross-validation, in
-the epochs of a training, or as requests to a service.
+Bounded caches make this fast. Most chunks and words of new texts are known. Many texts recur: in
+cross-validation, in the epochs of a training, or as requests to a service. The caches of chunks
+and of texts store ids as bytes, because Python joins bytes faster than tuples, and because NumPy
+reads the bytes of a whole batch at once. Positions are computed word by word.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import chain
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from skdistilbert.tokenization import unicode_tables as tables
 from skdistilbert.tokenization.bounded_cache import BoundedCache
 from skdistilbert.tokenization.encodings import AlignedTokens
+from skdistilbert.tokenization.id_bytes import from_bytes, to_bytes
 from skdistilbert.tokenization.normalization import character_class
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from skdistilbert.tokenization.added_tokens import AddedTokenFinder
     from skdistilbert.tokenization.normalization import Normalizer
     from skdistilbert.tokenization.wordpiece import WordPiece
-
-_ids_of_pieces = itemgetter(0)
 
 
 class Pipeline:
@@ -48,11 +47,13 @@ class Pipeline:
     ) -> None:
         self._finder = finder
         self._normalizer = normalizer
+        self._split_word = wordpiece.split
         self._word_pieces = BoundedCache(wordpiece.split)
+        self._chunk_ids = BoundedCache(self._encode_chunk)
         self._text_ids = BoundedCache(self._encode)
 
-    def ids(self, text: str) -> tuple[int, ...]:
-        """Return the token ids of a text.
+    def id_bytes(self, text: str) -> bytes:
+        """Return the token ids of a text as `id_bytes.to_bytes` stores them.
 
         Raises
         ------
@@ -61,21 +62,44 @@ class Pipeline:
         ValueError
             If `text` contains a lone surrogate.
         """
-        if not isinstance(text, str):
-            raise _not_a_string(text)
+        check_text(text)
         return self._text_ids[text]
 
-    def _encode(self, text: str) -> tuple[int, ...]:
-        if self._finder.finds_any(text):
-            return tuple(self.align(text).input_ids)
-        words = split_into_words(self._normalizer.normalize(text))
-        pieces = map(self._word_pieces.__getitem__, words)
-        return tuple(chain.from_iterable(map(_ids_of_pieces, pieces)))
+    def ids(self, text: str) -> list[int]:
+        """Return the token ids of a text; errors as in `id_bytes`."""
+        return from_bytes(self.id_bytes(text))
+
+    def pieces(self, text: str) -> list[int | str]:
+        """Return the token ids of a text, but for added tokens the text that they match."""
+        pieces: list[int | str] = []
+        for token, segment, _ in self._finder.segments(text):
+            if token:
+                pieces.append(segment)
+            else:
+                pieces += from_bytes(self._encode_normalized(segment))
+        return pieces
+
+    def _encode(self, text: str) -> bytes:
+        if not self._finder.finds_any(text):
+            return self._encode_normalized(self._normalizer.normalize(text))
+        return b"".join(
+            to_bytes([token.id]) if token else self._encode_normalized(segment)
+            for token, segment, _ in self._finder.segments(text)
+        )
+
+    def _encode_normalized(self, text: str) -> bytes:
+        # Spaces are the only whitespace in a normalised text.
+        return b"".join(map(self._chunk_ids.__getitem__, text.split()))
+
+    def _encode_chunk(self, chunk: str) -> bytes:
+        if len(chunk) == 1 or (chunk.isascii() and chunk.isalnum()):  # Most chunks are words.
+            return to_bytes(self._split_word(chunk)[0])
+        pieces = map(self._split_word, split_into_words(chunk))
+        return to_bytes(chain.from_iterable(ids for ids, _ in pieces))
 
     def align(self, text: str) -> AlignedTokens:
-        """Return the tokens of a text with their positions and words; errors as in `ids`."""
-        if not isinstance(text, str):
-            raise _not_a_string(text)
+        """Return the tokens of a text with their positions and words; errors as in `id_bytes`."""
+        check_text(text)
         tokens = AlignedTokens([], [], [])
         if not self._finder.finds_any(text):
             self._add_words(tokens, *self._normalizer.normalize_aligned(text))
@@ -127,8 +151,10 @@ def _unicode_words() -> re.Pattern[str]:
     return _compile_word_pattern(character_class(tables.PUNCTUATION))
 
 
-def _not_a_string(text: object) -> TypeError:
-    return TypeError(
-        f"a text must be a string, got {text!r:.99} of type {type(text).__name__}; convert it "
-        "with str() or leave it out."
-    )
+def check_text(text: object) -> None:
+    """Raise TypeError unless a text is a string."""
+    if not isinstance(text, str):
+        raise TypeError(
+            f"a text must be a string, got {text!r:.99} of type {type(text).__name__}; convert it "
+            "with str() or leave it out."
+        )

@@ -11,23 +11,38 @@ from typing import TYPE_CHECKING, Any, Self
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.files.atomic_save import replace_files
+from skdistilbert.files.module_paths import transformer_directory
 from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
 from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS, is_id
 from skdistilbert.tokenization.normalization import Normalizer
 from skdistilbert.tokenization.pipeline import Pipeline
 from skdistilbert.tokenization.tokenizer_files import (
     OPTIONS,
+    SIDES,
     SWITCHES,
     read_tokenizer,
-    read_vocab,
     tokenizer_files,
 )
+from skdistilbert.tokenization.truncation import check_side
+from skdistilbert.tokenization.vocab_file import read_vocab
 from skdistilbert.tokenization.wordpiece import WordPiece
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-PARAMETERS = (*OPTIONS, *SPECIAL_TOKENS, *SWITCHES, "added_tokens", "vocab", "model_max_length")
+    from skdistilbert.tokenization.truncation import Side
+
+PARAMETERS = (
+    *OPTIONS,
+    *SPECIAL_TOKENS,
+    *SWITCHES,
+    *SIDES,
+    "added_tokens",
+    "vocab",
+    "model_max_length",
+)
+# A vocabulary may lack these tokens, because most tasks do not need them.
+OPTIONAL_TOKENS = ("pad_token", "mask_token")
 
 
 class TokenizerBase:
@@ -35,13 +50,14 @@ class TokenizerBase:
 
     unk_token_id: int
     sep_token_id: int
-    pad_token_id: int
+    pad_token_id: int | None
     cls_token_id: int
-    mask_token_id: int
+    mask_token_id: int | None
 
     def __init__(
         self,
         vocab_file: str | os.PathLike[str] | Mapping[str, int],
+        *,
         do_lower_case: bool = True,
         strip_accents: bool | None = None,
         tokenize_chinese_chars: bool = True,
@@ -50,11 +66,12 @@ class TokenizerBase:
         pad_token: str = "[PAD]",
         cls_token: str = "[CLS]",
         mask_token: str = "[MASK]",
-        *,
         split_special_tokens: bool = False,
         added_tokens: Sequence[AddedToken] = (),
         model_max_length: int | None = None,
         clean_up_tokenization_spaces: bool = False,
+        padding_side: Side = "right",
+        truncation_side: Side = "right",
     ) -> None:
         if isinstance(vocab_file, str | os.PathLike):
             self.vocab = read_vocab(Path(vocab_file))
@@ -69,7 +86,12 @@ class TokenizerBase:
         self.cls_token = cls_token
         self.mask_token = mask_token
         self.split_special_tokens = split_special_tokens
-        explicit = (token for token in added_tokens if not self._is_default(token))
+        self.padding_side = padding_side
+        self.truncation_side = truncation_side
+        # As in `tokenizers`, a token without content has no effect.
+        explicit = (
+            token for token in added_tokens if token.content and not self._is_default(token)
+        )
         self.added_tokens = tuple(sorted(explicit, key=lambda token: token.id))
         self.model_max_length = model_max_length
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
@@ -87,6 +109,8 @@ class TokenizerBase:
     def _build(self) -> None:
         """Build the pipeline, which is not pickled, from the parameters."""
         self._check_added_tokens()
+        for name in SIDES:
+            check_side(name, getattr(self, name))
         for name in SPECIAL_TOKENS:
             setattr(self, f"{name}_id", self._special_token_id(name))
         self._normalizer = normalizer = Normalizer(
@@ -114,11 +138,11 @@ class TokenizerBase:
                     f"{token!r} has the id of {tokens[token.id]!r:.99}; use a free id."
                 )
 
-    def _special_token_id(self, name: str) -> int:
+    def _special_token_id(self, name: str) -> int | None:
         token = getattr(self, name)
         added = {token.content: token.id for token in self.added_tokens}
         index = self.vocab.get(token, added.get(token))
-        if index is None:
+        if index is None and name not in OPTIONAL_TOKENS:
             raise CheckpointError(
                 f"The vocabulary has no {token!r:.99}, which is the {name}; pass {name}=... with "
                 "the token of the vocabulary that has this role."
@@ -127,8 +151,9 @@ class TokenizerBase:
 
     def _tokens_to_find(self) -> Iterable[AddedToken]:
         special = {
-            token: AddedToken(token, getattr(self, f"{name}_id"), special=True)
+            token: AddedToken(token, index, special=True)
             for name, token in zip(SPECIAL_TOKENS, self.special_tokens, strict=True)
+            if (index := getattr(self, f"{name}_id")) is not None
         }
         return (special | {token.content: token for token in self.added_tokens}).values()
 
@@ -136,10 +161,6 @@ class TokenizerBase:
     def from_pretrained(
         cls,
         path: str | os.PathLike[str],
-        *,
-        revision: str | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        local_files_only: bool = False,
         **params: Any,  # noqa: ANN401
     ) -> Self:
         """Load the tokenizer of a checkpoint.
@@ -149,33 +170,26 @@ class TokenizerBase:
         path : str or path-like
             Directory with ``vocab.txt`` or ``tokenizer.json``, and optionally
             ``tokenizer_config.json``, ``special_tokens_map.json`` and ``added_tokens.json``; or a
-            name on the Hugging Face hub. They are read as transformers' AutoTokenizer reads them;
-            ``max_seq_length`` and ``do_lower_case`` of ``sentence_bert_config.json`` as
-            sentence-transformers reads them. Padding and truncation in these files are ignored.
-        revision : str, default=None
-            Branch, tag or commit on the hub. None means the main branch.
-        cache_dir : str or path-like, default=None
-            Cache directory of the hub. None means the directory that ``HF_HUB_CACHE`` or
-            ``HF_HOME`` name.
-        local_files_only : bool, default=False
-            Do not use the network.
+            name on the Hugging Face hub, as in `load_model`. They are read as transformers'
+            AutoTokenizer reads them; ``max_seq_length`` and ``do_lower_case`` of
+            ``sentence_bert_config.json`` as sentence-transformers reads them. Padding and
+            truncation in these files are ignored.
         **params : dict
             Parameters of the class. They override those in the files.
 
         Raises
         ------
         CheckpointError
-            If a file is missing or malformed, the vocabulary lacks a special token, or the files
-            ask for truncation or padding on the left.
+            If a file is missing or malformed, or the vocabulary lacks a special token.
+        HubError
+            If the model cannot be downloaded.
         """
-        location = locate_checkpoint(
-            path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only
-        )
-        params = read_tokenizer(location.directory) | params
+        directory = transformer_directory(locate_checkpoint(path).directory)
+        params = read_tokenizer(directory) | params
         try:
             return cls(**params)
         except CheckpointError as error:
-            raise CheckpointError(f"{location.directory}: {error}") from None
+            raise CheckpointError(f"{directory}: {error}") from None
 
     def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
         """Save to a directory that transformers and `from_pretrained` can load.

@@ -17,18 +17,21 @@ from skdistilbert.tokenization.declared_tokens import (
     read_if_exists,
 )
 from skdistilbert.tokenization.normalization import STRIPPED
+from skdistilbert.tokenization.sentence_options import read_sentence_options
+from skdistilbert.tokenization.truncation import check_side
+from skdistilbert.tokenization.vocab_file import VOCAB_FILE, read_vocab
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-VOCAB_FILE = "vocab.txt"
 MODEL_CONFIG_FILE = "config.json"
-# As in sentence-transformers, the first file that exists is read.
-SENTENCE_FILES = ("sentence_bert_config.json", "sentence_distilbert_config.json")
 
 OPTIONS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+SIDES = ("padding_side", "truncation_side")
 SWITCHES = ("split_special_tokens", "clean_up_tokenization_spaces")
+# Keys of the configuration that would replace the vocabulary or special tokens.
+NOT_SUPPORTED = ("init_inputs", "vocab", "model_specific_special_tokens")
 BERT_MODELS = ("bert", "distilbert")
 # transformers loads these classes as a BertTokenizer.
 _BERT_NAMES = "Bert DistilBert Electra LayoutLM Lxmert MobileBert SqueezeBert"
@@ -53,30 +56,6 @@ FIRST_TEXT = "A"  # Name of the first text in templates of tokenizer.json.
 LARGEST_MAX_LENGTH = 10**9
 
 
-def read_vocab(file: Path) -> dict[str, int]:
-    """Read ``vocab.txt``, which has one token per line. Ids are line numbers from 0.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, empty or not UTF-8.
-    """
-    if not file.is_file():
-        raise CheckpointError(
-            f"{file} does not exist; a checkpoint directory needs {VOCAB_FILE} or "
-            f"{TOKENIZER_FILE} in addition to its weights."
-        )
-    try:
-        lines = file.read_bytes().decode().split("\n")
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{file}: is not UTF-8 ({error}).") from None
-    if lines[-1] == "":
-        lines.pop()
-    if not lines:
-        raise CheckpointError(f"{file}: is empty; it must have one token per line.")
-    return {line.rstrip(STRIPPED): index for index, line in enumerate(lines)}
-
-
 def read_tokenizer(directory: Path) -> dict[str, Any]:
     """Return the parameters of a directory's tokenizer, as `WordPieceTokenizer` accepts them.
 
@@ -90,33 +69,44 @@ def read_tokenizer(directory: Path) -> dict[str, Any]:
         If a file is malformed, there is no vocabulary, or the tokenizer is not BERT's. The message
         names the file and the field.
     """
-    config_file, config = directory / CONFIG_FILE, read_if_exists(directory / CONFIG_FILE)
+    config_file = directory / CONFIG_FILE
+    sentence = read_sentence_options(directory)
+    config = read_if_exists(config_file) | sentence.tokenizer
+    for name in NOT_SUPPORTED:
+        if config.get(name):
+            raise CheckpointError(
+                f"{config_file}: {name} is not supported; got {config[name]!r:.99}. Remove it if "
+                "the other files describe the tokenizer."
+            )
     backend = read_if_exists(directory / TOKENIZER_FILE)
     vocab = (
         _read_backend_vocab(backend, directory) if backend else read_vocab(directory / VOCAB_FILE)
     )
-    tokens = read_declared_tokens(directory, config, backend, vocab)
-    if _is_bert_tokenizer(directory, config, has_backend=bool(backend)):
+    is_bert = _is_bert_tokenizer(directory, config, has_backend=bool(backend))
+    tokens = read_declared_tokens(directory, config, backend, vocab, uses_backend=not is_bert)
+    if is_bert:
         options = _read_switches(config, OPTIONS, config_file)
     else:
         options = _read_backend_options(backend, tokens, directory / TOKENIZER_FILE)
     switches = _read_switches(config, SWITCHES, config_file)
-    _check_sides(config, config_file)
-    sentence_files = [directory / name for name in SENTENCE_FILES]
-    sentence_file = next((file for file in sentence_files if file.is_file()), sentence_files[0])
-    sentence = read_if_exists(sentence_file)
-    if sentence.get("do_lower_case") and not options.get("do_lower_case", True):
+    if sentence.do_lower_case and not options.get("do_lower_case", True):
         # sentence-transformers converts to lower case before it tokenises. Accents remain.
         options |= {"do_lower_case": True, "strip_accents": bool(options.get("strip_accents"))}
+    sides = _read_sides(config, backend, directory)
     # Older files have max_len.
     name = "model_max_length" if "model_max_length" in config else "max_len"
-    max_length = _first_max_length(
-        {
-            f"{sentence_file}: max_seq_length": sentence.get("max_seq_length"),
-            f"{config_file}: {name}": config.get(name),
-        }
-    )
-    return {"vocab_file": vocab, **options, **switches, **tokens, "model_max_length": max_length}
+    lengths = {f"{config_file}: {name}": config.get(name)}
+    if name not in sentence.tokenizer:
+        lengths = {f"{sentence.file}: max_seq_length": sentence.max_seq_length} | lengths
+    max_length = _first_max_length(lengths)
+    return {
+        "vocab_file": vocab,
+        **options,
+        **switches,
+        **sides,
+        **tokens,
+        "model_max_length": max_length,
+    }
 
 
 def _is_bert_tokenizer(directory: Path, config: Mapping[str, Any], *, has_backend: bool) -> bool:
@@ -197,13 +187,24 @@ def _read_switches(config: Mapping[str, Any], names: Iterable[str], file: Path) 
     return switches
 
 
-def _check_sides(config: Mapping[str, Any], file: Path) -> None:
-    for name in ("padding_side", "truncation_side"):
-        if config.get(name, "right") != "right":
-            raise CheckpointError(
-                f"{file}: {name} must be 'right', because texts are truncated and padded on the "
-                f"right only; got {config[name]!r:.99}."
-            )
+def _read_sides(
+    config: Mapping[str, Any], backend: Mapping[str, Any], directory: Path
+) -> dict[str, str]:
+    """Return the sides of padding and truncation; as in transformers, the configuration wins."""
+    sides: dict[str, str] = {}
+    for name in SIDES:
+        file, side = directory / CONFIG_FILE, config.get(name)
+        if name not in config:
+            part = backend.get(name.removesuffix("_side"))
+            file = directory / TOKENIZER_FILE
+            side = part.get("direction", "Right") if isinstance(part, dict) else "Right"
+            side = side.lower() if isinstance(side, str) else side
+        try:
+            check_side(name, side)
+        except ValueError as error:
+            raise CheckpointError(f"{file}: {error}") from None
+        sides[name] = str(side)
+    return sides
 
 
 def _first_max_length(stated: Mapping[str, object]) -> int | None:
@@ -238,7 +239,7 @@ def tokenizer_files(tokenizer: Mapping[str, Any]) -> dict[str, bytes | None]:
     tokens = sorted(vocab, key=vocab.__getitem__)
     new = {token.content: token.id for token in added if token.content not in vocab}
     _check_can_be_saved(tokens, vocab | new)
-    names = [*OPTIONS, *SPECIAL_TOKENS, *SWITCHES]
+    names = [*OPTIONS, *SPECIAL_TOKENS, *SWITCHES, *SIDES]
     if tokenizer["model_max_length"] is not None:
         names.append("model_max_length")
     config = {name: tokenizer[name] for name in names} | {
@@ -257,7 +258,8 @@ def tokenizer_files(tokenizer: Mapping[str, Any]) -> dict[str, bytes | None]:
 
 
 def _check_can_be_saved(vocab_tokens: list[str], ids: Mapping[str, int]) -> None:
-    tokens = [*vocab_tokens, *(token for token in ids if token not in set(vocab_tokens))]
+    known = set(vocab_tokens)
+    tokens = [*vocab_tokens, *(token for token in ids if token not in known)]
     for line, token in enumerate(tokens):
         if ids[token] != line:
             raise ValueError(

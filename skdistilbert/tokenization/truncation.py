@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 Truncation = Literal["longest_first", "only_first", "only_second"]
 Padding = Literal["longest", "max_length"]
+Side = Literal["right", "left"]
 STRATEGIES = (False, True, *get_args(Truncation))
+SIDES = get_args(Side)
 PADDINGS = (False, True, *get_args(Padding))
 _NO_SECOND_TEXT = "truncation='only_second' needs a text_pair, got None; use 'only_first'."
 
@@ -35,6 +37,12 @@ def check_padding(padding: bool | str) -> bool | str:
     return padding
 
 
+def check_side(name: str, side: object) -> None:
+    """Raise ValueError unless `side` is valid as the option `name`."""
+    if side not in SIDES:
+        raise ValueError(f"{name} must be 'right' or 'left'; got {side!r:.99}.")
+
+
 def truncated_lengths(
     n_first: int, n_second: int, max_length: int, strategy: Truncation
 ) -> tuple[int, int]:
@@ -48,6 +56,8 @@ def truncated_lengths(
     excess = n_first + n_second - max_length
     if excess <= 0:
         return n_first, n_second
+    if max_length == 0:  # As in `tokenizers`, whatever the strategy.
+        return 0, 0
     if strategy == "longest_first":
         return _longest_first(n_first, n_second, max_length)
     length = n_first if strategy == "only_first" else n_second
@@ -67,18 +77,6 @@ def _longest_first(n_first: int, n_second: int, max_length: int) -> tuple[int, i
     if n_first > n_second:
         return kept_of_longer, kept_of_shorter
     return kept_of_shorter, kept_of_longer
-
-
-def windowed_text(truncation: str | None, n_texts: int) -> int:
-    """Return which of one or two texts to cut into windows; None means the last."""
-    choices = {None: n_texts - 1, "only_first": 0, "only_second": 1}
-    if truncation not in choices:
-        raise ValueError(
-            f"truncation must be 'only_first' or 'only_second' for windows; got {truncation!r}."
-        )
-    if choices[truncation] >= n_texts:
-        raise ValueError(_NO_SECOND_TEXT)
-    return choices[truncation]
 
 
 def check_stride(stride: int, room: int) -> None:

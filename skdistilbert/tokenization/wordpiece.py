@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 MAX_WORD_LENGTH = 100
 CONTINUATION = "##"
@@ -31,20 +31,25 @@ class WordPiece:
         self._vocab = vocab
         self._unk_id = unk_id
 
-    # These tables take longer than reading the vocabulary. They are built for the first word that
-    # needs several pieces.
+    # These tables take time. They are built for the first word that needs several pieces.
     @cached_property
-    def _beginnings(self) -> tuple[Mapping[str, int], dict[str, int]]:
-        return self._vocab, _max_lengths(self._vocab)
+    def _max_length(self) -> int:
+        return max(map(len, self._vocab))
 
     @cached_property
-    def _continuations(self) -> tuple[Mapping[str, int], dict[str, int]]:
+    def _continuations(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The pieces that continue a word, and the length of the longest by its first letters."""
         pieces = {
-            piece.removeprefix(CONTINUATION): index
+            piece[len(CONTINUATION) :]: index
             for piece, index in self._vocab.items()
             if piece.startswith(CONTINUATION)
         }
-        return pieces, _max_lengths(pieces)
+        max_lengths: dict[str, int] = {}
+        for piece in pieces:
+            prefix = piece[:PREFIX_LENGTH]
+            if max_lengths.get(prefix, 0) < len(piece):
+                max_lengths[prefix] = len(piece)
+        return pieces, max_lengths
 
     def split(self, word: str) -> WordPieces:
         """Return the pieces of a normalised word."""
@@ -52,28 +57,20 @@ class WordPiece:
         index = self._vocab.get(word) if length <= MAX_WORD_LENGTH else self._unk_id
         if index is not None:
             return (index,), (length,)
-        ids: list[int] = []
-        stops: list[int] = []
-        start = 0
-        vocab, max_lengths = self._beginnings
-        while start < length:
+        stop = min(self._max_length, length)
+        while (index := self._vocab.get(word[:stop])) is None:
+            stop -= 1
+            if stop <= 0:
+                return (self._unk_id,), (length,)
+        ids, stops = [index], [stop]
+        pieces, max_lengths = self._continuations
+        while stop < length:
+            start = stop
             stop = min(start + max_lengths.get(word[start : start + PREFIX_LENGTH], 2), length)
-            while (index := vocab.get(word[start:stop])) is None:
+            while (index := pieces.get(word[start:stop])) is None:
                 stop -= 1
                 if stop == start:
                     return (self._unk_id,), (length,)
             ids.append(index)
             stops.append(stop)
-            start = stop
-            vocab, max_lengths = self._continuations
         return tuple(ids), tuple(stops)
-
-
-def _max_lengths(pieces: Iterable[str]) -> dict[str, int]:
-    """Return the length of the longest piece by its first three characters."""
-    max_lengths: dict[str, int] = {}
-    for piece in pieces:
-        prefix = piece[:PREFIX_LENGTH]
-        if max_lengths.get(prefix, 0) < len(piece):
-            max_lengths[prefix] = len(piece)
-    return max_lengths

@@ -24,12 +24,12 @@ from safetensors.numpy import load_file
 
 from skdistilbert import (
     CheckpointError,
-    TruncationWarning,
     WordPieceTokenizer,
     embed,
     load_model,
 )
 from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
+from skdistilbert.tokenization import encode_ragged
 from tests.checkpoint.mutations import ELSEWHERE, links, spoil
 from tests.checkpoint.originals import ORIGINALS
 
@@ -46,10 +46,10 @@ def check(directory: Path) -> str:
     """Load a directory as a model and as an estimator does, use both, and return the outcome."""
     before = _listed(directory)
     try:
-        model = load_model(directory)
-        encoder = PretrainedEncoder(directory)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TruncationWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            model = load_model(directory)
+            encoder = PretrainedEncoder(directory)
             embeddings = embed(model, encoder.tokenizer, TEXTS, n_threads=1)
     except CheckpointError as error:
         if str(directory) not in str(error) or len(str(error)) > 2000:
@@ -99,7 +99,7 @@ def _check_against_lines(directory: Path, tokenizer: WordPieceTokenizer) -> None
 
 def _use(encoder: PretrainedEncoder) -> None:
     tokenizer: WordPieceTokenizer = encoder.tokenizer
-    ids = tokenizer.encode_ragged(TEXTS, max_length=8).input_ids
+    ids = encode_ragged(tokenizer, TEXTS, max_length=8).input_ids
     states = encoder.model.hidden_states(ids, n_threads=1)
     assert states.shape[0] == len(TEXTS)
     assert isinstance(tokenizer.decode(ids[0]), str)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
 from skdistilbert import CheckpointError, DistilBertConfig
+from skdistilbert.checkpoint.config import Activation
+from skdistilbert.nn.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +64,44 @@ def test_bert_fields_are_mapped() -> None:
     assert (config.activation, config.layer_norm_eps, config.vocab_size) == ("relu", 1e-7, 100)
 
 
+def test_fields_of_distilbert_have_no_effect_in_a_bert_file() -> None:
+    ours = {"dim": 96, "n_heads": 2, "n_layers": 1, "hidden_dim": 5, "activation": "relu"}
+    ours |= {"dropout": 0.5, "attention_dropout": 0.5, "sinusoidal_pos_embds": True}
+    assert DistilBertConfig.from_dict(BERT | ours) == DistilBertConfig.from_dict(BERT)
+    assert DistilBertConfig.from_dict(ours | BERT) == DistilBertConfig.from_dict(BERT)
+    assert DistilBertConfig.from_dict({"model_type": "bert"}).n_layers == 12
+
+
+def test_the_epsilon_of_a_distilbert_is_fixed() -> None:
+    message = "sets layer_norm_eps to 1e-05, but DistilBERT always uses 1e-12"
+    with pytest.warns(UserWarning, match=message):
+        config = DistilBertConfig.from_dict({"layer_norm_eps": 1e-5})
+    assert config.layer_norm_eps == 1e-12
+    assert DistilBertConfig.from_dict({"layer_norm_eps": None}) == DistilBertConfig()
+    assert "layer_norm_eps" not in DistilBertConfig.from_dict(BERT).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"num_labels": 3, "id2label": {"0": "a", "1": "b"}}, ["LABEL_0", "LABEL_1", "LABEL_2"]),
+        ({"num_labels": 2, "id2label": {"0": "a", "1": "b"}}, ["a", "b"]),
+        ({"num_labels": None, "id2label": {"0": "a", "1": "b"}}, ["a", "b"]),
+        ({"num_labels": 1}, ["LABEL_0"]),
+        ({"label2id": {"a": 0}}, ["LABEL_0", "LABEL_1"]),
+    ],
+)
+def test_the_number_of_labels_decides_as_in_transformers(
+    values: dict[str, Any], expected: list[str]
+) -> None:
+    config = DistilBertConfig.from_dict(values)
+    assert [config.id2label[index] for index in range(config.num_labels)] == expected
+
+
+def test_the_activations_are_those_of_the_network() -> None:
+    assert set(get_args(Activation)) == set(ACTIVATIONS)
+
+
 def test_to_dict_and_from_dict_are_inverse() -> None:
     labels = {0: "a", 1: "b", 2: "c"}
     config = DistilBertConfig(dim=8, n_heads=2, id2label=labels, problem_type="regression")
@@ -79,8 +119,8 @@ def test_to_dict_and_from_dict_are_inverse() -> None:
         ({"dim": 768.0}, "dim must be an integer"),
         ({"vocab_size": True}, "vocab_size must be an integer"),
         ({"n_heads": 7}, "n_heads must divide dim; got n_heads=7 and dim=768"),
-        ({"activation": "gelu_new"}, "activation must be 'gelu' or 'relu'; got 'gelu_new'"),
-        ({"activation": ["gelu"]}, "activation must be 'gelu' or 'relu'"),
+        ({"activation": "gelu_10"}, "activation must be one of .*'silu'.*; got 'gelu_10'"),
+        ({"activation": ["gelu"]}, "activation must be one of"),
         ({"dropout": 2}, "dropout must be a number from 0 to 1; got 2"),
         ({"sinusoidal_pos_embds": 1}, "sinusoidal_pos_embds must be True or False; got 1"),
         ({"id2label": {"0": "a", "2": "b"}}, "id2label must name the outputs 0 to n - 1"),
@@ -89,6 +129,9 @@ def test_to_dict_and_from_dict_are_inverse() -> None:
         ({"id2label": []}, "id2label must be an object"),
         ({"architectures": "DistilBertModel"}, "architectures must be a list of names"),
         ({"num_labels": 10**12}, "num_labels must be a positive integer"),
+        ({"num_labels": 0, "id2label": {"0": "a"}}, "num_labels must be a positive integer"),
+        ({"quantization_config": {"bits": 8}}, "quantization_config must be None"),
+        ({"per_layer_config": {"0": {"n_heads": 2}}}, "per_layer_config must be None or {}"),
         ({"problem_type": "ranking"}, "problem_type must be one of"),
         (BERT | {"position_embedding_type": "relative_key"}, "position_embedding_type must be"),
         (BERT | {"is_decoder": True}, "is_decoder must be False"),

@@ -99,6 +99,12 @@ def test_float16_is_converted_to_float32(copy: Path) -> None:
         np.testing.assert_allclose(tensor, full[name], atol=1e-3)
 
 
+def test_float64_is_rounded_to_float32(copy: Path, tiny: Path) -> None:
+    rewrite(copy, lambda tensors: {k: v.astype(np.float64) for k, v in tensors.items()})
+    assert_same_weights(copy, tiny)
+    assert read_checkpoint(copy).weights["embeddings.LayerNorm.bias"].dtype == np.float32
+
+
 def test_a_bert_encoder_is_a_distilbert(copy: Path, tiny: Path) -> None:
     backwards = [(ours, theirs) for theirs, ours in BERT_TO_DISTILBERT[:9]]
 
@@ -161,6 +167,10 @@ def test_the_next_sentence_head_is_ignored(tmp_path: Path, architecture: str) ->
     sizes = {theirs: config[ours] for theirs, ours in BERT_FIELDS.items()}
     set_config(copy, model_type="bert", architectures=[architecture], **sizes)
     rewrite(copy, lambda tensors: {name.removeprefix("distil"): x for name, x in tensors.items()})
+    with pytest.raises(CheckpointError, match="'embeddings.token_type_embeddings.weight' is miss"):
+        read_checkpoint(copy)
+    types = {"bert.embeddings.token_type_embeddings.weight": (2, 32)}
+    rewrite(copy, lambda tensors: tensors | _zeros(types))
     next_sentence = {"cls.seq_relationship.weight": (2, 32), "cls.seq_relationship.bias": (2,)}
     rewrite(copy, lambda tensors: tensors | _zeros(next_sentence))
     got = read_checkpoint(copy)
@@ -176,12 +186,16 @@ def test_an_encoder_is_read_without_other_tensors(copy: Path) -> None:
     with pytest.raises(CheckpointError, match="'HF_ColBERT' cannot be loaded .* only its enc"):
         read_checkpoint(copy)
     set_config(copy, architectures=["DistilBertModel"])
+    with pytest.warns(UserWarning, match="tensor 'linear.weight' is not used"):
+        read_checkpoint(copy)
+    rewrite(copy, lambda tensors: tensors | _zeros({"classifier.weight": (8, 32)}))
     with pytest.raises(
-        CheckpointError, match="'linear.weight' is unexpected.* ignores task heads"
+        CheckpointError,
+        match="'classifier.bias' is missing|'classifier.weight' is unexpected.*heads",
     ):
         read_checkpoint(copy)
     rewrite(copy, lambda tensors: tensors | _zeros({"transformer.layer.9.x": (8, 32)}))
-    with pytest.raises(CheckpointError, match=r"'transformer.layer.9.x' is unexpected.*her\?$"):
+    with pytest.raises(CheckpointError, match=r"'transformer.layer.9.x' is unexpected.*model\.$"):
         read_checkpoint(copy, encoder_only=True)
 
 
@@ -198,6 +212,68 @@ def test_the_projector_is_tied(tmp_path: Path) -> None:
         read_checkpoint(directory)
 
 
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
+def test_the_word_embeddings_may_be_stored_as_the_projector(
+    model_type: str, tmp_path: Path
+) -> None:
+    source = DATA / "distilbert-tiny-masked-lm"
+    copy = shutil.copytree(source, tmp_path / "model")
+    words = "distilbert.embeddings.word_embeddings.weight"
+    rewrite(
+        copy,
+        lambda tensors: {
+            "vocab_projector.weight" if name == words else name: tensor
+            for name, tensor in tensors.items()
+        },
+    )
+    if model_type == "bert":
+        config = json.loads((copy / "config.json").read_text())
+        sizes = {theirs: config[ours] for theirs, ours in BERT_FIELDS.items()}
+        set_config(copy, model_type="bert", architectures=["BertForMaskedLM"], **sizes)
+        rewrite(copy, _with_bert_names)
+    expected, got = read_checkpoint(source), read_checkpoint(copy)
+    assert got.weights["vocab_projector.weight"] is got.weights[words.removeprefix("distilbert.")]
+    for name, tensor in expected.weights.items():
+        np.testing.assert_array_equal(got.weights[name], tensor)
+    encoder = read_checkpoint(copy, encoder_only=True).weights
+    np.testing.assert_array_equal(encoder["embeddings.word_embeddings.weight"], tensor_of(source))
+    set_config(copy, tie_word_embeddings=False)
+    with pytest.raises(CheckpointError, match="'embeddings.word_embeddings.weight' is missing"):
+        read_checkpoint(copy)
+
+
+def tensor_of(directory: Path) -> np.ndarray:
+    return load_file(directory / WEIGHTS)["distilbert.embeddings.word_embeddings.weight"]
+
+
+def _with_bert_names(tensors: Tensors) -> Tensors:
+    renamed = _zeros({"bert.embeddings.token_type_embeddings.weight": (2, 32)})
+    for name, tensor in tensors.items():
+        name = name.replace("distilbert.", "bert.")  # noqa: PLW2901, RUF100
+        for theirs, ours in BERT_TO_DISTILBERT:
+            name = name.replace(ours, theirs)  # noqa: PLW2901, RUF100
+        renamed[name] = tensor
+    return renamed
+
+
+def test_the_bias_of_the_decoder_is_used_as_in_transformers(tmp_path: Path) -> None:
+    copy = shutil.copytree(DATA / "distilbert-tiny-masked-lm", tmp_path / "model")
+    config = json.loads((copy / "config.json").read_text())
+    sizes = {theirs: config[ours] for theirs, ours in BERT_FIELDS.items()}
+    set_config(copy, model_type="bert", architectures=["BertForMaskedLM"], **sizes)
+    rewrite(copy, _with_bert_names)
+    biases = {
+        f"cls.predictions.{name}": value for name, value in (("bias", 1), ("decoder.bias", 2))
+    }
+    rewrite(
+        copy,
+        lambda tensors: (
+            tensors | {name: np.full(1124, value, np.float32) for name, value in biases.items()}
+        ),
+    )
+    assert (read_checkpoint(copy).weights["vocab_projector.bias"] == 2).all()
+
+
 def test_a_missing_tensor_is_named(copy: Path) -> None:
     rewrite(copy, without("transformer.layer.3.ffn.lin1.bias"))
     message = r"model\.safetensors: tensor 'transformer\.layer\.3\.ffn\.lin1\.bias' is missing"
@@ -206,8 +282,114 @@ def test_a_missing_tensor_is_named(copy: Path) -> None:
 
 
 def test_an_unexpected_tensor_is_named(copy: Path) -> None:
-    rewrite(copy, lambda tensors: tensors | {"adapter.weight": np.zeros(3, np.float32)})
-    with pytest.raises(CheckpointError, match=r"tensor 'adapter\.weight' is unexpected"):
+    name = "transformer.layer.0.adapter.weight"
+    rewrite(copy, lambda tensors: tensors | {name: np.zeros(3, np.float32)})
+    with pytest.raises(CheckpointError, match=r"tensor 'transformer.*adapter.* is unexpected"):
+        read_checkpoint(copy)
+
+
+def test_constants_and_weights_of_a_loss_are_not_used(tmp_path: Path) -> None:
+    source = DATA / "distilbert-tiny-sequence-classification"
+    copy = shutil.copytree(source, tmp_path / "model")
+    constants = {"embeddings.token_type_ids": (1, 128), "embeddings.position_ids": (1, 128)}
+    unused = {f"distilbert.{name}": shape for name, shape in constants.items()}
+    unused |= {"loss_fct.weight": (3,), "criterion.pos_weight": (3,), "class_weights": (3,)}
+    rewrite(copy, lambda tensors: tensors | _zeros(unused))
+    assert_same_weights(copy, source)
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "model.", "0.auto_model."])
+@pytest.mark.parametrize("name", ["distilbert-tiny", "distilbert-tiny-token-classification"])
+def test_names_of_a_wrapper_are_removed(wrapper: str, name: str, tmp_path: Path) -> None:
+    copy = shutil.copytree(DATA / name, tmp_path / "model")
+    rewrite(copy, lambda tensors: {wrapper + name: each for name, each in tensors.items()})
+    assert_same_weights(copy, DATA / name)
+
+
+def test_two_encoders_in_one_file_are_refused(copy: Path) -> None:
+    rewrite(
+        copy,
+        lambda tensors: {
+            f"{part}.{name}": tensor.copy()
+            for part in ("query", "text")
+            for name, tensor in tensors.items()
+        },
+    )
+    with pytest.raises(CheckpointError, match=r"has several encoders.*'query\.', 'text\.'"):
+        read_checkpoint(copy)
+
+
+def test_other_names_are_shown(copy: Path) -> None:
+    rewrite(
+        copy, lambda tensors: {f"x{index}": each for index, each in enumerate(tensors.values())}
+    )
+    with pytest.raises(CheckpointError, match=r"tensors \(.*\) are missing; .*such as 'x0', 'x1'"):
+        read_checkpoint(copy)
+    rewrite(copy, lambda _: _zeros({"base_model.model.q_lin.lora_A.weight": (8, 32)}))
+    with pytest.raises(CheckpointError, match="has LoRA layers. Merge them .* merge_and_unload"):
+        read_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            "a git-lfs pointer.* pull",
+        ),
+        (b"<!DOCTYPE html><html></html>", "a web page, .*Download the file itself"),
+        (b"PK\x03\x04abcdefghij", "a pickle of PyTorch, which is never read"),
+        (b"", "empty, probably because a download"),
+    ],
+)
+@pytest.mark.parametrize("name", [WEIGHTS, "config.json"])
+def test_a_file_of_another_kind_is_recognised(
+    name: str, content: bytes, message: str, copy: Path
+) -> None:
+    (copy / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"{name}: is not .*, but {message}"):
+        read_checkpoint(copy)
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_a_byte_order_mark_is_recognised(mark: bytes, copy: Path) -> None:
+    file = copy / "config.json"
+    file.write_bytes(mark + file.read_bytes())
+    with pytest.raises(CheckpointError, match=r"config.json: .*Save it as UTF-8 without"):
+        read_checkpoint(copy)
+
+
+def test_an_adapter_is_refused(copy: Path) -> None:
+    (copy / "adapter_config.json").write_text("{}")
+    for also_missing in (None, "config.json", WEIGHTS):
+        (copy / (also_missing or "x")).unlink(missing_ok=True)
+        with pytest.raises(CheckpointError, match="it is an adapter .*LoRA.*merge_and_unload"):
+            read_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("model-00001-of-00002.safetensors", "has shards such as .* without their index"),
+        ("weights.safetensors", "but 'weights.safetensors'. If this file has the weights, rename"),
+        ("tf_model.h5", "but 'tf_model.h5'.*Convert it"),
+        ("checkpoint-5/model.safetensors", "but 'checkpoint-5/model.safetensors'. Give the path"),
+        ("README.md", "model.safetensors.index.json does not exist either"),
+    ],
+)
+def test_other_weights_of_a_directory_are_named(name: str, message: str, copy: Path) -> None:
+    (copy / name).parent.mkdir(exist_ok=True)
+    (copy / WEIGHTS).rename(copy / name)
+    with pytest.raises(CheckpointError, match=rf"model\.safetensors does not exist.*{message}"):
+        read_checkpoint(copy)
+
+
+def test_a_missing_shard_is_named(copy: Path) -> None:
+    names = [f"model-0000{index}-of-00002.safetensors" for index in (1, 2)]
+    (copy / WEIGHTS).rename(copy / names[0])
+    index = {"weight_map": dict(zip("ab", names, strict=True))}
+    (copy / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
+    with pytest.raises(CheckpointError, match=rf"lacks 1 of the 2 shards .* such as '{names[1]}'"):
         read_checkpoint(copy)
 
 
@@ -220,8 +402,8 @@ def test_a_misshaped_tensor_is_named(copy: Path) -> None:
 
 
 def test_a_tensor_of_another_type_is_named(copy: Path) -> None:
-    rewrite(copy, lambda tensors: {k: v.astype(np.float64) for k, v in tensors.items()})
-    with pytest.raises(CheckpointError, match="is F64; expected F32, F16 or BF16"):
+    rewrite(copy, lambda tensors: {k: v.astype(np.int8) for k, v in tensors.items()})
+    with pytest.raises(CheckpointError, match="is I8; expected F32, F16, BF16 or F64. .*quantis"):
         read_checkpoint(copy)
 
 

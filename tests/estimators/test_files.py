@@ -159,12 +159,16 @@ def test_a_fine_tuned_model_can_move(tmp_path: Path, tiny: Path) -> None:
         tuned.partial_fit(TEXTS, LABELS)
 
 
-def test_weights_move_from_the_hub_to_a_directory(tmp_path: Path, tiny: Path) -> None:
+def test_weights_move_from_the_hub_to_a_directory(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     repo, commit = tmp_path / "models--owner--name", "0" * 40
     shutil.copytree(tiny, repo / "snapshots" / commit)
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text(commit)
-    embedder = DistilBertEmbedder("owner/name", cache_dir=tmp_path, local_files_only=True)
+    embedder = DistilBertEmbedder("owner/name")
     expected = embedder.fit_transform(TEXTS)
     assert embedder.revision_ == commit
     moved = pickle.loads(pickle.dumps(embedder)).set_params(model=tiny)

@@ -48,9 +48,6 @@ WRONG: dict[str, list[object]] = {
     "random_state": ["seed", -1],
     "verbose": ["yes", -1],
     "n_threads": [0, "all", True],
-    "revision": [3],
-    "cache_dir": [3],
-    "local_files_only": ["no", 1],
     "embedding_cache": [3],
 }
 

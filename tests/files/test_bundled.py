@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from skdistilbert import (
     CheckpointError,
     DistilBertClassifier,
+    DistilBertConfig,
     DistilBertEmbedder,
     DistilBertModel,
     DistilBertRegressor,
@@ -24,7 +25,6 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.files import locate_checkpoint
 from skdistilbert.files.hub import BUNDLED_DIRECTORY
 
 TEXTS = ["Where is my parcel?", "the parcel has not come", "I forgot my password", "a"]
@@ -57,11 +57,8 @@ def test_a_directory_of_the_same_name_does_not_hide_it(
         assert load_model(directory).config.dim == 32
 
 
-def test_it_has_no_revisions() -> None:
-    with pytest.raises(
-        ValueError, match="revision must be None for the directory .*mini_model; got 'main'"
-    ):
-        locate_checkpoint("mini", revision="main")
+def test_its_configuration_is_read_by_name() -> None:
+    assert DistilBertConfig.from_pretrained("mini") == load_model("mini").config
 
 
 @pytest.mark.parametrize(
@@ -87,7 +84,7 @@ def test_similar_texts_have_similar_features() -> None:
 def test_embed_uses_mean_pooling_by_default() -> None:
     model, tokenizer = load_model("mini"), WordPieceTokenizer.from_pretrained("mini")
     np.testing.assert_array_equal(
-        embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, "mean")
+        embed(model, tokenizer, TEXTS), embed(model, tokenizer, TEXTS, pooling="mean")
     )
 
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from skdistilbert import (
     CheckpointError,
     DistilBertClassifier,
+    DistilBertConfig,
     DistilBertEmbedder,
+    HubError,
+    NonFiniteError,
+    SkdistilbertError,
+    TruncationWarning,
     WordPieceTokenizer,
     load_model,
 )
@@ -57,14 +64,57 @@ def test_a_cached_model_needs_neither_network_nor_client(
     hub.requests.clear()
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # as if it were not installed
     assert locate_checkpoint(NAME) == expected
-    assert locate_checkpoint(NAME, revision=expected.commit) == expected
-    assert locate_checkpoint(NAME, local_files_only=True) == expected
+    assert locate_checkpoint(f"{NAME}@{expected.commit}") == expected
+    assert locate_checkpoint(f"{NAME}@main") == expected
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert load_model(NAME).config.dim == 32
     assert WordPieceTokenizer.from_pretrained(NAME).tokenize("where") == ["where"]
     assert not hub.requests
-    with pytest.raises(CheckpointError, match=r"revision 'v2' is not completely .* Unset HF_"):
-        locate_checkpoint(NAME, revision="v2")
+    with pytest.raises(HubError, match=r"revision 'v2' is not completely .* Unset HF_"):
+        locate_checkpoint(f"{NAME}@v2")
+
+
+def test_the_configuration_is_read_without_the_weights(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert DistilBertConfig.from_pretrained(NAME).dim == 32
+    assert not any("safetensors" in path for path in hub.downloaded())
+    hub.requests.clear()
+    assert DistilBertConfig.from_pretrained(f"{NAME}@{hub.refs['main']}").dim == 32
+    assert not hub.requests
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(HubError, match="is not completely in the cache"):
+        load_model(NAME)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert load_model(NAME).config.dim == 32
+
+
+def test_the_full_name_of_a_bare_name_is_suggested(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locate_checkpoint(NAME)
+    suggestion = r"The cache has 'owner/tiny': use the full name\."
+    with pytest.raises(HubError, match=suggestion):
+        locate_checkpoint("tiny")
+    with pytest.raises(HubError, match=r"'other'.*HF_HUB|'other' is neither") as error:
+        locate_checkpoint("other")
+    assert "The cache has" not in str(error.value)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(HubError, match=suggestion):
+        locate_checkpoint("tiny")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(HubError, match=suggestion):
+        locate_checkpoint("tiny")
+    assert hub.refs
+
+
+def test_an_error_of_the_hub_is_an_os_error_but_no_checkpoint_error() -> None:
+    assert issubclass(HubError, OSError)
+    assert not issubclass(HubError, CheckpointError)
+    for error in (CheckpointError, HubError, NonFiniteError):
+        assert issubclass(error, SkdistilbertError)
+        assert str(pickle.loads(pickle.dumps(error("a message")))) == "a message"
 
 
 def test_a_fitted_estimator_keeps_its_commit(hub: Hub) -> None:
@@ -77,7 +127,7 @@ def test_a_fitted_estimator_keeps_its_commit(hub: Hub) -> None:
     newer = files_of(DATA / "distilbert-tiny-masked-lm")
     second = hub.commit(newer)
     # Downloading a commit does not move the cached branch.
-    assert DistilBertEmbedder(NAME, revision=second).fit(texts).revision_ == second
+    assert DistilBertEmbedder(f"{NAME}@{second}").fit(texts).revision_ == second
     assert DistilBertEmbedder(NAME).fit(texts).revision_ == first
     (hub_cache.cache_directory() / "models--owner--tiny/refs/main").write_text(second)
     assert DistilBertEmbedder(NAME).fit(texts).revision_ == second
@@ -107,6 +157,33 @@ def test_shards(hub: Hub) -> None:
     assert load_model(NAME).config.dim == 32
 
 
+def test_modules_in_other_directories_are_downloaded(hub: Hub) -> None:
+    stored = dict(np.load(DATA / "sentence-transformers.npz"))
+    for case, encoder in (("0_Transformer", "0_Transformer/"), ("nested", "")):
+        files = {encoder + n: c for n, c in files_of(DATA / "distilbert-tiny").items()}
+        files |= {
+            name.removeprefix(f"{case}:"): content.tobytes()
+            for name, content in stored.items()
+            if name.startswith(f"{case}:") and not name.endswith(":embeddings")
+        }
+        commit = hub.commit(files | {"README.md": b"", f"{encoder}onnx/model.onnx": b""})
+        name = f"{NAME}@{commit}"
+        assert DistilBertConfig.from_pretrained(name).dim == 32
+        with pytest.warns(TruncationWarning):
+            features = DistilBertEmbedder(name).fit_transform(stored["texts"].tolist())
+        np.testing.assert_allclose(features, stored[f"{case}:embeddings"], atol=1e-5)
+        assert set(files_of(locate_checkpoint(name).directory)) == set(files)
+        if encoder:  # later, the weights are already in the cache
+            assert hub.downloaded()[-1] == f"{commit}/{encoder}model.safetensors"
+
+
+def test_an_adapter_is_refused_before_its_weights(hub: Hub) -> None:
+    hub.commit({"adapter_config.json": b"{}", "adapter_model.safetensors": b"weights"})
+    with pytest.raises(CheckpointError, match=r"^owner/tiny has adapter_config.json: .*LoRA"):
+        load_model(NAME)
+    assert not any("safetensors" in path for path in hub.downloaded())
+
+
 @pytest.mark.skipif(CLIENT < (1,), reason="older clients give up; the next call resumes")
 def test_a_cut_connection_is_resumed(hub: Hub) -> None:
     hub.cut_after = 1000
@@ -117,11 +194,13 @@ def test_a_cut_connection_is_resumed(hub: Hub) -> None:
 
 
 @pytest.mark.usefixtures("hub")
-def test_an_interrupted_download_is_completed() -> None:
+def test_an_interrupted_download_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     directory = locate_checkpoint(NAME).directory
     (directory / "model.safetensors").unlink()
-    with pytest.raises(CheckpointError, match="Pass local_files_only=False to download it"):
-        locate_checkpoint(NAME, local_files_only=True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(HubError, match="Unset HF_HUB_OFFLINE to download it"):
+        locate_checkpoint(NAME)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
     assert locate_checkpoint(NAME).directory == directory
     assert (directory / "model.safetensors").is_file()
 
@@ -152,7 +231,7 @@ def test_failures_say_what_to_do(hub: Hub, failure: Failure, message: str, of: s
         hub.failure = failure
     else:
         hub.failure_of_files = failure
-    with pytest.raises(CheckpointError, match=message) as error:
+    with pytest.raises(HubError, match=message) as error:
         load_model(NAME)
     assert "\n" not in str(error.value)
     hub.failure = hub.failure_of_files = None
@@ -162,19 +241,19 @@ def test_failures_say_what_to_do(hub: Hub, failure: Failure, message: str, of: s
 @pytest.mark.usefixtures("hub")
 def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # discard
-    with pytest.raises(CheckpointError, match="check the connection, the proxy and HF_ENDPOINT"):
+    with pytest.raises(HubError, match="check the connection, the proxy and HF_ENDPOINT"):
         load_model(NAME)
 
 
 @pytest.mark.usefixtures("hub")
 def test_an_unknown_name() -> None:
-    with pytest.raises(CheckpointError, match="'owner/other' is neither a directory nor a model"):
+    with pytest.raises(HubError, match="'owner/other' is neither a directory nor a model"):
         load_model("owner/other")
 
 
 def test_a_damaged_file_is_removed_and_fetched_again(hub: Hub, cache: Path) -> None:
     hub.damage = True
-    with pytest.raises(CheckpointError, match=r"model\.safetensors was damaged .* Try again\."):
+    with pytest.raises(HubError, match=r"model\.safetensors was damaged .* Try again\."):
         load_model(NAME)
     assert not list(cache.rglob("*.safetensors"))
     hub.damage = False
@@ -208,14 +287,14 @@ def test_the_token_is_used_but_not_pickled(hub: Hub, monkeypatch: pytest.MonkeyP
 
 def test_offline_without_a_cache(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(CheckpointError, match="Unset HF_HUB_OFFLINE to download it, or give"):
+    with pytest.raises(HubError, match="Unset HF_HUB_OFFLINE to download it, or give"):
         load_model(NAME)
     assert not hub.requests
 
 
 def test_without_the_client(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(CheckpointError, match=r'pip install "skdistilbert\[hub\]"'):
+    with pytest.raises(HubError, match=r'pip install "skdistilbert\[hub\]"'):
         load_model(NAME)
     assert not hub.requests
 
@@ -236,20 +315,20 @@ def test_two_processes_at_once(hub: Hub) -> None:
 @pytest.mark.parametrize(
     "name", ["", "/a", "a/b/c", "../a", "a/..", "./a", "a--b", "a b", "ä/b", "a\0", "a" * 9999]
 )
-def test_invalid_names_are_refused(name: str, tmp_path: Path) -> None:
+def test_invalid_names_are_refused(name: str) -> None:
     with pytest.raises(CheckpointError, match="is not a directory. Give the path"):
-        locate_checkpoint(name, cache_dir=tmp_path, local_files_only=True)
+        locate_checkpoint(name)
 
 
-@pytest.mark.parametrize("revision", ["../../x", "/etc", "a b", "", 3])
-def test_invalid_revisions_are_refused(revision: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="revision must name a branch, a tag or a commit"):
-        locate_checkpoint(NAME, revision=revision, cache_dir=tmp_path)
+@pytest.mark.parametrize("revision", ["../../x", "/etc", "a b", "", "a@b"])
+def test_invalid_revisions_are_refused(revision: str) -> None:
+    with pytest.raises(CheckpointError, match="must have a branch, a tag or a commit after the"):
+        locate_checkpoint(f"{NAME}@{revision}")
 
 
-def test_a_revision_of_a_directory(tiny: Path) -> None:
-    with pytest.raises(ValueError, match="revision must be None for the directory .*; got 'main'"):
-        locate_checkpoint(tiny, revision="main")
+def test_a_directory_may_have_an_at_sign(tiny: Path, tmp_path: Path) -> None:
+    directory = shutil.copytree(tiny, tmp_path / "tiny@2")
+    assert locate_checkpoint(str(directory)) == (directory, None)
 
 
 def test_no_model() -> None:

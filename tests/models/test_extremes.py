@@ -10,10 +10,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from skdistilbert import (
-    CheckpointError,
     DistilBertClassifier,
     DistilBertEmbedder,
     DistilBertRegressor,
+    NonFiniteError,
 )
 from skdistilbert.nn.pooling import POOLINGS
 from tests.conftest import DATA
@@ -60,12 +60,12 @@ def test_estimators_return_finite_features_or_raise(
         try:
             embedder = DistilBertEmbedder(directory, pooling=pooling, normalize=True)
             assert np.isfinite(embedder.fit_transform(texts)).all()
-        except CheckpointError as error:
+        except NonFiniteError as error:
             assert "returned NaN or infinity" in str(error)  # noqa: PT017
     classifier = DistilBertClassifier.from_pretrained(directory)
     try:
         assert np.isfinite(classifier.predict_proba(texts)).all()
-    except CheckpointError as error:
+    except NonFiniteError as error:
         assert "returned NaN or infinity" in str(error)  # noqa: PT017
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -74,6 +75,57 @@ def test_masked_positions_are_zero(tiny: Path) -> None:
     assert not output.last_hidden_state[0, [1, 3]].any()
 
 
+def test_only_the_first_masked_position_has_a_state(tiny: Path) -> None:
+    model = load_model(tiny)
+    states = model([[0, 0, 2, 10, 3]], [[0, 0, 1, 1, 1]]).last_hidden_state[0]
+    assert [bool(state.any()) for state in states] == [True, False, True, True, True]
+    logits = load_model(DATA / "distilbert-tiny-masked-lm")(
+        [[0, 0, 2, 10, 3]], [[0, 0, 1, 1, 1]]
+    ).logits[0]
+    assert [bool(row.any()) for row in logits] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_empty_batches_return_empty_arrays(name: str) -> None:
+    model = load_model(DATA / name)
+    empty = model.tokenizer.encode_batch([])
+    for ids, mask in ((empty.input_ids, empty.attention_mask), (np.zeros((0, 5)), None)):
+        seq_len = np.asarray(ids).shape[1]
+        output = model(ids, mask, output_hidden_states=True, output_attentions=True)
+        for field in FIELDS.get(MODELS[name], ("logits",)):
+            array = getattr(output, field)
+            assert array.dtype == np.float32
+            assert len(array) == 0
+            if type(model) is not DistilBertForSequenceClassification:
+                assert array.shape[1] == seq_len
+        assert output.hidden_states[-1].shape == (0, seq_len, 32)
+        assert output.attentions[-1].shape == (0, 4, seq_len, seq_len)
+    assert model.hidden_states([]).shape == (0, 0, 32)
+    assert model.pooled([], "mean").shape == (0, 32)
+    with pytest.raises(ValueError, match=r"row of input_ids must have tokens; got shape \(2, 0\)"):
+        model(np.zeros((2, 0), int))
+
+
+def test_a_loaded_model_knows_its_tokenizer(tiny: Path) -> None:
+    model = load_model(tiny)
+    assert model.tokenizer == WordPieceTokenizer.from_pretrained(tiny)
+    assert model.tokenizer is model.tokenizer
+    assert DistilBertModel.from_pretrained(tiny).tokenizer == model.tokenizer
+    with pytest.raises(AttributeError, match="not loaded from a checkpoint .* has no tokenizer"):
+        _ = DistilBertModel(model.config, model.weights).tokenizer
+
+
+def test_pickles_have_neither_tokenizer_nor_derived_weights(tiny: Path) -> None:
+    model = load_model(tiny)
+    fresh = pickle.dumps(model)
+    expected = model([[2, 10, 3]]).last_hidden_state
+    assert model.tokenizer
+    assert len(pickle.dumps(model)) == len(fresh)
+    again = pickle.loads(fresh)
+    np.testing.assert_array_equal(again([[2, 10, 3]]).last_hidden_state, expected)
+    assert again.tokenizer == model.tokenizer
+
+
 def test_logits_of_ragged_and_padded_texts_are_equal() -> None:
     model = DistilBertForSequenceClassification.from_pretrained(
         DATA / "distilbert-tiny-sequence-classification"
@@ -146,7 +198,7 @@ def test_save_pretrained_warns_if_transformers_differs(tiny: Path, tmp_path: Pat
     config = replace(model.config, layer_norm_eps=1e-5)
     with pytest.warns(UserWarning, match="layer_norm_eps is 1e-05, but .* always uses 1e-12"):
         DistilBertModel(config, dict(model.weights)).save_pretrained(tmp_path / "model")
-    assert load_model(tmp_path / "model").config.layer_norm_eps == 1e-5
+    assert load_model(tmp_path / "model").config.layer_norm_eps == 1e-12
 
 
 def test_repr_shows_the_sizes(tiny: Path) -> None:

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from skdistilbert.nn.activations import BLOCK_SIZE, GELU_COEFFICIENTS, gelu, relu
+from skdistilbert.nn.activations import ACTIVATIONS, BLOCK_SIZE, GELU_COEFFICIENTS, gelu, relu
+from skdistilbert.nn.dense import DENSE_ACTIVATIONS
 from skdistilbert.nn.tape import Tape
+from tests.conftest import DATA
 from tests.nn.reference import gelu as exact_gelu
+
+STORED = dict(np.load(DATA / "activations.npz"))
 
 
 def test_gelu_is_exact_to_float32_rounding() -> None:
@@ -48,7 +52,7 @@ def test_gelu_coefficients_are_a_minimax_fit() -> None:
     assert our_error < 1.1 * errors.max() < 1.1e-8
 
 
-@pytest.mark.parametrize("activation", [gelu, relu])
+@pytest.mark.parametrize("activation", set(ACTIVATIONS.values()), ids=lambda each: each.__name__)
 @pytest.mark.parametrize("size", [1, BLOCK_SIZE + 1])
 def test_the_recorded_derivative_equals_the_slope(activation: Any, size: int) -> None:  # noqa: ANN401
     x, step = np.random.default_rng(0).normal(size=size), 1e-6
@@ -57,6 +61,27 @@ def test_the_recorded_derivative_equals_the_slope(activation: Any, size: int) ->
     (derivative,) = tape.pop()
     slope = (activation(x + step, None) - activation(x - step, None)) / (2 * step)
     np.testing.assert_allclose(derivative, slope, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_equal_those_of_transformers(name: str) -> None:
+    x = STORED["x"].copy()
+    assert ACTIVATIONS[name](x, None) is x
+    np.testing.assert_allclose(x, STORED[f"transformers {name}"], rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", DENSE_ACTIVATIONS)
+def test_activations_of_dense_modules_equal_those_of_torch(name: str) -> None:
+    got = DENSE_ACTIVATIONS[name](STORED["x"].copy())
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, STORED[f"torch {name}"], rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_of_very_large_values_are_finite(name: str) -> None:
+    x = np.array([-3e38, -1e19, 1e19, 3e38], np.float32)
+    with np.errstate(all="ignore"):
+        assert np.isfinite(ACTIVATIONS[name](x, None)).all()
 
 
 def test_relu() -> None:

@@ -6,6 +6,7 @@ transformers themselves.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,7 @@ def entities(directory: Path) -> Json:
 
     model = DistilBertForTokenClassification.from_pretrained(directory)
     pipeline = _pipeline("token-classification", model, directory)
+    _correct(pipeline)
     short = {}
     for scheme, labels in SCHEMES.items():
         model.config.id2label = dict(enumerate(labels))
@@ -107,6 +109,29 @@ def entities(directory: Path) -> Json:
         "long": long,
         "words": _words(model, pipeline.tokenizer),
     }
+
+
+def _correct(pipeline: Json) -> None:
+    """Correct two faults of the pipeline.
+
+    It detects the first token of a word by the length of the token, which fails for accents that
+    the tokenizer removes. And it removes everything before the first hyphen of a label.
+    """
+
+    def gather_pre_entities(sentence: str, *args: Json, **options: Json) -> Json:
+        entities = gather(sentence, *args, **options)
+        encoding = pipeline.tokenizer(sentence)
+        words = [encoding.char_to_word(each["start"]) for each in entities]
+        for index, each in enumerate(entities):
+            each["is_subword"] = index > 0 and words[index] == words[index - 1]
+        return entities
+
+    def group_sub_entities(entities: Json) -> Json:
+        return {**group(entities), "entity_group": pipeline.get_tag(entities[0]["entity"])[1]}
+
+    gather, group = pipeline.gather_pre_entities, pipeline.group_sub_entities
+    pipeline.gather_pre_entities = gather_pre_entities
+    pipeline.group_sub_entities = group_sub_entities
 
 
 ANSWERS: list[dict[str, Json]] = [
@@ -129,6 +154,7 @@ def answers(directory: Path) -> Json:
 
     model = DistilBertForQuestionAnswering.from_pretrained(directory)
     pipeline = _pipeline("question-answering", model, directory)
+    _keep_best_window(pipeline)
     questions, contexts = map(list, zip(*PAIRS, strict=True))
     question, context = LONG_PAIR
     return {
@@ -139,6 +165,53 @@ def answers(directory: Path) -> Json:
             pipeline(question=question, context=context, **arguments) for arguments in LONG_ANSWERS
         ],
     }
+
+
+def _keep_best_window(pipeline: Json) -> None:
+    """Let the pipeline rank each window alone and use whole words of the context.
+
+    It adds the scores of the same words in all windows, and cuts words off at their ends.
+    """
+
+    def get_indices(enc: Json, first: int, last: int, _: int, align_to_words: bool) -> Json:
+        start, end = enc.offsets[first][0], enc.offsets[last][1]
+        if align_to_words and end > start:  # else [CLS], with a score of 0
+            start = whole[-1].word_to_chars(whole[-1].char_to_word(start))[0]
+            end = whole[-1].word_to_chars(whole[-1].char_to_word(end - 1))[1]
+        return start, end
+
+    def postprocess(outputs: Json, top_k: int = 1, **options: Json) -> Json:
+        impossible = options.pop("handle_impossible_answer", False)
+        context = outputs[0]["example"].context_text
+        whole.append(pipeline.tokenizer(context, add_special_tokens=False))
+        best: dict[str, Json] = {}
+        null_scores = []
+        for output in outputs:
+            found = rank([copy.deepcopy(output)], top_k, False, **options)
+            for each in found if isinstance(found, list) else [found]:
+                known = best.setdefault(each["answer"].lower(), each)
+                if each["score"] > known["score"]:
+                    best[each["answer"].lower()] = each
+            null_scores.append(_null_score(output))
+        answers = list(best.values())
+        if impossible:
+            answers.append({"score": min(null_scores), "start": 0, "end": 0, "answer": ""})
+        answers = sorted(answers, key=lambda each: each["score"], reverse=True)[:top_k]
+        return answers[0] if len(answers) == 1 else answers
+
+    whole: list[Json] = []  # the encoding of the context
+    rank = pipeline.postprocess
+    pipeline.get_indices, pipeline.postprocess = get_indices, postprocess
+
+
+def _null_score(output: Json) -> float:
+    """Return the probability that the window has no answer."""
+    from transformers.pipelines.question_answering import select_starts_ends
+
+    names = ("start", "end", "p_mask")
+    logits = (copy.deepcopy(output[name]) for name in names)
+    mask = output["attention_mask"].numpy()
+    return float(select_starts_ends(*logits, mask, handle_impossible_answer=True)[-1])
 
 
 def abridged(found: Json) -> Json:

@@ -57,8 +57,11 @@ def test_scores_underflow_to_zero_and_ties_keep_their_order() -> None:
     weights["classifier.bias"] = np.float32([-1e4, 5, 5])
     config = replace(MODEL.config, problem_type="multi_label_classification")
     model = DistilBertForSequenceClassification(config, weights)
-    assert classify(model, TOKENIZER, "a", None)[-1] == {"label": "neutral", "score": 0.0}
-    assert [row["label"] for row in classify(model, TOKENIZER, "a", 2)] == ["angry", "pleased"]
+    assert classify(model, TOKENIZER, "a", top_k=None)[-1] == {"label": "neutral", "score": 0.0}
+    assert [row["label"] for row in classify(model, TOKENIZER, "a", top_k=2)] == [
+        "angry",
+        "pleased",
+    ]
 
 
 def test_invalid_arguments_raise() -> None:

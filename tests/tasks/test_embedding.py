@@ -46,14 +46,14 @@ def test_predict_returns_the_hidden_states_of_the_padded_batch(pair: Pair) -> No
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
 def test_embed_pools_the_hidden_states_of_predict(pair: Pair, pooling: Pooling) -> None:
-    embeddings = embed(*pair, TEXTS, pooling)
+    embeddings = embed(*pair, TEXTS, pooling=pooling)
     assert embeddings.shape == (4, 32)
     assert embeddings.dtype == np.float32
     for text, embedding in zip(TEXTS, embeddings, strict=True):
         states = predict(*pair, text)[0]
         expected = {"cls": states[0], "mean": states.mean(0), "max": states.max(0)}[pooling]
         np.testing.assert_allclose(embedding, expected, atol=5e-6)
-        np.testing.assert_allclose(embed(*pair, text, pooling), embedding, atol=5e-6)
+        np.testing.assert_allclose(embed(*pair, text, pooling=pooling), embedding, atol=5e-6)
 
 
 def test_embeddings_do_not_depend_on_batches(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,9 +90,9 @@ def test_other_values_than_texts_raise(pair: Pair, texts: Any, message: str) -> 
 def test_other_values_than_a_model_and_a_tokenizer_raise(pair: Pair) -> None:
     model, tokenizer = pair
     for function in (predict, embed):
-        with pytest.raises(TypeError, match="DistilBertModel as model; got 'mini' .*load_model"):
-            function("mini", "mini", ["a"])  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="WordPieceTokenizer as tokenizer; got 'mini'"):
+        with pytest.raises(TypeError, match="DistilBertModel as model; got None .*load_model"):
+            function(None, tokenizer, ["a"])  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="tokenizer must be a WordPieceTokenizer; got 'mini'"):
             function(model, "mini", ["a"])  # type: ignore[arg-type]
     mini = WordPieceTokenizer.from_pretrained("mini")
     with pytest.raises(CheckpointError, match="token id 30521, .* only 1124 word embeddings"):
@@ -124,7 +124,7 @@ def test_an_invalid_max_length_raises(pair: Pair, max_length: int) -> None:
 
 def test_an_unknown_pooling_raises(pair: Pair) -> None:
     with pytest.raises(ValueError, match="pooling must be one of cls, mean, max, .*; got 'sum'"):
-        embed(*pair, "a", "sum")  # type: ignore[arg-type]
+        embed(*pair, "a", pooling="sum")  # type: ignore[arg-type]
 
 
 def test_no_texts_return_no_rows(pair: Pair) -> None:
@@ -155,7 +155,7 @@ def test_layer_selects_or_averages_hidden_states(
     hidden_states = model(*batch, output_hidden_states=True).hidden_states
     states = np.mean([hidden_states[index] for index in averaged], axis=0)
     lengths = batch.attention_mask.sum(axis=1, keepdims=True)
-    cls, mean = (embed(*pair, TEXTS, pooling, layer=layer) for pooling in ("cls", "mean"))
+    cls, mean = (embed(*pair, TEXTS, pooling=pooling, layer=layer) for pooling in ("cls", "mean"))
     np.testing.assert_allclose(cls, states[:, 0], atol=1e-5)
     np.testing.assert_allclose(mean, states.sum(axis=1) / lengths, atol=1e-5)  # padding is 0
 
@@ -166,10 +166,10 @@ def test_layers_above_the_highest_are_not_computed(pair: Pair) -> None:
     nan = {name: np.full_like(tensor, np.nan) for name, tensor in unused.items()}
     broken = DistilBertModel(model.config, {**model.weights, **nan})
     for layer in (0, 2, [0, 4]):
-        expected = embed(*pair, "one", "mean", layer=layer)
-        got = embed(broken, tokenizer, "one", "mean", layer=layer)
+        expected = embed(*pair, "one", pooling="mean", layer=layer)
+        got = embed(broken, tokenizer, "one", pooling="mean", layer=layer)
         np.testing.assert_array_equal(got, expected)
-    assert np.isnan(embed(broken, tokenizer, "one", "mean")).all()
+    assert np.isnan(embed(broken, tokenizer, "one", pooling="mean")).all()
 
 
 @pytest.mark.parametrize("layer", [6, -7, 1.5, "1", [0, 6], [], [None]])

@@ -13,6 +13,8 @@ from skdistilbert import (
     answer,
     load_model,
 )
+from skdistilbert.tasks.answer_spans import AnswerOptions, answers_in_context
+from skdistilbert.tasks.windows import Window
 from tests.conftest import DATA
 from tests.tasks.peers import ANSWERS, LONG_ANSWERS
 from tests.tasks.reference import SOURCES, assert_same, checkpoint, reference
@@ -53,13 +55,66 @@ def test_a_single_question_or_context_is_paired_with_every_other() -> None:
     assert_same(answer(MODEL, TOKENIZER, QUESTIONS[:1], CONTEXTS[0]), of_one_context[:1])
 
 
+def test_answers_are_whole_words_at_the_edges_of_windows() -> None:
+    words = {"constantinople", "unbelievable", "the", "houses"}
+    for context in (" ".join(["constantinople"] * 5), " ".join([*words, *words] * 9)):
+        for sizes in ((16, 4), (16, 0), (11, 2), (40, 12)):
+            found = answer(
+                MODEL, TOKENIZER, "where?", context, top_k=30, max_seq_len=sizes[0],
+                doc_stride=sizes[1],
+            )  # fmt: skip
+            for each in found:
+                assert {*each["answer"].split()} <= words
+                assert context[each["start"] : each["end"]] == each["answer"]
+
+
+def test_scores_are_those_of_the_best_window() -> None:
+    context = "the red house " * 100
+    windows = [  # 11 words each, of one token, with an overlap of 8
+        " ".join(context.split()[start : start + 11]) for start in range(0, 292, 3)
+    ]
+    arguments = {"top_k": 9, "max_seq_len": 16, "handle_impossible_answer": True}
+    assert len(TOKENIZER.encode("the red house", add_special_tokens=False)) == 3
+    whole = answer(MODEL, TOKENIZER, "where?", context, doc_stride=8, **arguments)
+    parts = answer(MODEL, TOKENIZER, "where?", windows, doc_stride=8, **arguments)
+    best: dict[str, float] = {}
+    for part in parts:
+        for each in part:
+            text, score = each["answer"], each["score"]
+            best[text] = (min if not text else max)(score, best.get(text, score))
+    for each in whole:
+        assert 0 <= each["score"] <= 1
+        assert each["score"] == pytest.approx(best[each["answer"]], abs=1e-5)
+        assert context[each["start"] : each["end"]] == each["answer"]
+    (longer,) = {each["score"] for each in whole[:1]}
+    (shorter,) = answer(MODEL, TOKENIZER, "where?", [context[:700]], doc_stride=8, max_seq_len=16)
+    assert longer == pytest.approx(shorter["score"], rel=0.5)
+
+
+def test_the_place_is_that_of_the_best_span() -> None:
+    encoding = TOKENIZER.encode_with_offsets("a b a b", add_special_tokens=False)
+    windows = [Window(0, 2, []), Window(2, 4, [])]
+    logits = [np.zeros((6, 2), np.float32), np.zeros((6, 2), np.float32)]
+    logits[0][3] = 3  # "a" in the first window, with [CLS] . [SEP] before and [SEP] after it
+    logits[1][3] = 5
+    options = AnswerOptions(1, 15, handle_impossible_answer=False, align_to_words=True)
+    (found,) = answers_in_context("a b a b", encoding, windows, logits, options)
+    assert (found["answer"], found["start"], found["end"]) == ("a", 4, 5)
+    assert found["score"] == pytest.approx((np.exp(5) / (np.exp(5) + 2)) ** 2, abs=1e-6)
+
+
+def test_a_mapping_is_not_a_question() -> None:
+    with pytest.raises(TypeError, match="iterable of questions.* of type dict"):
+        answer(MODEL, TOKENIZER, {"This": "Is weird"}, "It is here.")
+
+
 def test_answers_may_begin_and_end_with_the_context() -> None:
     context = "The house"
     found = answer(MODEL, TOKENIZER, "What?", context, top_k=9)
     assert {each["answer"] for each in found} == {"The", "house", "The house"}
     for each in found:
         assert context[each["start"] : each["end"]] == each["answer"]
-    (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", context)])[0].T
+    (start, end) = MODEL.logits([TOKENIZER.encode("What?", context)])[0].T
     possible = [0, 4, 5]  # [CLS] and the context
     start, end = (np.exp(x[possible]) / np.exp(x[possible]).sum() for x in (start, end))
     scores = {each["answer"]: each["score"] for each in found}
@@ -68,7 +123,7 @@ def test_answers_may_begin_and_end_with_the_context() -> None:
 
 
 def test_the_impossible_answer_has_the_score_of_cls() -> None:
-    (start, end) = MODEL.logits([TOKENIZER.encode_pair("What?", "The house")])[0].T
+    (start, end) = MODEL.logits([TOKENIZER.encode("What?", "The house")])[0].T
     possible = [0, 4, 5]
     null = np.exp(start[0] + end[0]) / np.exp(start[possible]).sum() / np.exp(end[possible]).sum()
     found = answer(MODEL, TOKENIZER, "What?", "The house", top_k=9, handle_impossible_answer=True)

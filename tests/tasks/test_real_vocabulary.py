@@ -37,7 +37,7 @@ LABELS = {"token-classification": peers.SCHEMES["BIO"]}
 
 def check_entities(pair: Pair, expected: peers.Json) -> None:
     for strategy in peers.STRATEGIES:
-        got = extract_entities(*pair, TEXTS, strategy)
+        got = extract_entities(*pair, TEXTS, aggregation_strategy=strategy)
         assert_same(got, expected["short"][f"BIO, {strategy}"], strategy)
     for (n_words, arguments), results in zip(peers.LONG, expected["long"], strict=True):
         got = extract_entities(*pair, long_text(n_words), **arguments)
@@ -45,7 +45,7 @@ def check_entities(pair: Pair, expected: peers.Json) -> None:
     for strategy, results in expected["words"].items():
         labels = [
             [[word["entity"], word["score"]] for word in words]
-            for words in extract_entities(*pair, WORDS, strategy)
+            for words in extract_entities(*pair, WORDS, aggregation_strategy=strategy)
         ]
         assert_same(labels, results, strategy)
 

@@ -17,6 +17,7 @@ from skdistilbert import (
 )
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks import embedding_plan
+from skdistilbert.tokenization.truncation import windows as token_windows
 from tests.nn.test_pooling import pooled
 
 if TYPE_CHECKING:
@@ -39,10 +40,14 @@ def expected(pair: Pair, text: str, pooling: Pooling, max_length: int, stride: i
     """Pool a text token by token, each from the window whose nearest edge is farther away."""
     model, tokenizer = pair
     ids = tokenizer.encode(text, add_special_tokens=False)
-    windows = tokenizer.encode_windows(text, max_length=max_length, stride=stride)
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    windows = [
+        [cls, *ids[start:stop], sep]
+        for start, stop in token_windows(len(ids), max_length - 2, stride)
+    ]
     starts = np.cumsum([0] + [len(each) - 2 - stride for each in windows])[:-1]
     stops = [start + len(each) - 2 for start, each in zip(starts, windows, strict=True)]
-    states = [model.hidden_states([each.input_ids])[0] for each in windows]
+    states = [model.hidden_states([each])[0] for each in windows]
     # The edges of the text itself are not edges of a window.
     edges = [-np.inf, *starts[1:]], [*stops[:-1], np.inf]
     room = [
@@ -66,7 +71,9 @@ def test_every_token_is_pooled_once(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        got = embed(*pair, TEXTS, pooling, max_length, long_text="window", stride=stride)
+        got = embed(
+            *pair, TEXTS, pooling=pooling, max_length=max_length, long_text="window", stride=stride
+        )
     for text, features in zip(TEXTS, got, strict=True):
         np.testing.assert_allclose(
             features, expected(pair, text, pooling, max_length, stride), atol=1e-5
@@ -76,9 +83,10 @@ def test_every_token_is_pooled_once(
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_texts_that_fit_are_not_changed_by_windows(pair: Pair, pooling: Pooling) -> None:
     np.testing.assert_array_equal(
-        embed(*pair, TEXTS, pooling, long_text="window"), embed(*pair, TEXTS, pooling)
+        embed(*pair, TEXTS, pooling=pooling, long_text="window"),
+        embed(*pair, TEXTS, pooling=pooling),
     )
-    assert embed(*pair, [], pooling, long_text="window").shape == (0, 32)
+    assert embed(*pair, [], pooling=pooling, long_text="window").shape == (0, 32)
 
 
 @pytest.mark.parametrize("windows_per_batch", [1, 3])
@@ -86,17 +94,20 @@ def test_the_windows_of_a_text_may_be_in_several_batches(
     pair: Pair, windows_per_batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for pooling in POOLINGS:
-        whole = embed(*pair, TEXTS, pooling, 10, long_text="window")
+        whole = embed(*pair, TEXTS, pooling=pooling, max_length=10, long_text="window")
         with monkeypatch.context() as patch:
             patch.setattr(embedding_plan, "TEXTS_PER_BATCH", windows_per_batch)
-            got = embed(*pair, TEXTS, pooling, 10, long_text="window")
+            got = embed(*pair, TEXTS, pooling=pooling, max_length=10, long_text="window")
         np.testing.assert_allclose(got, whole, atol=1e-5)
 
 
 def test_windows_average_layers(pair: Pair) -> None:
     text = TEXTS[0]
-    first, last = (embed(*pair, text, "mean", 10, layer=n, long_text="window") for n in (1, -1))
-    both = embed(*pair, text, "mean", 10, layer=[1, -1], long_text="window")
+    first, last = (
+        embed(*pair, text, pooling="mean", max_length=10, layer=n, long_text="window")
+        for n in (1, -1)
+    )
+    both = embed(*pair, text, pooling="mean", max_length=10, layer=[1, -1], long_text="window")
     np.testing.assert_allclose(both, (first + last) / 2, atol=1e-5)
     assert np.abs(first - last).max() > 0.1
 
@@ -114,7 +125,16 @@ def test_every_window_begins_with_the_prompt(
     (directory / "1_Pooling" / "config.json").write_text(json.dumps(config))
     model, tokenizer = load_model(directory), WordPieceTokenizer.from_pretrained(directory)
     texts, prompt = ["one two three four five", "one"], "who is "
-    got = embed(model, tokenizer, texts, None, 7, prompt=prompt, long_text="window", stride=1)
+    got = embed(
+        model,
+        tokenizer,
+        texts,
+        pooling=None,
+        max_length=7,
+        prompt=prompt,
+        long_text="window",
+        stride=1,
+    )
     first, second = (  # [CLS] who is ... [SEP]
         model.hidden_states([tokenizer.encode(f"who is {part}")])[0]
         for part in ("one two three", "three four five")
@@ -128,7 +148,7 @@ def test_the_embedder_reads_long_texts_in_windows(tiny: Path, pair: Pair) -> Non
     params: dict[str, Any] = {"max_length": 10, "long_text": "window", "stride": 2}
     embedder = DistilBertEmbedder(tiny, pooling="mean", **params).fit(TEXTS)
     np.testing.assert_allclose(
-        embedder.transform(TEXTS), embed(*pair, TEXTS, "mean", **params), atol=1e-6
+        embedder.transform(TEXTS), embed(*pair, TEXTS, pooling="mean", **params), atol=1e-6
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from skdistilbert.tokenization import encode_ragged
 
 if TYPE_CHECKING:
     import random
@@ -40,10 +42,19 @@ def reference_tokenizer(
     return tokenizer
 
 
+def as_options(lowercase: bool, strip_accents: bool | None, chinese: bool) -> dict[str, Any]:
+    """Return the options of our tokenizer."""
+    return {
+        "do_lower_case": lowercase,
+        "strip_accents": strip_accents,
+        "tokenize_chinese_chars": chinese,
+    }
+
+
 def assert_same(ours: WordPieceTokenizer, reference: Tokenizer, texts: Sequence[str]) -> None:
     """Compare ids, offsets and words of each text, without [CLS] and [SEP]."""
     expected = reference.encode_batch(texts, add_special_tokens=False)
-    ragged = ours.encode_ragged(texts, add_special_tokens=False).input_ids
+    ragged = encode_ragged(ours, texts, add_special_tokens=False).input_ids
     assert [ids.tolist() for ids in ragged] == [encoding.ids for encoding in expected]
     for text, encoding in zip(texts, expected, strict=True):
         got = ours.encode_with_offsets(text, add_special_tokens=False)

@@ -12,6 +12,7 @@ from tests.conftest import DATA
 from tests.tokenization.reference import (
     OPTIONS,
     SPECIAL_TOKENS,
+    as_options,
     assert_same,
     random_text,
     reference_tokenizer,
@@ -83,7 +84,9 @@ def test_added_tokens_are_found_as_by_tokenizers(seed: int) -> None:
     rng = random.Random(seed)
     options = rng.choice(OPTIONS)
     tokens, split = random_tokens(rng), rng.random() < 0.3
-    ours = WordPieceTokenizer(VOCAB, *options, added_tokens=tokens, split_special_tokens=split)
+    ours = WordPieceTokenizer(
+        VOCAB, **as_options(*options), added_tokens=tokens, split_special_tokens=split
+    )
     reference = reference_with(tokens, options)
     reference.encode_special_tokens = split
     contents = [token.content for token in tokens]

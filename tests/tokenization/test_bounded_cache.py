@@ -52,11 +52,11 @@ def test_long_strings_are_not_cached() -> None:
 )
 def test_the_estimated_size_is_near_the_true_size(text: str) -> None:
     pipeline = WordPieceTokenizer(DATA / "distilbert-tiny" / "vocab.txt")._pipeline
-    words: list[Any] = list(pipeline._word_pieces.items())
-    assert not words
     for number in range(2000):
-        pipeline.ids(f"{text}{number}")
-    for cache in (pipeline._word_pieces, pipeline._text_ids):
+        pipeline.id_bytes(f"{text}{number}")
+        pipeline.align(f"{text}{number}")
+    caches: list[BoundedCache[Any]] = [pipeline._chunk_ids, pipeline._text_ids]
+    for cache in (*caches, pipeline._word_pieces):
         objects = [cache, *cache, *cache.values()]
         if cache is pipeline._word_pieces:
             objects += [part for value in pipeline._word_pieces.values() for part in value]

@@ -7,6 +7,8 @@ import pytest
 from tokenizers.processors import BertProcessing
 
 from skdistilbert import WordPieceTokenizer
+from skdistilbert.tokenization import encode_words
+from skdistilbert.tokenization.truncation import windows
 from tests.conftest import DATA
 from tests.tokenization.reference import random_text, reference_tokenizer
 
@@ -57,47 +59,29 @@ def test_windows_equal_those_of_tokenizers(reference: Tokenizer, seed: int) -> N
     options = {"stride": rng.randrange(room), "strategy": ("only_first", "only_second")[cut]}
     reference.enable_truncation(max_length, **options)
     expected = reference.encode(*texts, add_special_tokens=special)
-    got = TOKENIZER.encode_windows(
-        *texts,
-        max_length=max_length,
-        stride=options["stride"],
-        truncation=options["strategy"],
-        add_special_tokens=special,
-    )
-    assert [fields(window) for window in got] == [
-        reference_fields(window) for window in [expected, *expected.overflowing]
+    whole = [TOKENIZER.encode_with_offsets(text, add_special_tokens=False) for text in texts]
+    tokens = list(zip(whole[cut].input_ids, whole[cut].offsets, strict=True))
+    got = [tokens[start:stop] for start, stop in windows(len(tokens), room, options["stride"])]
+    assert got == [
+        [
+            (index, span)
+            for index, span, sequence in zip(
+                window.ids, window.offsets, window.sequence_ids, strict=True
+            )
+            if sequence == cut
+        ]
+        for window in [expected, *expected.overflowing]
     ]
 
 
-def test_windows_cut_the_last_text_by_default() -> None:
-    pair = TOKENIZER.encode_windows("a b", "the one " * 9, max_length=12, stride=3)
-    assert pair == TOKENIZER.encode_windows(
-        "a b", "the one " * 9, max_length=12, stride=3, truncation="only_second"
-    )
-    assert all(window.input_ids[:4] == pair[0].input_ids[:4] for window in pair)
-    single = TOKENIZER.encode_windows("the one " * 9, max_length=7)
-    assert [len(window) for window in single] == [7, 7, 7, 5]
-    assert len(TOKENIZER.encode_windows("", max_length=7)) == 1
-
-
-def test_impossible_windows_raise_an_error(reference: Tokenizer) -> None:
+def test_impossible_windows_raise_an_error() -> None:
     with pytest.raises(ValueError, match=r"room for 4 tokens .* overlap by stride=4"):
-        TOKENIZER.encode_windows("a", max_length=6, stride=4)
-    reference.enable_truncation(9, stride=4, strategy="only_second")
-    with pytest.raises(BaseException, match="must be strictly less than"):
-        reference.encode("a b c", "the one two time")
-    with pytest.raises(ValueError, match=r"room for 3 tokens .* overlap by stride=4"):
-        TOKENIZER.encode_windows("a b c", "the one two time", max_length=9, stride=4)
+        list(windows(9, 4, 4))
     with pytest.raises(ValueError, match="room for 0 tokens"):
-        TOKENIZER.encode_windows("a b c d e f g h", "the one", max_length=9)
+        list(windows(9, -2, 0))
     with pytest.raises(ValueError, match="must not be negative, got -1"):
-        TOKENIZER.encode_windows("a", max_length=6, stride=-1)
-    with pytest.raises(ValueError, match="'only_second' needs a text_pair"):
-        TOKENIZER.encode_windows("a", max_length=6, truncation="only_second")
-    with pytest.raises(ValueError, match="must be 'only_first' or 'only_second'"):
-        TOKENIZER.encode_windows("a", max_length=6, truncation="longest_first")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="at least 2"):
-        TOKENIZER.encode_windows("a", max_length=1)
+        list(windows(9, 4, -1))
+    assert list(windows(4, 4, 4)) == [(0, 4)]  # One window has no overlap.
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -106,23 +90,23 @@ def test_words_are_encoded_as_by_tokenizers(reference: Tokenizer, seed: int) -> 
     words = [random_text(rng, WORDS) for _ in range(rng.randrange(9))]
     words += rng.sample(["", "one-two", "New York", " x", "a[MASK]b", "\u200b", "a"], 4)
     expected = reference.encode(words, is_pretokenized=True)
-    assert fields(TOKENIZER.encode_words(words)) == reference_fields(expected)
-    plain = TOKENIZER.encode_words(words, add_special_tokens=False)
+    assert fields(encode_words(TOKENIZER, words)) == reference_fields(expected)
+    plain = encode_words(TOKENIZER, words, add_special_tokens=False)
     assert plain.input_ids == expected.ids[1:-1]
     reference.enable_truncation(7)
     expected = reference.encode(words, is_pretokenized=True)
-    cut = TOKENIZER.encode_words(words, max_length=7, truncation=True)
+    cut = encode_words(TOKENIZER, words, max_length=7, truncation=True)
     assert fields(cut) == reference_fields(expected)
 
 
 def test_invalid_words_raise_an_error() -> None:
-    assert len(TOKENIZER.encode_words([])) == 2
-    with pytest.raises(TypeError, match="iterable of words, got the string 'a b'"):
-        TOKENIZER.encode_words("a b")
+    assert len(encode_words(TOKENIZER, [])) == 2
+    with pytest.raises(TypeError, match="iterable of words; got the string 'a b'"):
+        encode_words(TOKENIZER, "a b")
     with pytest.raises(TypeError, match="Word 1: a text must be a string, got None"):
-        TOKENIZER.encode_words(["a", None])  # type: ignore[list-item]
+        encode_words(TOKENIZER, ["a", None])  # type: ignore[list-item]
     with pytest.raises(ValueError, match=r"Word 0: it holds the lone surrogate U\+D83D"):
-        TOKENIZER.encode_words(["\ud83d"])
+        encode_words(TOKENIZER, ["\ud83d"])
 
 
 @pytest.mark.parametrize("texts", [("the", "one"), ("", "one"), ("the", ""), ("", ""), ("one",)])

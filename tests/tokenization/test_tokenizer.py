@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers.processors import BertProcessing
 
 from skdistilbert import CheckpointError, WordPieceTokenizer
-from skdistilbert.tokenization import bounded_cache, normalization
-from skdistilbert.tokenization.tokenizer_files import read_vocab
+from skdistilbert.tokenization import AddedToken, bounded_cache, encode_ragged, normalization
+from skdistilbert.tokenization.vocab_file import read_vocab
 from tests.conftest import DATA
-from tests.tokenization.reference import OPTIONS, assert_same, random_text, reference_tokenizer
+from tests.tokenization.reference import (
+    OPTIONS,
+    as_options,
+    assert_same,
+    random_text,
+    reference_tokenizer,
+)
 
 VOCAB = read_vocab(DATA / "distilbert-tiny" / "vocab.txt")
 WORDS = [word for word in VOCAB if word.isalpha()]
@@ -29,7 +36,7 @@ def test_random_texts_are_tokenized_as_by_tokenizers(
 ) -> None:
     rng = random.Random(f"{lowercase} {strip_accents} {chinese}")
     texts = [random_text(rng, WORDS) for _ in range(800)]
-    ours = WordPieceTokenizer(VOCAB, lowercase, strip_accents, chinese)
+    ours = WordPieceTokenizer(VOCAB, **as_options(lowercase, strip_accents, chinese))
     assert_same(ours, reference_tokenizer(VOCAB, lowercase, strip_accents, chinese), texts)
 
 
@@ -113,7 +120,7 @@ def test_pairs_are_truncated_as_by_tokenizers(
         expected = reference.encode(first, second, add_special_tokens=False)
     except Exception:
         with pytest.raises(ValueError, match="can't cut"):
-            tokenizer.encode_pair(
+            tokenizer.encode(
                 first,
                 second,
                 max_length=max_length,
@@ -128,7 +135,7 @@ def test_pairs_are_truncated_as_by_tokenizers(
     )
     assert got.sequence_ids.count(0) == expected.sequence_ids.count(0)
     assert got.sequence_ids.count(1) == expected.sequence_ids.count(1)
-    assert got.input_ids == tokenizer.encode_pair(
+    assert got.input_ids == tokenizer.encode(
         first,
         second,
         max_length=max_length,
@@ -146,7 +153,7 @@ def test_pairs_are_joined_with_separators(tokenizer: WordPieceTokenizer) -> None
         "two",
         "[SEP]",
     ]
-    assert encoding.input_ids == tokenizer.encode_pair("the one", "two")
+    assert encoding.input_ids == tokenizer.encode("the one", "two")
     assert encoding.token_type_ids == [0, 0, 0, 0, 1, 1]
     assert encoding.special_tokens_mask == [1, 0, 0, 1, 0, 1]
     assert encoding.offsets == [(0, 0), (0, 3), (4, 7), (0, 0), (0, 3), (0, 0)]
@@ -157,7 +164,7 @@ def test_batches_are_padded_and_truncated(tokenizer: WordPieceTokenizer) -> None
     batch = tokenizer.encode_batch(texts, max_length=5)
     assert batch.input_ids.dtype == batch.attention_mask.dtype == np.int64
     assert batch.attention_mask.tolist() == [[1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [1] * 5]
-    ragged = tokenizer.encode_ragged(texts, max_length=5)
+    ragged = encode_ragged(tokenizer, texts, max_length=5)
     assert ragged.truncated_rows == [2]
     assert {ids.dtype for ids in ragged.input_ids} == {np.dtype(np.int32)}
     for row, mask, ids in zip(*batch, ragged.input_ids, strict=True):
@@ -171,7 +178,7 @@ def test_errors_name_the_row_of_a_text_that_is_not_a_string(
     tokenizer: WordPieceTokenizer, wrong: object
 ) -> None:
     with pytest.raises(TypeError, match="Row 1: a text must be a string, got"):
-        tokenizer.encode_ragged(["fine", wrong])  # type: ignore[list-item]
+        encode_ragged(tokenizer, ["fine", wrong])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="must be a string"):
         tokenizer.encode_with_offsets(wrong)  # type: ignore[arg-type]
 
@@ -189,6 +196,8 @@ def test_decode_returns_text(tokenizer: WordPieceTokenizer) -> None:
     assert tokenizer.decode(ids) == "i ' s"
     assert tokenizer.decode(ids, clean_up_tokenization_spaces=True) == "i's"
     assert WordPieceTokenizer(VOCAB, clean_up_tokenization_spaces=True).decode(ids) == "i's"
+    for single in (VOCAB["the"], np.int64(VOCAB["the"])):
+        assert tokenizer.decode(single) == "the"  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="Token id 99999 is not in the vocabulary"):
         tokenizer.decode([99999])
 
@@ -228,6 +237,90 @@ def test_results_do_not_depend_on_full_caches(monkeypatch: pytest.MonkeyPatch) -
     assert_same(WordPieceTokenizer(VOCAB), reference_tokenizer(VOCAB, True, None, True), texts)
 
 
+def test_there_are_three_encoding_methods() -> None:
+    public = {name for name in dir(WordPieceTokenizer) if not name.startswith("_")}
+    methods = {name for name in public if callable(getattr(WordPieceTokenizer, name))}
+    encoding = {"encode", "encode_batch", "encode_with_offsets"}
+    assert methods == encoding | {"tokenize", "decode", "from_pretrained", "save_pretrained"}
+    with pytest.raises(TypeError, match="positional"):
+        WordPieceTokenizer(VOCAB, False)  # type: ignore[misc]
+
+
+def test_batches_of_pairs_are_encoded_as_single_pairs(tokenizer: WordPieceTokenizer) -> None:
+    texts, pairs = ["the one", "a a a a a"], ["two", "there"]
+    ids, mask = tokenizer.encode_batch(texts, pairs, max_length=7)
+    expected = [
+        tokenizer.encode(*pair, max_length=7, truncation=True)
+        for pair in zip(texts, pairs, strict=True)
+    ]
+    for row, row_mask, row_ids in zip(ids, mask, expected, strict=True):
+        assert row[row_mask == 1].tolist() == row_ids
+    assert tokenizer.encode_batch([], []).input_ids.shape == (0, 0)
+    with pytest.raises(ValueError, match="must have the same length; got 2 and 1"):
+        tokenizer.encode_batch(texts, ["two"])
+    with pytest.raises(TypeError, match="Row 1: a text must be a string, got None"):
+        tokenizer.encode_batch(texts, ["two", None])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("strategy", ["longest_first", "only_first", "only_second"])
+@pytest.mark.parametrize("max_length", [3, 5, 8, 11])
+def test_left_sides_equal_those_of_tokenizers(strategy: str, max_length: int) -> None:
+    ours = WordPieceTokenizer(VOCAB, padding_side="left", truncation_side="left")
+    reference = reference_tokenizer(VOCAB, True, None, True)
+    reference.post_processor = BertProcessing(("[SEP]", VOCAB["[SEP]"]), ("[CLS]", VOCAB["[CLS]"]))
+    reference.enable_truncation(max_length, strategy=strategy, direction="left")
+    reference.enable_padding(direction="left", length=max_length)
+    pair = "the one two there a", "what would you do too then"
+    try:
+        expected = reference.encode(*pair)
+    except Exception:
+        with pytest.raises(ValueError, match="can't cut"):
+            ours.encode(*pair, max_length=max_length, truncation=strategy)  # type: ignore[arg-type]
+        return
+    assert (
+        ours.encode(
+            *pair,
+            max_length=max_length,
+            truncation=strategy,  # type: ignore[arg-type]
+            padding="max_length",
+        )
+        == expected.ids
+    )
+    got = ours.encode_with_offsets(*pair, max_length=max_length, truncation=strategy)  # type: ignore[arg-type]
+    assert got.offsets == [
+        span for span, mask in zip(expected.offsets, expected.attention_mask, strict=True) if mask
+    ]
+    texts = ["the one two there a", "a", ""]
+    if strategy != "only_second":
+        reference.enable_padding(direction="left")
+        batch = ours.encode_batch(texts, max_length=max_length)
+        theirs = reference.encode_batch(texts)
+        assert batch.input_ids.tolist() == [each.ids for each in theirs]
+        assert batch.attention_mask.tolist() == [each.attention_mask for each in theirs]
+
+
+def test_a_pair_without_room_is_empty_whatever_the_strategy(
+    tokenizer: WordPieceTokenizer,
+) -> None:
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    for strategy in ("longest_first", "only_first", "only_second"):
+        ids = tokenizer.encode("the one", "a a", truncation=strategy, max_length=3)  # type: ignore[arg-type]
+        assert ids == [cls, sep, sep]
+
+
+def test_tokens_include_the_whitespace_that_an_added_token_strips() -> None:
+    added = [
+        AddedToken("<m>", 1124, lstrip=True, rstrip=True),
+        AddedToken("NEW", 1125, special=True, normalized=True),
+        AddedToken("", 1126),
+    ]
+    tokenizer = WordPieceTokenizer(VOCAB, added_tokens=added)
+    # The tokens of transformers' BertTokenizer with the same added tokens.
+    assert tokenizer.tokenize("the <m> the") == ["the", " <m> ", "the"]
+    assert tokenizer.tokenize("the  <m>the new") == ["the", "  <m>", "the", "new"]
+    assert tokenizer.vocab_size == len(VOCAB) + 2
+
+
 def test_changing_returned_ids_does_not_change_later_results(
     tokenizer: WordPieceTokenizer,
 ) -> None:
@@ -263,7 +356,7 @@ def test_threads_return_the_same_results(
     shared = WordPieceTokenizer(VOCAB)
 
     def encode_all(_: int) -> None:
-        ragged = shared.encode_ragged(texts).input_ids
+        ragged = encode_ragged(shared, texts).input_ids
         assert [ids.tolist() for ids in ragged] == [each.input_ids for each in expected]
         assert [shared.encode_with_offsets(text) for text in texts] == expected
 

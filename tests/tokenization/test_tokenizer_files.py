@@ -10,7 +10,7 @@ from tokenizers.processors import BertProcessing, TemplateProcessing
 from skdistilbert import CheckpointError, WordPieceTokenizer
 from skdistilbert.tokenization import AddedToken
 from tests.conftest import DATA
-from tests.tokenization.reference import OPTIONS, reference_tokenizer
+from tests.tokenization.reference import OPTIONS, as_options, reference_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,11 @@ def test_a_saved_tokenizer_loads_as_an_equal_one(
     tmp_path: Path, options: tuple[bool, bool | None, bool]
 ) -> None:
     tokenizer = WordPieceTokenizer(
-        VOCAB, *options, split_special_tokens=True, added_tokens=ADDED, model_max_length=77
+        VOCAB,
+        **as_options(*options),
+        split_special_tokens=True,
+        added_tokens=ADDED,
+        model_max_length=77,
     )
     tokenizer.save_pretrained(tmp_path / "new" / "tokenizer")
     assert WordPieceTokenizer.from_pretrained(tmp_path / "new" / "tokenizer") == tokenizer
@@ -215,12 +219,45 @@ def test_tokens_with_a_role_are_special_even_if_declared_otherwise(tmp_path: Pat
     assert 4 not in tokenizer.encode("[mask]")
 
 
-@pytest.mark.parametrize("name", ["padding_side", "truncation_side"])
-def test_truncation_and_padding_on_the_left_raise_an_error(tmp_path: Path, name: str) -> None:
-    shutil.copy(DATA / "distilbert-tiny" / "vocab.txt", tmp_path)
-    config = tmp_path / "tokenizer_config.json"
-    config.write_text(json.dumps({name: "right"}))
-    assert WordPieceTokenizer.from_pretrained(tmp_path).vocab == VOCAB
-    config.write_text(json.dumps({name: "left"}))
-    with pytest.raises(CheckpointError, match=rf"config.json: {name} must be 'right'.*got 'left'"):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xef\xbb\xbf[PAD]\n[UNK]\n", "is a byte-order mark. Save the file as UTF-8 without it"),
+        ("[PAD]\n[UNK]\n".encode("utf-16"), "is UTF-16, which is not UTF-8"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git-lfs pointer. Run"),
+        (b'{"model": {\n"vocab": {}}}\n', "is JSON. .* name it tokenizer.json"),
+        (b"<!DOCTYPE html>\n<html>\n</html>\n", "is a web page. Download the file itself"),
+    ],
+)
+def test_other_files_in_place_of_the_vocabulary_are_recognized(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "vocab.txt").write_bytes(content)
+    with pytest.raises(
+        CheckpointError, match=rf"must have one token per line in UTF-8.*{message}"
+    ):
         WordPieceTokenizer.from_pretrained(tmp_path)
+
+
+def test_a_vocabulary_may_lack_tokens_for_masks_and_padding(tmp_path: Path) -> None:
+    lines = [token for token in VOCAB if token not in ("[MASK]", "[PAD]")]
+    (tmp_path / "vocab.txt").write_text("\n".join(lines), encoding="utf-8")
+    config = {"additional_special_tokens": ["<a>"]}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    tokenizer = WordPieceTokenizer.from_pretrained(tmp_path)
+    assert tokenizer.mask_token_id is None
+    assert tokenizer.pad_token_id is None
+    # transformers gives new ids to [PAD] and [MASK] before that of <a>.
+    assert tokenizer.encode("the <a>", add_special_tokens=False)[-1] == len(lines) + 2
+    assert "[MASK]" not in tokenizer.tokenize("[MASK]")
+    assert tokenizer.encode_batch(["the", "one"]).input_ids.shape == (2, 3)
+    with pytest.raises(
+        ValueError, match=r"no '\[PAD\]', so texts cannot be padded; pass pad_token"
+    ):
+        tokenizer.encode_batch(["the", "the one"])
+
+
+def test_sides_are_saved(tmp_path: Path) -> None:
+    tokenizer = WordPieceTokenizer(VOCAB, padding_side="left", truncation_side="left")
+    tokenizer.save_pretrained(tmp_path / "saved")
+    assert WordPieceTokenizer.from_pretrained(tmp_path / "saved") == tokenizer

@@ -13,7 +13,7 @@ from tokenizers.processors import BertProcessing
 
 from skdistilbert import WordPieceTokenizer, load_model
 from tests.conftest import DATA
-from tests.tokenization.reference import OPTIONS, random_text, reference_tokenizer
+from tests.tokenization.reference import OPTIONS, as_options, random_text, reference_tokenizer
 from tests.tokenization.test_tokenizer_files import ADDED, VOCAB
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def test_transformers_loads_a_saved_tokenizer_as_the_same(
     tmp_path: Path, options: tuple[bool, bool | None, bool], with_added_tokens: bool
 ) -> None:
     added = ADDED if with_added_tokens else []
-    ours = WordPieceTokenizer(VOCAB, *options, added_tokens=added, model_max_length=777)
+    ours = WordPieceTokenizer(
+        VOCAB, **as_options(*options), added_tokens=added, model_max_length=777
+    )
     ours.save_pretrained(tmp_path / "tokenizer")
     theirs = transformers_tokenizer(tmp_path / "tokenizer")
     assert theirs.model_max_length == 777
@@ -227,7 +229,7 @@ def test_lower_case_follows_the_configuration_of_sentence_transformers(
 ) -> None:
     modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
     load_model(DATA / "distilbert-tiny").save_pretrained(
-        tmp_path, WordPieceTokenizer(VOCAB, *options)
+        tmp_path, WordPieceTokenizer(VOCAB, **as_options(*options))
     )
     settings = {"max_seq_length": 20, "do_lower_case": True}
     (tmp_path / "sentence_bert_config.json").write_text(json.dumps(settings))

@@ -11,13 +11,13 @@ import numpy as np
 
 from skdistilbert.nn.runtime import for_each
 from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
-from skdistilbert.nn.training.parameters import named_gradients
+from skdistilbert.nn.training.parameter_vector import named_gradients
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from skdistilbert.nn.training.network import PartGradient
-    from skdistilbert.nn.training.parameters import Gradient, Parameters
+    from skdistilbert.nn.training.parameter_vector import Gradient, Parameters
     from skdistilbert.nn.weights import Array
 
 # The squares of this many numbers are summed in float32; the sums are added in float64.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from skdistilbert.nn.training.examples import Examples
-    from skdistilbert.nn.training.parameters import Snapshot
+    from skdistilbert.nn.training.parameter_vector import Snapshot
     from skdistilbert.nn.training.trainer import Trainer
 
     Schedule = Callable[[int, int], float]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from skdistilbert.exceptions import NonFiniteError
 from skdistilbert.nn.runtime import for_each
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.training.gradient_sum import GradientSum
     from skdistilbert.nn.training.gradients import RowGradient
-    from skdistilbert.nn.training.parameters import Parameters
+    from skdistilbert.nn.training.parameter_vector import Parameters
     from skdistilbert.nn.weights import Array
 
 # Elements per operation: few enough for the caches, but enough that threads seldom wait for the
@@ -117,11 +118,11 @@ class AdamW:
 
         Raises
         ------
-        ValueError
+        NonFiniteError
             If the norm is not finite. The parameters are unchanged then.
         """
         if not np.isfinite(gradient.norm):
-            raise ValueError(
+            raise NonFiniteError(
                 f"Training diverged in step {self.n_steps + 1}: the gradient is not finite. "
                 "A lower learning rate may help."
             )

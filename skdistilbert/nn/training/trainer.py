@@ -13,7 +13,7 @@ from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training.gradient_sum import GradientSum
 from skdistilbert.nn.training.network import backward, forward
 from skdistilbert.nn.training.optimizer import AdamW
-from skdistilbert.nn.training.parameters import Parameters
+from skdistilbert.nn.training.parameter_vector import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable

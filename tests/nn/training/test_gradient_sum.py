@@ -9,7 +9,7 @@ from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training.gradient_sum import GradientSum
 from skdistilbert.nn.training.network import Inputs, Network, backward, forward
-from skdistilbert.nn.training.parameters import Parameters
+from skdistilbert.nn.training.parameter_vector import Parameters
 from tests.nn.training.test_gradients import TEXTS, a_network
 
 if TYPE_CHECKING:

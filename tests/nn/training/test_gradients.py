@@ -15,7 +15,7 @@ from skdistilbert.nn.tape import NO_DROPOUT, DropoutRates, Tape
 from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
 from skdistilbert.nn.training.network import Inputs, Network, backward, forward
-from skdistilbert.nn.training.parameters import named_arrays, named_gradients
+from skdistilbert.nn.training.parameter_vector import named_arrays, named_gradients
 from skdistilbert.nn.weights import Encoder, Linear
 from tests.nn.reference import random_tensors
 

@@ -9,7 +9,7 @@ from skdistilbert.nn.training.gradient_sum import GradientSum
 from skdistilbert.nn.training.gradients import EmbeddingsGradient, RowGradient
 from skdistilbert.nn.training.loop import warm_up_and_decay
 from skdistilbert.nn.training.optimizer import AdamW
-from skdistilbert.nn.training.parameters import Parameters, map_arrays
+from skdistilbert.nn.training.parameter_vector import Parameters, map_arrays
 from tests.nn.training.test_gradients import a_network
 
 if TYPE_CHECKING:
