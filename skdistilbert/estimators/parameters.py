@@ -94,8 +94,8 @@ random_state : int, RandomState or None
     Determines the initial weights of the head, the order of texts, dropout and the held-out
     texts. The result does not depend on the number of threads.
 verbose : bool or int of at least 0
-    Print the loss of each epoch, and show on stderr how many texts have been embedded: with a
-    progress bar if the extra ``progress`` is installed, otherwise with lines.
+    Show on stderr the loss of each epoch, and how many texts have been embedded: with a progress
+    bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
 n_threads : int of at least 1 or None
     Number of threads. None: as many as BLAS may use, which ``threadpool_limits``, joblib's
     workers and ``OMP_NUM_THREADS`` determine.

@@ -1,4 +1,4 @@
-"""The progress of a long call, shown on stderr."""
+"""Progress and logs of the estimators on stderr."""
 
 from __future__ import annotations
 
@@ -13,21 +13,34 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 5
 
 
+def log(line: str) -> None:
+    """Print a line to stderr."""
+    if sys.stderr is not None:  # None in programs without a console
+        print(line, file=sys.stderr, flush=True)
+
+
 @contextmanager
 def showing_progress(n_texts: int, title: str) -> Iterator[Callable[[int], object]]:
     """Yield a function to call with the number of texts that have been processed since.
 
-    It moves a progress bar if tqdm is installed, and otherwise prints a line every few seconds.
-    It does nothing if the title is empty.
+    In terminals and notebooks it moves a progress bar if tqdm is installed. Otherwise, as in a log
+    file, it prints a line every few seconds. It does nothing if the title is empty.
     """
     if not title:
         yield lambda _: None
         return
-    shown = _bar(n_texts, title) or _Lines(n_texts, title)
+    shown = (_bar(n_texts, title) if _is_interactive() else None) or _Lines(n_texts, title)
     try:
         yield shown.update
     finally:
         shown.close()
+
+
+def _is_interactive() -> bool:
+    """Return whether stderr is a terminal or the output of a notebook."""
+    stderr = sys.stderr
+    in_notebook = type(stderr).__module__.partition(".")[0] == "ipykernel"
+    return stderr is not None and (in_notebook or stderr.isatty())
 
 
 def _bar(n_texts: int, title: str) -> Any:  # noqa: ANN401 - tqdm has no types
@@ -55,8 +68,7 @@ class _Lines:
 
     def _print(self) -> None:
         self._last_line, self._n_printed = time.monotonic(), self._n_done
-        print(
+        log(
             f"{self._title}: {self._n_done} of {self._n_texts} texts, "
-            f"{self._last_line - self._start:.0f} s",
-            file=sys.stderr,
+            f"{self._last_line - self._start:.0f} s"
         )

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.fixes import parse_version
 from sklearn.utils.validation import _check_sample_weight
 
+from skdistilbert.estimators.progress import log
 from skdistilbert.nn.training import Observer
 
 __all__ = [
@@ -72,7 +73,7 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_texts: int) -> NDArra
 
 
 class FitObserver(Observer):
-    """Print each epoch if the estimator is verbose, and call its callbacks if it has any.
+    """Log each epoch if the estimator is verbose, and call its callbacks if it has any.
 
     Parameters
     ----------
@@ -107,10 +108,10 @@ class FitObserver(Observer):
             self._epoch_context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def end_epoch(self, history: History) -> bool:
-        """Print the epoch and call the callbacks; return whether one asks to stop."""
+        """Log the epoch and call the callbacks; return whether one asks to stop."""
         if self._estimator.verbose:
             score = f", validation score {history.scores[-1]:.4f}" if history.scores else ""
-            print(
+            log(
                 f"Epoch {len(history.losses)} of {self._max_iter}: loss {history.losses[-1]:.4f}"
                 f"{score}, {perf_counter() - self._began:.1f} s"
             )

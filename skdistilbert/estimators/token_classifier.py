@@ -6,21 +6,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.export import token_model
 from skdistilbert.estimators.fine_tuning import new_linear
 from skdistilbert.estimators.parameters import documented
+from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
+from skdistilbert.estimators.word_lists import check_word_labels, check_words
 from skdistilbert.nn.heads import TokenClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
 from skdistilbert.tasks.label_schemes import entity_f1
-from skdistilbert.tasks.text_input import check_characters
+from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
 from skdistilbert.tasks.windows import cut, encode_each
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.models import DistilBertForTokenClassification
     from skdistilbert.nn.training import Examples
+    from skdistilbert.tasks.text_input import Missing
 
     Words = Sequence[str]
 
@@ -40,6 +42,12 @@ NO_WORDS = "X must have at least one word that the tokenizer does not remove; go
 OWN_PARAMETERS = """\
 max_length : int of at least 2 or None
     Number of tokens in a window. None: the maximum of the tokenizer and the model.
+missing : {"error", "empty"}
+    What to do with None, NaN and pandas.NA: raise an error that names the rows, or read them as
+    texts without words and as empty words.
+verbose : bool or int of at least 0
+    Show on stderr the loss of each epoch, and how many texts have been labelled: with a progress
+    bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
 """
 
 
@@ -88,6 +96,7 @@ class DistilBertTokenClassifier(TrainedEstimator):
         *,
         trainable_layers: int | Literal["all"] = "all",
         max_length: int | None = None,
+        missing: Missing = "error",
         learning_rate_init: float | Literal["auto"] = "auto",
         alpha: float = 0.01,
         batch_size: int | Literal["auto"] = "auto",
@@ -98,7 +107,7 @@ class DistilBertTokenClassifier(TrainedEstimator):
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
-        verbose: bool = False,
+        verbose: bool | int = False,
         n_threads: int | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -142,7 +151,8 @@ class DistilBertTokenClassifier(TrainedEstimator):
         Parameters
         ----------
         X : iterable of lists of str
-            The words of each text.
+            The words of each text: an ordered collection or generator, a Series or one-column
+            frame of pandas or polars, Arrow lists, or an array of shape (n_texts, n_words).
         y : iterable of lists of str
             The label of each word, such as "B-person", "I-person" and "O".
 
@@ -163,8 +173,8 @@ class DistilBertTokenClassifier(TrainedEstimator):
         """
         # Validate everything before the previous fit is replaced.
         self._validate()
-        texts, labels = _check_words(X), [list(of_text) for of_text in y]
-        _check_labels(texts, labels)
+        texts = check_words(X, self.missing)
+        labels = check_word_labels(y, texts)
         if not any(texts):
             raise ValueError(NO_WORDS)
         options = self._begin_fit()
@@ -176,12 +186,13 @@ class DistilBertTokenClassifier(TrainedEstimator):
         return self
 
     def _set_classes(self, classes: NDArray[np.str_]) -> None:
-        if hasattr(self, "head_") and not np.array_equal(classes, self.classes_):
+        if not hasattr(self, "head_"):
+            self.classes_ = classes
+        elif not np.isin(classes, self.classes_).all():
             raise ValueError(
                 f"warm_start needs the labels of the first fit, {self.classes_.tolist()}; got "
                 f"{classes.tolist()}. Set warm_start=False to train a new head."
             )
-        self.classes_ = classes
 
     def _new_head(self, dim: int, random_state: RandomState) -> TokenClassificationHead:
         return TokenClassificationHead(new_linear(len(self.classes_), dim, random_state))
@@ -252,19 +263,30 @@ class DistilBertTokenClassifier(TrainedEstimator):
         Returns
         -------
         list of lists of str
-            A label for each word; "O" for a word that the tokenizer removes.
+            A label for each word. A word that the tokenizer removes, such as "", has the label
+            "O", or the first of ``classes_`` if "O" is not among them.
         """
         check_is_fitted(self)
-        entities: Any = extract_entities(
-            self._task_model(),
-            self._encoder.tokenizer,
-            _check_words(X),
-            aggregation_strategy="first",
-            ignore_labels=(),
-            max_length=self.max_length,
-            n_threads=self.n_threads,
-        )
-        return [[word["entity"] or "O" for word in of_text] for of_text in entities]
+        texts = check_words(X, self.missing)
+        model, tokenizer = self._task_model(), self._encoder.tokenizer
+        default = "O" if "O" in self.classes_ else str(self.classes_[0])
+        labels: list[list[str]] = []
+        with showing_progress(len(texts), type(self).__name__ if self.verbose else "") as advance:
+            for start in range(0, len(texts), TEXTS_PER_BATCH):
+                batch = texts[start : start + TEXTS_PER_BATCH]
+                entities: Any = extract_entities(
+                    model,
+                    tokenizer,
+                    batch,
+                    aggregation_strategy="first",
+                    ignore_labels=(),
+                    max_length=self.max_length,
+                    n_threads=self.n_threads,
+                )
+                found = ([word["entity"] for word in words] for words in entities)
+                labels += [[default if x is None else x for x in words] for words in found]
+                advance(len(batch))
+        return labels
 
     def score(self, X: Iterable[Words], y: Iterable[Words]) -> float:
         """Return F1 of entities; both ends and the kind of an entity must be right.
@@ -287,38 +309,6 @@ class DistilBertTokenClassifier(TrainedEstimator):
             If a word or a label is not valid, or the numbers of words and labels of a text
             differ.
         """
-        texts, labels = _check_words(X), [list(of_text) for of_text in y]
-        _check_labels(texts, labels)
+        texts = check_words(X, self.missing)
+        labels = check_word_labels(y, texts)
         return entity_f1(labels, self.predict(texts), labels=self.classes_)
-
-
-def _check_words(X: Iterable[Words]) -> list[list[str]]:
-    if isinstance(X, str):
-        raise ValueError(
-            f"X must be an iterable of lists of words; string object received: {X!r:.99}."
-        )
-    texts = []
-    for row, words in enumerate(X):
-        if isinstance(words, str):
-            raise TypeError(f"Row {row}: a text must be a list of words; got {words!r:.99}.")
-        texts.append(list(words))
-        for index, word in enumerate(texts[-1]):
-            if not isinstance(word, str):
-                raise TypeError(f"Row {row}: word {index} must be a string; got {word!r:.99}.")
-            check_characters(word, f"Row {row}: word {index}")
-    if not texts:
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
-    return texts
-
-
-def _check_labels(texts: list[list[str]], labels: list[list[str]]) -> None:
-    check_consistent_length(texts, labels)
-    for row, (words, of_words) in enumerate(zip(texts, labels, strict=True)):
-        if len(words) != len(of_words):
-            raise ValueError(
-                f"Row {row}: every word must have one label; got {len(words)} words and "
-                f"{len(of_words)} labels."
-            )
-        wrong = [label for label in of_words if not isinstance(label, str)]
-        if wrong:
-            raise TypeError(f"Row {row}: every label must be a string; got {wrong[0]!r:.99}.")

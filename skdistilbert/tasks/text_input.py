@@ -135,7 +135,7 @@ def _check_string(text: object, name: str) -> None:
 def _fill_missing(texts: list[Any], missing: Missing | None, noun: str) -> list[str]:
     """Return the texts with "" for missing ones, or raise if some are not strings."""
     others = [row for row, text in enumerate(texts) if not isinstance(text, str)]
-    lost = [row for row in others if missing and _is_missing(texts[row])]
+    lost = [row for row in others if missing and is_missing(texts[row])]
     wrong = sorted({*others}.difference(lost))
     if wrong:
         first = texts[wrong[0]]
@@ -153,7 +153,8 @@ def _fill_missing(texts: list[Any], missing: Missing | None, noun: str) -> list[
     return texts
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
+    """Return whether a value is None, NaN, pandas.NA or pandas.NaT."""
     if value is None or type(value).__name__ == "NAType":  # comparing pandas.NA returns NA
         return True
     differs = value != value  # true for NaN and NaT only

@@ -250,10 +250,10 @@ def test_errors_name_the_row_of_the_argument(tiny: Path, early_stopping: bool) -
 
 def test_verbose_prints_every_epoch(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quick(tiny, max_iter=2, verbose=True).fit(TEXTS, LABELS)
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0].split(":")[0] for line in lines] == ["Epoch 1 of 2", "Epoch 2 of 2"]
     quick(tiny, max_iter=1).fit(TEXTS, LABELS)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -108,3 +109,21 @@ def test_every_parameter_is_documented_with_its_default(cls: Any) -> None:  # no
         assert f"\n{name} : " in documentation
         lines = [line for line in documentation.splitlines() if line.startswith(f"{name} : ")]
         assert lines[0].endswith(f", default={parameter.default!r}")
+
+
+def test_all_estimators_share_the_common_parameters() -> None:
+    signatures = [inspect.signature(cls).parameters for cls, *_ in ESTIMATORS]
+    # The embedder follows modules.json by default, and tagging needs trained layers.
+    defaults = {"pooling": {None, "mean"}, "trainable_layers": {0, "all"}}
+    names = [name for signature in signatures for name in signature]
+    common = {name for name in names if names.count(name) > 1}
+    assert {"model", "max_length", "missing", "warm_start", "verbose", "n_threads"} <= common
+    for first, second in combinations(signatures, 2):
+        shared = [name for name in first if name in second]
+        assert shared == [name for name in second if name in first]
+    for name in common:
+        found = [each[name] for each in signatures if name in each]
+        assert (
+            len({(each.kind, each.annotation) for each in found} - {None}) == 1 or name in defaults
+        )
+        assert {each.default for each in found} <= defaults.get(name, {found[0].default})

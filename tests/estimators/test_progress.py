@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +16,6 @@ from tests.estimators.cache_worker import on_encoding, small_pieces, some_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Captured = pytest.CaptureFixture[str]
 
@@ -47,12 +49,38 @@ def test_an_error_leaves_the_line_of_how_far_it_came(capsys: Captured) -> None:
     assert capsys.readouterr().err == "Embedding: 40 of 100 texts, 0 s\n"
 
 
-def test_a_bar_with_tqdm(capsys: Captured) -> None:
+def test_a_bar_in_terminals(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tqdm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with showing_progress(100, "Embedding") as advance:
         advance(40)
         advance(60)
     assert "Embedding: 100%" in capsys.readouterr().err
+
+
+def test_lines_in_files(tiny: Path) -> None:
+    script = (
+        "from skdistilbert import DistilBertClassifier\n"
+        f"classifier = DistilBertClassifier({str(tiny)!r}, max_iter=2, verbose=1)\n"
+        "classifier.fit(['a', 'b'], [0, 1])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    run = [sys.executable, "-c", script]
+    done = subprocess.run(run, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == ""
+    lines = ["DistilBertClassifier: 2 of 2 texts, 0 s", "Epoch 1 of 2: loss", "Epoch 2 of 2: loss"]
+    for line, start in zip(done.stderr.splitlines(), lines, strict=True):
+        assert line.startswith(start)
+    assert "\r" not in done.stderr
+
+
+def test_programs_without_stderr_are_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with showing_progress(100, "Embedding") as advance:
+        advance(100)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("cached", [False, True])

@@ -44,10 +44,9 @@ def assert_all_embed_alike(directory: Path, expected: np.ndarray) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*truncated")
-@pytest.mark.parametrize("max_length", [None, 8])
 @pytest.mark.parametrize(
-    ("trainable_layers", "pooling"),
-    [(0, pooling) for pooling in POOLINGS] + [(2, "max"), ("all", "cls")],
+    ("trainable_layers", "pooling", "max_length"),
+    [*((0, pooling, None) for pooling in POOLINGS), (2, "max", 8), ("all", "cls", 8)],
 )
 def test_the_directory_records_pooling_and_maximum_length(
     tiny: Path,

@@ -10,8 +10,10 @@ from sklearn.model_selection import cross_val_score
 
 from skdistilbert import DistilBertTokenClassifier
 from skdistilbert.estimators.fine_tuning import FineTuning
+from skdistilbert.estimators.word_lists import check_word_labels, check_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from skdistilbert.nn.packing import Ragged
@@ -84,6 +86,77 @@ def test_words_without_tokens_and_texts_without_words(tiny: Path) -> None:
     assert classifier.predict([["\u200b"]]) == [["O"]]
 
 
+def test_a_word_without_tokens_has_one_of_the_labels(tiny: Path) -> None:
+    texts, labels = [["is", "it", "", "\u200b"]], [["VERB", "PRON", "PRON", "VERB"]]
+    classifier = quick(tiny, max_iter=2).fit(texts, labels)
+    assert classifier.predict(texts)[0][2:] == ["PRON", "PRON"]
+    classifier = quick(tiny, max_iter=2).fit([["is", "", "it"]], [["", "O", ""]])
+    assert classifier.classes_.tolist() == ["", "O"]
+    assert classifier.predict([["is", "", "it"]]) == [["", "O", ""]]
+
+
+CONTAINERS: dict[str, Callable[[list[list[str]]], Any]] = {
+    "tuples": lambda rows: tuple(map(tuple, rows)),
+    "generator": lambda rows: (iter(row) for row in rows),
+    "array of lists": lambda rows: np.array([*rows, None], object)[:-1],
+    "column of lists": lambda rows: np.array([*rows, None], object)[:-1, None],
+    "array of arrays": lambda rows: np.array([*map(np.array, rows), None], object)[:-1],
+    "series": lambda rows: pytest.importorskip("pandas").Series(rows),
+    "frame": lambda rows: pytest.importorskip("pandas").DataFrame({"words": rows}),
+    "polars series": lambda rows: pytest.importorskip("polars").Series(rows),
+    "polars frame": lambda rows: pytest.importorskip("polars").DataFrame({"words": rows}),
+    "arrow array": lambda rows: pytest.importorskip("pyarrow").array(rows),
+    "arrow table": lambda rows: pytest.importorskip("pyarrow").table({"words": rows}),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_words_and_labels_come_in_any_container(name: str) -> None:
+    container = CONTAINERS[name]
+    for rows in (TEXTS, [row[:3] for row in TEXTS]):  # of different lengths, and of equal ones
+        assert check_words(container(rows)) == rows
+        assert check_word_labels(container(rows), rows) == rows
+
+
+def test_an_array_has_a_text_in_each_row() -> None:
+    rows = [row[:3] for row in TEXTS]
+    for array in (np.array(rows), np.array(rows, object)):
+        assert check_words(array) == rows
+    assert check_words(np.array(rows)[:, :1]) == [row[:1] for row in rows]
+
+
+def test_an_estimator_reads_frames_and_generators(tiny: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    expected = quick(tiny, max_iter=2).fit(TEXTS, LABELS)
+    frame, labels = pandas.DataFrame({"words": TEXTS}), pandas.Series(LABELS)
+    classifier = quick(tiny, max_iter=2).fit(frame, labels)
+    assert classifier.predict(frame) == expected.predict(TEXTS)
+    assert classifier.predict(iter(TEXTS)) == expected.predict(TEXTS)
+    assert classifier.score(iter(TEXTS), iter(LABELS)) == expected.score(TEXTS, LABELS)
+    assert cross_val_score(quick(tiny, max_iter=1), frame, labels, cv=2).shape == (2,)
+
+
+def test_missing_texts_and_words(tiny: Path) -> None:
+    texts: list[Any] = [["is", None], None, ["it"], float("nan")]
+    labels: list[Any] = [["a", "b"], None, ["b"], []]
+    with pytest.raises(ValueError, match=r"Row 0: word 1 is missing .*set missing='empty'"):
+        quick(tiny).fit(texts, labels)
+    with pytest.raises(ValueError, match=r"Row 1: the text is missing .*set missing='empty'"):
+        quick(tiny).fit([["is"], None], [["a"], None])
+    classifier = quick(tiny, missing="empty", max_iter=1).fit(texts, labels)
+    assert [len(words) for words in classifier.predict(texts)] == [2, 0, 1, 0]
+
+
+def test_verbose_shows_losses_and_texts(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classifier = quick(tiny, max_iter=1, verbose=1).fit(TEXTS, LABELS)
+    classifier.predict(TEXTS)
+    printed = capsys.readouterr()
+    losses, texts = printed.err.splitlines()
+    assert printed.out == ""
+    assert losses.startswith("Epoch 1 of 1: loss ")
+    assert texts.startswith("DistilBertTokenClassifier: 4 of 4 texts, ")
+
+
 def test_early_stopping_scores_entities(tiny: Path) -> None:
     classifier = quick(tiny, early_stopping=True, validation_fraction=0.25, n_iter_no_change=15)
     classifier.fit(TEXTS * 4, LABELS * 4)
@@ -95,8 +168,11 @@ def test_warm_start(tiny: Path) -> None:
     classifier = quick(tiny, warm_start=True).fit(TEXTS, LABELS)
     classifier.set_params(max_iter=1, learning_rate_init=1e-6).fit(TEXTS, LABELS)
     assert classifier.predict(TEXTS) == LABELS
+    classifier.fit([["Where", "is"]], [["O", "O"]])
+    assert classifier.classes_.tolist() == ["B-city", "B-person", "I-city", "O"]
+    assert classifier.predict(TEXTS) == LABELS
     with pytest.raises(ValueError, match="warm_start needs the labels of the first fit"):
-        classifier.fit([["a"]], [["O"]])
+        classifier.fit([["a"]], [["B-animal"]])
 
 
 @pytest.mark.parametrize(
@@ -122,6 +198,10 @@ def test_warm_start(tiny: Path) -> None:
         ),
         ([[]], [[]], ValueError, "at least one word that the tokenizer does not remove"),
         ([], [], ValueError, "0 sample"),
+        ([{"a": 1}], [["O"]], TypeError, "Expected an ordered iterable of words.*got {'a': 1}"),
+        ({"a": ["b"]}, [["O"]], TypeError, "Expected an ordered iterable of list of words"),
+        ([["a"]], ["O"], TypeError, "Row 0: the labels must be a list of str; got 'O'"),
+        (np.array([[["a"]]]), [["O"]], ValueError, "Expected one column of texts"),
     ],
 )
 def test_wrong_input(
