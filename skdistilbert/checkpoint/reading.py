@@ -102,6 +102,11 @@ def read_checkpoint(
             "config.json, vocab.txt and model.safetensors."
         )
     inner = transformer_directory(directory)
+    if inner != directory and (directory / "config.json").is_file():
+        raise CheckpointError(
+            f"{directory} has two encoders: its own config.json, and that in {inner.name!r:.99}, "
+            "which modules.json names. Give the path of the second, or remove one of them."
+        )
     check_no_adapter(inner)
     config = DistilBertConfig.from_file(inner / "config.json")
     model_type = check_model_type(read_json_object(inner / "config.json"))

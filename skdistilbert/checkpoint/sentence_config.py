@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skdistilbert.files.json_file import check_value, read_json_object
+from skdistilbert.files.json_file import check_value
+from skdistilbert.files.sentence_config_file import read_sentence_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# sentence-transformers reads the first of these that exists and is not empty.
-FILES = tuple(
-    f"sentence_{name}_config.json"
-    for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
-)
 # Arguments for transformers that do not change the results of a float32 computation.
 NEUTRAL_ARGUMENTS = {
     "add_pooling_layer",
@@ -36,7 +32,6 @@ NEUTRAL_ARGUMENTS = {
     "use_cache",
     "use_safetensors",
 }
-NEUTRAL_PROCESSING = {"padding", "pad_to_multiple_of", "return_tensors", "return_attention_mask"}
 TEXT_MODALITY = {"method": "forward", "method_output_name": "last_hidden_state"}
 
 
@@ -45,25 +40,13 @@ def check_sentence_config(directory: Path) -> bool:
 
     `directory` is that of the encoder. Returns whether the file asks for ``output_hidden_states``.
     """
-    found = (directory / name for name in FILES if (directory / name).is_file())
-    file, config = next(
-        ((each, values) for each in found if (values := read_json_object(each))),
-        (directory / FILES[0], {}),
-    )
+    file, config = read_sentence_file(directory)
     _check_fixed(config, file)
     asked = False
     for names in (("model_kwargs", "model_args"), ("config_kwargs", "config_args")):
         arguments = _object(config, names, file)
         _check_keys(arguments, NEUTRAL_ARGUMENTS, names[0], file)
         asked = asked or arguments.get("output_hidden_states") is True
-    processing = _object(config, ("processing_kwargs",), file)
-    for part in ("text", "common"):
-        _check_keys(
-            _object(processing, (part,), file),
-            NEUTRAL_PROCESSING,
-            f"processing_kwargs.{part}",
-            file,
-        )
     return asked
 
 
@@ -72,7 +55,6 @@ def _check_fixed(config: Mapping[str, Any], file: Path) -> None:
     fixed: dict[str, object] = {
         "transformer_task": "feature-extraction",
         "module_output_name": "token_embeddings",
-        "tokenizer_name_or_path": None,
     }
     for name, expected in fixed.items():
         value = config.get(name)

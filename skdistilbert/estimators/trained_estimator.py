@@ -19,9 +19,9 @@ from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
 from skdistilbert.estimators.text_estimator import TextEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import Location
+from skdistilbert.files.sentence_config_file import SENTENCE_FILES
 from skdistilbert.nn.training import Examples, History
 from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tokenization.sentence_options import SENTENCE_FILES
 from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.files.module_paths import transformer_directory
 
 try:
     import fcntl
@@ -44,6 +45,11 @@ def replace_files(directory: Path, files: Mapping[str, Content]) -> None:
     directory = directory.absolute()
     if directory.exists() and not directory.is_dir():
         raise NotADirectoryError(f"Cannot save to {directory}: it is a file, not a directory.")
+    if (inner := transformer_directory(directory)) != directory:
+        raise CheckpointError(
+            f"Cannot save to {directory}: its modules.json says that the encoder is in "
+            f"{inner.name!r:.99}, so the saved files would not be read. Choose another directory."
+        )
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory) as descriptor:
         _clean_up_killed_saves(directory, descriptor)

@@ -134,8 +134,16 @@ class Pipeline:
 
 def split_into_words(text: str) -> list[str]:
     """Split a normalised text into words and punctuation marks."""
-    pattern = _ASCII_WORDS if text.isascii() else _unicode_words()
-    return pattern.findall(text)
+    if text.isascii():
+        return _ASCII_WORDS.findall(text)
+    words: list[str] = []
+    find_all = _unicode_words().findall
+    for chunk in text.split():
+        if len(chunk) == 1:  # such as a Chinese character
+            words.append(chunk)
+        else:
+            words += find_all(chunk)
+    return words
 
 
 def _compile_word_pattern(punctuation: str) -> re.Pattern[str]:

@@ -6,16 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.json_file import check_value
-from skdistilbert.tokenization.declared_tokens import read_if_exists
+from skdistilbert.files.sentence_config_file import read_sentence_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# As in sentence-transformers, the first file that exists and is not empty is read.
-SENTENCE_FILES = tuple(
-    f"sentence_{name}_config.json"
-    for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
-)
 # Arguments of the tokenizer; the older name wins.
 ARGUMENTS = ("tokenizer_args", "processor_kwargs")
 # Arguments of AutoTokenizer that locate the files and do not change how they are read.
@@ -28,8 +23,8 @@ WITHOUT_EFFECT = {
     "trust_remote_code",
     "use_fast",
 }
-# Keys that would use another tokenizer or other settings of each call.
-NOT_SUPPORTED = ("tokenizer_name_or_path", "processing_kwargs")
+# Settings of each call that do not change the token ids.
+NEUTRAL_PROCESSING = {"padding", "pad_to_multiple_of", "return_tensors", "return_attention_mask"}
 LOADING_ARGUMENTS = ("gguf_file", "revision", "subfolder", "tokenizer_type")
 
 
@@ -59,16 +54,11 @@ def read_sentence_options(directory: Path) -> SentenceOptions:
     CheckpointError
         If the file is malformed, or asks for what is not supported.
     """
-    files = [directory / name for name in SENTENCE_FILES]
-    contents = {file: read_if_exists(file) for file in files}
-    file = next((file for file, content in contents.items() if content), files[0])
-    config = contents[file]
-    for name in NOT_SUPPORTED:
-        if config.get(name):
-            raise CheckpointError(
-                f"{file}: {name} is not supported; got {config[name]!r:.99}. Remove it to use the "
-                "tokenizer of this directory."
-            )
+    file, config = read_sentence_file(directory)
+    other = config.get("tokenizer_name_or_path")
+    expected = "absent, as only the tokenizer of this directory is read"
+    check_value(not other, file, "tokenizer_name_or_path", expected, other)
+    _check_processing(config.get("processing_kwargs") or {}, file)
     arguments: dict[str, Any] = {}
     for name in reversed(ARGUMENTS):
         stated = config.get(name)
@@ -85,3 +75,13 @@ def read_sentence_options(directory: Path) -> SentenceOptions:
     return SentenceOptions(
         file, arguments, config.get("max_seq_length"), bool(config.get("do_lower_case"))
     )
+
+
+def _check_processing(stated: Any, file: Path) -> None:  # noqa: ANN401
+    """Raise CheckpointError if settings of each call could change the token ids."""
+    parts: list[Any] = [stated]
+    if isinstance(stated, dict):
+        parts = [stated.get(name) or {} for name in ("text", "common")]
+    neutral = all(isinstance(part, dict) and set(part) <= NEUTRAL_PROCESSING for part in parts)
+    expected = f"an object with no other settings than {', '.join(sorted(NEUTRAL_PROCESSING))}"
+    check_value(neutral, file, "processing_kwargs", expected, stated)

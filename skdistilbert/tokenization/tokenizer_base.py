@@ -171,9 +171,8 @@ class TokenizerBase:
             Directory with ``vocab.txt`` or ``tokenizer.json``, and optionally
             ``tokenizer_config.json``, ``special_tokens_map.json`` and ``added_tokens.json``; or a
             name on the Hugging Face hub, as in `load_model`. They are read as transformers'
-            AutoTokenizer reads them; ``max_seq_length`` and ``do_lower_case`` of
-            ``sentence_bert_config.json`` as sentence-transformers reads them. Padding and
-            truncation in these files are ignored.
+            AutoTokenizer reads them, and ``sentence_bert_config.json`` as sentence-transformers
+            reads it. Of padding and truncation in ``tokenizer.json``, only the sides are read.
         **params : dict
             Parameters of the class. They override those in the files.
 

@@ -152,7 +152,7 @@ def write(files: Files, directory: Path, links: dict[str, str] | None = None) ->
         path.write_bytes(content)
     for name, target in (links or {}).items():
         path = directory / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.symlink_to(
             directory.parent / ELSEWHERE / name if target == ELSEWHERE else directory / target

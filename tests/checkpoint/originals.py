@@ -92,8 +92,8 @@ def _bert_name(name: str) -> str:
 
 def sentence_checkpoint() -> Files:
     """Return the same network with sentence-transformers' modules."""
-    modules = {"Transformer": "", "Pooling": "1_Pooling", "Dense": "2_Dense"}
-    modules |= {"Normalize": "3_Normalize"}
+    modules = {"Transformer": "", "WeightedLayerPooling": "0_Layers", "Pooling": "1_Pooling"}
+    modules |= {"Dense": "2_Dense", "LayerNorm": "norms/first", "Normalize": "3_Normalize"}
     listed = [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for i, (kind, path) in enumerate(modules.items())
@@ -104,8 +104,17 @@ def sentence_checkpoint() -> Files:
     dense |= {"activation_function": "torch.nn.modules.activation.Tanh"}
     rng = np.random.default_rng(0)
     tensors = {"linear.weight": rng.normal(size=(8, 64)), "linear.bias": rng.normal(size=8)}
-    return small_checkpoint() | {
+    layers = {"num_hidden_layers": 1, "layer_start": 0, "embedding_dimension": 32}
+    norm = dict.fromkeys(("norm.weight", "norm.bias"), np.ones(8, np.float32))
+    files = small_checkpoint()
+    config = json.loads(files["config.json"]) | {"output_hidden_states": True}
+    return files | {
+        "config.json": dump(config),
         "modules.json": dump(listed),
+        "0_Layers/config.json": dump(layers),
+        "0_Layers/model.safetensors": save({"layer_weights": np.ones(2, np.float32)}),
+        "norms/first/config.json": dump({"dimension": 8}),
+        "norms/first/model.safetensors": save(norm),
         "1_Pooling/config.json": dump(pooling),
         "2_Dense/config.json": dump(dense),
         "2_Dense/model.safetensors": save(

@@ -108,6 +108,19 @@ def test_an_invalid_list_of_modules_is_reported(
         DistilBertEmbedder(directory).fit_transform(["one"])
 
 
+def test_a_directory_must_not_have_two_encoders(directory: Path, tiny: Path) -> None:
+    shutil.copytree(tiny, directory / "0_Transformer")
+    modules = json.loads((directory / "modules.json").read_text())
+    modules[0]["path"] = "0_Transformer"
+    (directory / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(CheckpointError, match="has two encoders: .* in '0_Transformer'"):
+        DistilBertEmbedder(directory).fit(["one"])
+    with pytest.raises(CheckpointError, match="Cannot save to .* the encoder is in '0_Tr"):
+        load_model(tiny).save_pretrained(directory)
+    (directory / "config.json").unlink()
+    DistilBertEmbedder(directory).fit(["one"])
+
+
 def test_vectors_are_truncated_to_truncate_dim(directory: Path) -> None:
     whole = DistilBertEmbedder(directory).fit_transform(["one", "two"])
     config = directory / "config_sentence_transformers.json"

@@ -106,6 +106,9 @@ def targets_of(network: Network, loss: Loss) -> Array:
         ("cls", "relu", binary_cross_entropy, RATES),
         ("mean", "gelu", squared_error, RATES),
         ("max", "relu", cross_entropy, DropoutRates()),
+        ("mean", "gelu_new", cross_entropy, RATES),
+        ("mean", "silu", cross_entropy, RATES),
+        ("mean", "tanh", cross_entropy, RATES),
         (None, "gelu", cross_entropy, RATES),
     ],
 )
@@ -180,7 +183,7 @@ def test_the_losses_do_not_overflow() -> None:
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@pytest.mark.parametrize("activation", ["gelu", "relu", "gelu_new", "silu", "tanh"])
 @pytest.mark.parametrize("head", ["SequenceClassification", "TokenClassification"])
 def test_gradients_equal_those_of_torch(head: str, activation: str) -> None:
     torch = pytest.importorskip("torch")
