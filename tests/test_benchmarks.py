@@ -195,6 +195,24 @@ def test_the_report_is_generated_from_the_results() -> None:
     assert report.update_readme(readme) == readme
 
 
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "install_size; Intel AVX-512; skdistilbert; size, MB; .0f",
+        "install_size; Intel AVX-512; skdistilbert; process, s; .2f",
+        "install_size; Intel AVX-512; sentence-transformers; size, MB; ,.0f",
+        "network_speed; Intel AVX-512; base, 1,000 texts, from strings; "
+        "sentence-transformers / skdistilbert; .2f",
+        "fine_tuning_trec; AMD Zen 5; trainable_layers=all; score; .3f",
+        "fine_tuning_trec; AMD Zen 5; trainable_layers=all; torch / skdistilbert; .2f",
+        "grid_search_cache_1_jobs; Intel AVX-512; no cache; s; .1f",
+        "grid_search_cache_1_jobs; Intel AVX-512; embedding_cache; s; .1f",
+    ],
+)
+def test_figures_of_the_readme_are_results(figure: str) -> None:
+    assert report.Records(RESULTS).figure(figure) in report.README.read_text("utf-8")
+
+
 @pytest.mark.parametrize("name", ["README.md", "RESULTS.md"])
 def test_links_exist(name: str) -> None:
     text = (FOLDER / name).read_text("utf-8")
