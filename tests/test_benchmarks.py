@@ -201,8 +201,10 @@ def test_the_report_is_generated_from_the_results() -> None:
         "install_size; Intel AVX-512; skdistilbert; size, MB; .0f",
         "install_size; Intel AVX-512; skdistilbert; process, s; .2f",
         "install_size; Intel AVX-512; sentence-transformers; size, MB; ,.0f",
-        "network_speed; Intel AVX-512; base, 1,000 texts, from strings; "
-        "sentence-transformers / skdistilbert; .2f",
+        (
+            "network_speed; Intel AVX-512; base, 1,000 texts, from strings; "
+            "sentence-transformers / skdistilbert; .2f"
+        ),
         "fine_tuning_trec; AMD Zen 5; trainable_layers=all; score; .3f",
         "fine_tuning_trec; AMD Zen 5; trainable_layers=all; torch / skdistilbert; .2f",
         "grid_search_cache_1_jobs; Intel AVX-512; no cache; s; .1f",
