@@ -30,7 +30,7 @@ def check_words(X: object, missing: Missing = "error") -> list[list[str]]:
         If `X` is not such a collection, or a text or a word is not valid; the message names the
         rows.
     """
-    texts = _as_lists(X, "list of words")
+    texts = _as_lists(X, "word list")
     if not texts:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
     return [_check_text(text, row, missing) for row, text in enumerate(texts)]
@@ -44,7 +44,7 @@ def check_word_labels(y: object, texts: list[list[str]]) -> list[list[str]]:
     ValueError, TypeError
         If `y` has another number of labels, or a label is not a string; the message names the row.
     """
-    labels = _as_lists(y, "list of labels")
+    labels = _as_lists(y, "label list")
     check_consistent_length(texts, labels)
     checked = []
     for row, (words, text_labels) in enumerate(zip(texts, labels, strict=True)):

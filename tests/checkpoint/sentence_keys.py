@@ -47,11 +47,7 @@ KEYS: dict[str, dict[str, list[tuple[str, Any]]]] = {
             ("refused", {"n_heads": 2}),
             ("no effect", {"trust_remote_code": True}),
         ],
-        "processing_kwargs": [
-            ("no effect", {"text": {"padding": "longest"}}),
-            ("refused", {"text": {"add_special_tokens": False}}),
-            ("refused", {"common": {"max_length": 3}}),
-        ],
+        "processing_kwargs": [("no effect", {}), ("refused", {"common": {"max_length": 3}})],
         "tokenizer_name_or_path": [("refused", "elsewhere")],
         "unpad_inputs": [("no effect", False)],
         "query_length": [("no effect", 3)],

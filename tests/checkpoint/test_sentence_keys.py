@@ -12,6 +12,8 @@ from tests.conftest import DATA
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Other keys are not read if only the encoder is used.
+ALWAYS_READ = ("default_prompt_name", "processing_kwargs", "tokenizer_name_or_path")
 STORED = dict(np.load(DATA / "sentence-keys.npz"))
 
 

@@ -13,8 +13,9 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skdistilbert import CheckpointError, DistilBertClassifier, DistilBertConfig, load_model
+from skdistilbert import CheckpointError, DistilBertClassifier, load_model
 from skdistilbert.estimators.fine_tuning import TrainingOptions
+from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
 from skdistilbert.estimators.sklearn_compat import HAS_CALLBACKS
 
 if TYPE_CHECKING:
@@ -333,12 +334,17 @@ def test_wrong_targets(tiny: Path, y: Any, weights: Any, message: str) -> None: 
     ("trainable_layers", "n_texts", "n_epochs"),
     [(0, 100, 100), ("all", 10_000, 3), (2, 500, 8), ("all", 64, 30), ("all", 1, 30)],
 )
-def test_default_number_of_epochs(trainable_layers: Any, n_texts: int, n_epochs: int) -> None:  # noqa: ANN401
-    config = DistilBertConfig()
+def test_default_number_of_epochs(
+    tiny: Path,
+    trainable_layers: Any,  # noqa: ANN401
+    n_texts: int,
+    n_epochs: int,
+) -> None:
+    encoder = load_pretrained_encoder(tiny)
     classifier = DistilBertClassifier(trainable_layers=trainable_layers)
-    assert TrainingOptions.resolve(classifier, config).n_epochs(n_texts) == n_epochs
+    assert TrainingOptions.resolve(classifier, encoder).n_epochs(n_texts) == n_epochs
     classifier.set_params(max_iter=7)
-    assert TrainingOptions.resolve(classifier, config).n_epochs(n_texts) == 7
+    assert TrainingOptions.resolve(classifier, encoder).n_epochs(n_texts) == 7
 
 
 def test_a_warm_start_needs_the_same_model(tiny: Path) -> None:

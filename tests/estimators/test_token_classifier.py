@@ -199,9 +199,9 @@ def test_warm_start(tiny: Path) -> None:
         ([[]], [[]], ValueError, "at least one word that the tokenizer does not remove"),
         ([], [], ValueError, "0 sample"),
         ([{"a": 1}], [["O"]], TypeError, "Expected an ordered iterable of words.*got {'a': 1}"),
-        ({"a": ["b"]}, [["O"]], TypeError, "Expected an ordered iterable of list of words"),
+        ({"a": ["b"]}, [["O"]], TypeError, "Expected an ordered iterable of word lists"),
         ([["a"]], ["O"], TypeError, "Row 0: the labels must be a list of str; got 'O'"),
-        (np.array([[["a"]]]), [["O"]], ValueError, "Expected one column of texts"),
+        (np.array([[["a"]]]), [["O"]], TypeError, "Expected one column of word lists"),
     ],
 )
 def test_wrong_input(
