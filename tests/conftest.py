@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 from functools import cache
 from importlib.util import find_spec
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 DATA = Path(__file__).parent / "data"
+# Processes that tests start import the same checkout, even if it is not installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])
+)
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
