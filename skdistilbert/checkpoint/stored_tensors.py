@@ -36,7 +36,7 @@ class StoredTensors:
     files : sequence of SafetensorsFile
         The file of the weights, or its shards.
     bert : bool
-        Whether the names are those of a BERT.
+        Whether the files use the tensor names of BERT.
     """
 
     def __init__(self, files: Sequence[SafetensorsFile], *, bert: bool) -> None:
@@ -107,7 +107,7 @@ class StoredTensors:
         return file.read(name_in_file)
 
     def check_complete(self, needed: Set[str]) -> None:
-        """Raise CheckpointError if needed tensors are missing; say what the file has instead."""
+        """Raise CheckpointError if needed tensors are missing; name some tensors of the file."""
         missing = needed - set(self._sources)
         if not missing:
             return

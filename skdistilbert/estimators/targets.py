@@ -41,7 +41,7 @@ class Labels:
         Raises
         ------
         ValueError
-            If `y` is no target of a classifier, or there is not one class for each column.
+            If `y` is not a target of a classifier, or `classes` does not name each column once.
         """
         columns, y = _column_names(y), check_labels(y)
         if y.ndim == 1:
@@ -58,7 +58,7 @@ class Labels:
         return cls(names, multilabel=True)
 
     def is_compatible_with(self, other: Self) -> bool:
-        """Return whether a network for the other labels can learn these."""
+        """Return whether a network that was built for `other` can learn these targets."""
         if self.multilabel or other.multilabel:
             same_kind = self.multilabel == other.multilabel and self._n == other._n
             return same_kind and not self.has_other_columns_than(other)

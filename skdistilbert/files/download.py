@@ -175,7 +175,7 @@ def _blob_name(file: Path, default: str) -> str:
 
 
 def _explain(error: Exception, **details: str) -> tuple[type[SkdistilbertError], str]:
-    """Return an exception type, and one sentence with the cause of the error and the remedy."""
+    """Return the exception type to raise, and a message with the cause and the remedy."""
     causes: list[BaseException] = [error]
     while causes[-1].__cause__ is not None:
         causes.append(causes[-1].__cause__)

@@ -1,4 +1,4 @@
-"""Find the answers in one context from the logits of their starts and ends."""
+"""Find the answers in one context, given the logits of answer starts and ends."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _answers_in_window(
     """Return the answer of each text, in lower case, given spans in the order of their scores.
 
     Scores of the same words are added, as in transformers. They are probabilities of different
-    spans of one window, so the sum is a probability, too. The place is that of the best span.
+    spans of one window, so the sum is also a probability. The position is from the best span.
     """
     answers: dict[str, Answer] = {}
     for first, last, score in spans:

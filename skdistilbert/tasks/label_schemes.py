@@ -44,8 +44,8 @@ def parse_labels(labels: Collection[str]) -> dict[str, Tag]:
     A label without prefix has the prefix "I", and so has "O". A prefix without kind, such as "B",
     has the kind "_", as in seqeval.
 
-    If only some labels have a prefix, "B-" and "I-" are prefixes of kinds that have several
-    labels, such as "B-city" beside "I-city" or "city". All other labels are kinds.
+    If only some labels have a prefix, "B-" and "I-" are prefixes only of kinds with several
+    labels, such as "B-city" together with "I-city" or "city". All other labels are kinds.
     """
     matches = {label: PREFIXED.fullmatch(label) for label in labels if label != "O"}
     split = {label: Tag(match[1], match[2] or "_") for label, match in matches.items() if match}

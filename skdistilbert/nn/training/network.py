@@ -85,7 +85,7 @@ def forward(network: Network, inputs: Inputs, tape: Tape | None = None) -> Array
 def backward(
     network: Network, d_logits: Array, inputs: Inputs, tape: Tape
 ) -> Iterator[tuple[str, PartGradient]]:
-    """Yield the name and gradient of each part, from the head down, as soon as it is known."""
+    """Yield the name and gradient of each part, from the head down to the embeddings."""
     d_x, d_head = head_backward(d_logits, network.head, tape)
     yield "head", d_head
     batch = inputs.batch
