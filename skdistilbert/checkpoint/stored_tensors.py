@@ -29,7 +29,7 @@ LORA = (
 
 
 class StoredTensors:
-    """Where each tensor is stored.
+    """The file of each tensor, and the name of the tensor in this file.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class StoredTensors:
         )
 
     def check_others(self, needed: Set[str], *, encoder_only: bool) -> None:
-        """Raise CheckpointError for tensors that the network would need; warn of all others."""
+        """Raise CheckpointError for other tensors of encoder or head; warn of unused ones."""
         parts = ENCODER_PREFIXES + (("encoder.",) if self._bert else ())
         others = set(self._sources) - needed
         if encoder_only:

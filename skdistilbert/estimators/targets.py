@@ -65,7 +65,7 @@ class Labels:
         return {*self.classes.tolist()} <= {*other.classes.tolist()}
 
     def has_other_columns_than(self, other: Self) -> bool:
-        """Return whether the columns of both have names, which differ."""
+        """Return whether both have column names and these names differ."""
         if not (self.multilabel and other.multilabel and self._n == other._n):
             return False
         indices = np.arange(self._n)

@@ -91,7 +91,7 @@ def also_cached(repo_id: str, cache: Path) -> str:
 
 
 class _Client:
-    """``huggingface_hub`` for one model; the context explains its errors as HubError."""
+    """``huggingface_hub`` for one model; as a context manager, it converts errors to HubError."""
 
     def __init__(self, repo_id: str, revision: str, cache: Path) -> None:
         try:

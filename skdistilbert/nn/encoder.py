@@ -112,7 +112,7 @@ def hidden_states(
 
 
 class _Pass(NamedTuple):
-    """What all layers of one forward pass share."""
+    """Arguments that all layers of one forward pass share."""
 
     groups: list[Group]
     n_heads: int
@@ -129,7 +129,7 @@ def _attention_sublayer(
     columns: IntArray | None,
     probabilities: list[Array] | None,
 ) -> Array:
-    """Self-attention, added to its input and normalised; with `columns`, for these only."""
+    """Self-attention, added to its input and normalised; with `columns`, only these columns."""
     groups, n_heads, _, tape, workers = shared
     head_dim = len(x) // n_heads
     residual = x if columns is None else np.ascontiguousarray(x[:, columns])

@@ -134,7 +134,7 @@ def best_spans(
 def _character_span(
     encoding: Encoding, window: Window, first: int, last: int, align_to_words: bool
 ) -> tuple[int, int]:
-    """Return the place in the context of a window's tokens, or of the words that they touch."""
+    """Return the character range of some tokens of a window, or of the words of these tokens."""
     first, last = window.start + first, window.start + last
     if align_to_words:
         words = cast("list[int]", encoding.word_ids)  # ascending, without special tokens

@@ -64,7 +64,7 @@ def _is_scheme(prefixes: set[str]) -> bool:
 
 
 def _shared_kinds(split: Mapping[str, Tag], labels: Collection[str]) -> dict[str, Tag]:
-    """Return the labels with "B-" or "I-" whose kind has another label, too."""
+    """Return the labels with "B-" or "I-" whose kind also has another label."""
     begun = {label: tag for label, tag in split.items() if tag.prefix in "BI"}
     kinds = [begun[label].kind if label in begun else label for label in labels]
     return {label: tag for label, tag in begun.items() if kinds.count(tag.kind) > 1}

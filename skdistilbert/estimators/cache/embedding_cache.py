@@ -81,7 +81,7 @@ class EmbeddingCache:
         return self._attempt(lambda store: store.claim(keys), (nothing, keys))
 
     def write(self, embeddings: Mapping[bytes, StoredEmbedding], claimed: Sequence[bytes]) -> None:
-        """Store embeddings and give up the claims on keys."""
+        """Store embeddings and delete the claims on keys."""
         self._attempt(lambda store: store.write(embeddings, claimed), None)
 
     def _attempt(self, operation: Callable[[EmbeddingStore], Result], default: Result) -> Result:

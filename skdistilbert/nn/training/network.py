@@ -58,7 +58,7 @@ class Network:
 
 
 class Inputs(NamedTuple):
-    """What the trainable part reads for some texts."""
+    """The input of the trainable part for some texts."""
 
     batch: PackedBatch | None  # None: the features are pooled already
     states: Array | None = None  # of the frozen part: (dim, n_tokens), or (dim, n_texts) if pooled
