@@ -119,7 +119,7 @@ def entity_f1(
     """Return the F1 score of the entities of all texts.
 
     This is seqeval's ``f1_score`` in its default mode (``mode=None``, micro average), which is
-    that of conlleval. For BILOU it equals seqeval after "L-" and "U-" are renamed to "E-" and
+    the score of conlleval. For BILOU it equals seqeval after "L-" and "U-" are renamed to "E-" and
     "S-", and for plain labels after "I-" is put before all labels except "O".
 
     Parameters

@@ -1,10 +1,10 @@
 """Read long texts in overlapping windows that fit the model.
 
-If two windows overlap, the first half of the overlap is read from the first window and the second
-half from the second window, so that each token has context on both sides. Each token of a text
-therefore counts once. The mean over the text is the mean of the windows' means, weighted by their
-numbers of tokens. Every window has its own states of [CLS] and [SEP], which are averaged with the
-same weights.
+If two windows overlap, the first half of the overlap is read from the first window, and the second
+half from the second window. Each token of the overlap therefore has context on both sides, and
+each token of a text counts once. The mean over the text is the mean of the windows' means,
+weighted by their numbers of tokens. Every window has its own states of [CLS] and [SEP], which are
+averaged with the same weights.
 """
 
 from __future__ import annotations

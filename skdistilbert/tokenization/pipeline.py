@@ -7,8 +7,8 @@
 
 Bounded caches make this fast. Most chunks and words of new texts are known. Many texts recur: in
 cross-validation, in the epochs of a training, or as requests to a service. The caches of chunks
-and of texts store ids as bytes, because Python joins bytes faster than tuples, and because NumPy
-reads the bytes of a whole batch at once. Positions are computed word by word.
+and of texts store ids as bytes: Python joins bytes faster than tuples, and NumPy reads the bytes
+of a whole batch at once. Positions are computed word by word.
 """
 
 from __future__ import annotations
