@@ -37,7 +37,7 @@ class SentenceOptions(NamedTuple):
     tokenizer : dict
         Values that override ``tokenizer_config.json``.
     max_seq_length : object
-        Not validated.
+        Not validated here; `read_tokenizer` validates it.
     do_lower_case : bool
     """
 
