@@ -8,7 +8,7 @@ Loading
 -------
 A model is "mini" (part of the package), a directory, or a name on the Hugging Face hub such as
 "owner/name@revision". A model in the hub's cache is used without the network. Otherwise
-`huggingface_hub` downloads the files that are read, which are never pickles. HF_HOME,
+`huggingface_hub` downloads only the files that this package reads, and never pickles. HF_HOME,
 HF_HUB_CACHE, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN have their usual meaning. If transformers
 has downloaded a sentence-transformers model, its `modules.json` is not in the cache and is treated
 as absent; ``hf download owner/name`` completes the model. Weights are memory-mapped, so processes

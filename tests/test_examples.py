@@ -83,7 +83,7 @@ def test_without_a_model_the_error_recommends_one(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_with_random_weights(name: str, tmp_path: Path) -> None:
+def test_examples_run_with_random_weights(name: str, tmp_path: Path) -> None:
     done = run(name, "--model", DATA / MODELS[name][0], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     titles = [line for line in done.stdout.splitlines() if not line.startswith("  ")]

@@ -1,4 +1,4 @@
-"""What importing the package costs: what is not used is not loaded."""
+"""Importing a name loads only the modules that the name needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import skdistilbert
         ("DistilBertClassifier", {"torch", "transformers", "huggingface_hub", "tqdm"}),
     ],
 )
-def test_a_name_loads_what_it_needs(names: str, not_loaded: set[str]) -> None:
+def test_importing_a_name_loads_only_the_needed_modules(names: str, not_loaded: set[str]) -> None:
     code = "import sys, skdistilbert\n"
     code += f"from skdistilbert import {names}\n" if names else ""
     code += f"print(sorted({not_loaded} & sys.modules.keys()))"
@@ -30,12 +30,12 @@ def test_a_name_loads_what_it_needs(names: str, not_loaded: set[str]) -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_every_public_name_is_there_and_listed() -> None:
+def test_every_public_name_exists_and_is_listed() -> None:
     for name in skdistilbert.__all__:
         assert getattr(skdistilbert, name).__name__ == name
     assert set(skdistilbert.__all__) <= set(dir(skdistilbert))
 
 
-def test_other_names_are_not() -> None:
+def test_unknown_names_raise_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'DistilBertRanker'"):
         _ = skdistilbert.DistilBertRanker  # type: ignore[attr-defined]

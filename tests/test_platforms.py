@@ -1,6 +1,6 @@
-"""What POSIX alone has is done without, and no file is read in the encoding of the locale.
+"""The package works without calls that only POSIX has, and reads no file in the locale's encoding.
 
-The package is used in a fresh process from which these calls were removed.
+The tests use the package in a fresh process from which these calls have been removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ features = DistilBertEmbedder(directory, pooling="mean", n_threads=2).fit_transf
 classifier = DistilBertClassifier(directory, pooling="cls", max_iter=1, trainable_layers=1)
 expected = classifier.fit(texts, labels).predict_proba(texts)
 target = directory.parent / "saved"
-for _ in range(2):  # once there is nothing in the way, once there is
+for _ in range(2):  # into a new directory, then into an existing one
     classifier.save_pretrained(target)
     (target / "notes").mkdir(exist_ok=True)
     (target / "notes" / "mine.txt").write_bytes(b"mine")
@@ -69,7 +69,7 @@ def run(tmp_path: Path, code: str, *options: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_without_what_posix_alone_has(tmp_path: Path) -> None:
+def test_the_package_works_without_posix_calls(tmp_path: Path) -> None:
     run(tmp_path, WITHOUT_POSIX)
 
 
@@ -77,7 +77,7 @@ def test_no_file_is_read_in_the_encoding_of_the_locale(tmp_path: Path) -> None:
     run(tmp_path, LOCALE_ENCODING, "-X", "warn_default_encoding")
 
 
-def test_these_tests_can_fail(tmp_path: Path) -> None:
+def test_these_checks_detect_violations(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no attribute 'fork'"):
         run(tmp_path, WITHOUT_POSIX + "os.fork()")
     (tmp_path / "model").rename(tmp_path / "other")

@@ -32,7 +32,7 @@ class MappedFile(NamedTuple):
 
     @property
     def is_overwritten(self) -> bool:
-        """Whether the file was written to since then; False if it was replaced or removed."""
+        """Whether the file was written to after it was mapped; False if replaced or removed."""
         try:
             now = self.now(self.path)
         except OSError:

@@ -40,7 +40,7 @@ class SentenceModules(NamedTuple):
     Attributes
     ----------
     layer_mean : LayerMean or None
-        The hidden states that are pooled; None is those of the last layer.
+        The weighted layers to pool; None pools the hidden states of the last layer.
     poolings : tuple of str
         The pooled vectors are concatenated in this order.
     include_prompt : bool
@@ -99,9 +99,9 @@ def read_sentence_modules(directory: Path, config: DistilBertConfig) -> Sentence
 
 
 def sentence_module_files(pooling: str, dim: int) -> dict[str, bytes | None]:
-    """Return the files of an encoder with one pooling, by name; None removes an old file.
+    """Return the contents of the module files, by file name; None deletes an old file.
 
-    The flags of ``1_Pooling/config.json`` are understood by all versions of sentence-transformers.
+    All versions of sentence-transformers read the flags of ``1_Pooling/config.json``.
     """
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": f"{SENTENCE_MODULES}Transformer"},
@@ -114,7 +114,7 @@ def sentence_module_files(pooling: str, dim: int) -> dict[str, bytes | None]:
             {"word_embedding_dimension": dim, **flags, "include_prompt": True}, indent=2
         ).encode()
         + b"\n",
-        SENTENCE_CONFIG_FILE: None,  # could truncate the vectors or add a prompt
+        SENTENCE_CONFIG_FILE: None,  # an old file could truncate the vectors or add a prompt
     }
 
 

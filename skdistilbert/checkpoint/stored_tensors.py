@@ -29,14 +29,14 @@ LORA = (
 
 
 class StoredTensors:
-    """Where each tensor is stored.
+    """The file of each tensor, and the name of the tensor in this file.
 
     Parameters
     ----------
     files : sequence of SafetensorsFile
         The file of the weights, or its shards.
     bert : bool
-        Whether the names are those of a BERT.
+        Whether the files use the tensor names of BERT.
     """
 
     def __init__(self, files: Sequence[SafetensorsFile], *, bert: bool) -> None:
@@ -107,7 +107,7 @@ class StoredTensors:
         return file.read(name_in_file)
 
     def check_complete(self, needed: Set[str]) -> None:
-        """Raise CheckpointError if needed tensors are missing; say what the file has instead."""
+        """Raise CheckpointError if needed tensors are missing; name some tensors of the file."""
         missing = needed - set(self._sources)
         if not missing:
             return
@@ -123,7 +123,7 @@ class StoredTensors:
         )
 
     def check_others(self, needed: Set[str], *, encoder_only: bool) -> None:
-        """Raise CheckpointError for tensors that the network would need; warn of all others."""
+        """Raise CheckpointError for other tensors of encoder or head; warn of unused ones."""
         parts = ENCODER_PREFIXES + (("encoder.",) if self._bert else ())
         others = set(self._sources) - needed
         if encoder_only:

@@ -94,7 +94,7 @@ ANCHORS = ("embeddings.LayerNorm.weight", "embeddings.LayerNorm.gamma")
 
 
 def wrapper_prefixes(names: Iterable[str], *, bert: bool) -> list[str]:
-    """Return what precedes the names of each encoder in a file: [""] in a file of transformers.
+    """Return the name prefix of each encoder in a file; [""] for a file of transformers.
 
     A wrapper, such as torch's DataParallel with "module.", puts its name before all others.
     """

@@ -1,8 +1,8 @@
-"""What fine-tuning has changed in an encoder, as plain arrays.
+"""The weights of an encoder that fine-tuning has changed, as plain arrays.
 
 Changes are named like the tensors of a checkpoint, but layers are counted from the last one, which
-is -1. A trained layer is complete. Of the word and position embeddings there are only the rows
-that differ from the pretrained table: ``<name>.rows`` and ``<name>.values``.
+is -1. All tensors of a trained layer are stored. Of the word and position embeddings, only the
+rows that differ from the pretrained table are stored: ``<name>.rows`` and ``<name>.values``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def changes_between(
 
 
 def _changed_layers(layers: tuple[Layer, ...]) -> dict[str, Array]:
-    """Return the tensors of the last layers."""
+    """Return the tensors of the trained layers, which are the last ones."""
     changes: dict[str, Array] = {}
     for index, layer in enumerate(layers, start=-len(layers)):
         changes |= layer.tensors(f"transformer.layer.{index}")

@@ -134,7 +134,7 @@ class TrainingOptions(NamedTuple):
 
 
 class FineTuning:
-    """A head in training, with the last layers of an encoder or without them.
+    """A head in training, with or without the last layers of an encoder.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ class FineTuning:
         self.trainer = Trainer(network, loss, rates, seed, options.alpha, options.n_threads)
 
     def set_pace(self, options: TrainingOptions) -> None:
-        """Take the learning rate and batch size of later options."""
+        """Replace the learning rate and the batch size by those of other options."""
         self.options = self.options._replace(
             learning_rate=options.learning_rate, batch_size=options.batch_size
         )
@@ -210,7 +210,7 @@ class FineTuning:
         return trained, held_out
 
     def examples(self, texts: list[str], targets: NDArray[Any], weights: FloatArray) -> Examples:
-        """Return texts with a target each as the trained layers read them."""
+        """Tokenise texts, compute their frozen layers, and return them with one target each."""
         batches = encode_with_warning(self.encoder.tokenizer, texts, self.options.max_length)
         tokens = Ragged.from_lists([ids for _, batch in batches for ids in batch])
         return self.token_examples(tokens, targets, weights, by_token=False)
@@ -218,7 +218,7 @@ class FineTuning:
     def token_examples(
         self, texts: Ragged, targets: NDArray[Any], weights: FloatArray, *, by_token: bool = True
     ) -> Examples:
-        """Return token ids with targets; the frozen layers are computed now."""
+        """Compute the frozen layers of token ids, and return the results with the targets."""
         states = None
         if not self.options.with_embeddings:
             weights_of_encoder = self.encoder.model.encoder

@@ -21,10 +21,10 @@ def log(line: str) -> None:
 
 @contextmanager
 def showing_progress(n_texts: int, title: str) -> Iterator[Callable[[int], object]]:
-    """Yield a function to call with the number of texts that have been processed since.
+    """Yield a function to call with the number of texts processed since the previous call.
 
-    In terminals and notebooks it moves a progress bar if tqdm is installed. Otherwise, as in a log
-    file, it prints a line every few seconds. It does nothing if the title is empty.
+    In terminals and notebooks, the function moves a progress bar if tqdm is installed. Otherwise,
+    as in a log file, it prints a line every few seconds. It does nothing if the title is empty.
     """
     if not title:
         yield lambda _: None

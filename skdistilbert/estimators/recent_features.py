@@ -1,7 +1,7 @@
 """Pooled features of recent calls, in memory, for estimators with an embedding cache.
 
-In a grid search every candidate embeds the same folds. Reading them from the cache file each time
-would take as long as encoding them a few times.
+In a grid search, every candidate embeds the same folds. Reading the features from the cache file
+for every candidate would take as long as encoding the texts a few times.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _recent: dict[Key, Features] = {}
 def features_key(texts: Sequence[str], context: bytes, cache_file: Path) -> Key | None:
     """Return a key that changes with the texts, their encoder and the contents of the file.
 
-    None if there is no file: the features are to be written to a new one.
+    Return None if there is no file, so that the features are written to a new file.
     """
     try:
         file = cache_file.stat()

@@ -1,4 +1,4 @@
-"""What pickles and skops files of the estimators hold: parameters, plain values and arrays.
+"""The contents of pickles and skops files of estimators: parameters, plain values and arrays.
 
 A file holds no class of this package except the estimator itself, so that other classes can be
 renamed. It has a format version. It never holds pretrained weights.

@@ -41,7 +41,7 @@ class Labels:
         Raises
         ------
         ValueError
-            If `y` is no target of a classifier, or there is not one class for each column.
+            If `y` is not a target of a classifier, or `classes` does not name each column once.
         """
         columns, y = _column_names(y), check_labels(y)
         if y.ndim == 1:
@@ -58,14 +58,14 @@ class Labels:
         return cls(names, multilabel=True)
 
     def is_compatible_with(self, other: Self) -> bool:
-        """Return whether a network for the other labels can learn these."""
+        """Return whether a network that was built for `other` can learn these targets."""
         if self.multilabel or other.multilabel:
             same_kind = self.multilabel == other.multilabel and self._n == other._n
             return same_kind and not self.has_other_columns_than(other)
         return {*self.classes.tolist()} <= {*other.classes.tolist()}
 
     def has_other_columns_than(self, other: Self) -> bool:
-        """Return whether the columns of both have names, which differ."""
+        """Return whether both have column names and these names differ."""
         if not (self.multilabel and other.multilabel and self._n == other._n):
             return False
         indices = np.arange(self._n)

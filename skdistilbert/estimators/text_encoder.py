@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class TextEncoder:
     """What an estimator needs to turn texts into features.
 
-    It is an attribute of a fitted estimator, but no part of its pickles. Its contents may be
+    It is an attribute of a fitted estimator, but pickles do not contain it. Its contents may be
     loaded or planned in `predict`; the attributes of the estimator stay the same.
 
     Parameters
@@ -44,7 +44,7 @@ class TextEncoder:
     name : str, default=""
         The parameter `model` that names the pretrained encoder.
     changes : mapping of str to ndarray, default=None
-        What fine-tuning has changed; see `encoder_changes`.
+        Weights that fine-tuning has changed; see `encoder_changes`.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class TextEncoder:
 
     @cached_property
     def model(self) -> DistilBertModel:
-        """The encoder with everything that fine-tuning has changed."""
+        """The pretrained encoder with the changes of fine-tuning."""
         return with_changes(self.pretrained.model, self.changes)
 
     def plan(self, options: dict[str, Any]) -> EmbeddingPlan:
-        """Return the plan for options of `plan_embedding`; it is made again if they change."""
+        """Return the plan for options of `plan_embedding`; make a new one if they have changed."""
         key, planned = repr(options), self._plan
         if planned is None or planned[0] != key:
             plan = plan_embedding(self.model, self.tokenizer, **options)

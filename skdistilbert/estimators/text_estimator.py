@@ -63,7 +63,7 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     # -- the encoder
 
     def _load_named(self) -> tuple[TextEncoder, Location]:
-        """Return the encoder that the parameters name; the fitted one is not replaced yet."""
+        """Return the encoder that the parameters name, without replacing the fitted encoder."""
         location = locate_checkpoint(self.model)
         return TextEncoder(load_pretrained_encoder(location.directory), self._model_name), location
 

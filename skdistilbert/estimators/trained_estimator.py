@@ -198,7 +198,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         self._reload_if_saved_to(directory)
 
     def _reload_if_saved_to(self, directory: str | os.PathLike[str]) -> None:
-        """Refer to the saved files if they replaced those of the pretrained encoder."""
+        """Use the saved files if they have replaced the files of the pretrained encoder."""
         replaced = self._encoder.pretrained.directory
         if not (replaced.is_dir() and replaced.samefile(directory)):
             return
@@ -219,7 +219,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         ----------
         directory : str or path-like
             Directory for ``config.json``, ``model.safetensors``, the files of the tokenizer and
-            those of sentence-transformers.
+            the files of sentence-transformers.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Replace several files of a directory so that a crash never mixes old and new ones unnoticed.
+"""Replace files of a directory so that a crash never leaves an undetected mix of old and new.
 
 All new files are first written to a hidden directory inside the target directory. When they are
 complete, this directory is renamed to ``.unfinished-save``, its files are moved to their places,
@@ -36,7 +36,7 @@ SECONDS_TO_WAIT_FOR_SAVE = 1.0
 
 
 def replace_files(directory: Path, files: Mapping[str, Content]) -> None:
-    """Write, replace and remove files of a directory; other files in it stay.
+    """Write, replace and remove files of a directory; keep its other files.
 
     `files` maps a name to its content, to a function that writes the file at the given path, or
     to None to remove the file. The directory is created if it does not exist. A name may include
@@ -106,7 +106,7 @@ def _clean_up_killed_saves(directory: Path, descriptor: int | None) -> None:
 
 
 def _write(staged: Path, files: Mapping[str, Content]) -> None:
-    """Write the new files; an empty directory means that the file of this name is removed."""
+    """Write the new files; an empty directory marks a file of the same name for removal."""
     staged.mkdir()
     for name, content in files.items():
         path = staged / name

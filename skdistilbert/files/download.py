@@ -91,7 +91,7 @@ def also_cached(repo_id: str, cache: Path) -> str:
 
 
 class _Client:
-    """``huggingface_hub`` for one model; the context explains its errors as HubError."""
+    """``huggingface_hub`` for one model; as a context manager, it converts errors to HubError."""
 
     def __init__(self, repo_id: str, revision: str, cache: Path) -> None:
         try:
@@ -175,7 +175,7 @@ def _blob_name(file: Path, default: str) -> str:
 
 
 def _explain(error: Exception, **details: str) -> tuple[type[SkdistilbertError], str]:
-    """Return an exception type, and one sentence with the cause of the error and the remedy."""
+    """Return the exception type to raise, and a message with the cause and the remedy."""
     causes: list[BaseException] = [error]
     while causes[-1].__cause__ is not None:
         causes.append(causes[-1].__cause__)

@@ -55,7 +55,7 @@ def shard_names(index: Path) -> tuple[str, ...]:
 
 
 def find_weights(directory: Path) -> tuple[Path, ...]:
-    """Return the weight file of a directory or its shards; raise CheckpointError without them."""
+    """Return the weight file of a directory or its shards; raise CheckpointError if none exist."""
     if (directory / WEIGHTS_FILE).is_file():
         return (directory / WEIGHTS_FILE,)
     if (directory / INDEX_FILE).is_file():

@@ -1,4 +1,4 @@
-"""Recognise what a file or directory holds instead of the expected content."""
+"""Recognise files of another kind in place of the expected files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PICKLE = (
 )
 BYTE_ORDER_MARK = "a text that starts with a byte-order mark. Save it as UTF-8 without this mark"
 UTF_16 = "a text in UTF-16. Save it as UTF-8 without a byte-order mark"
-# The first bytes of a file, in lower case, and what the file is.
+# The first bytes of a file, in lower case, and the kind of the file.
 STARTS = (
     (b"version https://git-lfs", LFS_POINTER),
     (b"<!doctype", WEB_PAGE),
@@ -40,7 +40,7 @@ STARTS = (
 
 
 def found_instead(content: bytes) -> str | None:
-    """Return what a file's content is instead, with the remedy; None if it is not known."""
+    """Return the kind of a file and the remedy, or None if the kind is not known."""
     if not content.strip():
         return "empty, probably because a download or copy was interrupted. Get it again"
     start = content[:200].lstrip().lower()
@@ -49,14 +49,14 @@ def found_instead(content: bytes) -> str | None:
 
 def found_in_file(file: Path) -> str | None:
     """Return `found_instead` for the first bytes of a file."""
-    if not file.is_file():  # a pipe would block
+    if not file.is_file():  # reading a pipe would block
         return None
     with file.open("rb") as opened:
         return found_instead(opened.read(200))
 
 
 def check_no_adapter(directory: Path, name: str | None = None) -> None:
-    """Raise CheckpointError for a directory with an adapter, such as LoRA's, of another model."""
+    """Raise CheckpointError if the directory has an adapter of another model, such as LoRA."""
     if (directory / ADAPTER_FILE).is_file():
         raise CheckpointError(
             f"{name or directory} has {ADAPTER_FILE}: it is an adapter (for example LoRA), which "

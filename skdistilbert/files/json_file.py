@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def read_json_object(file: Path) -> dict[str, Any]:
     """Read a JSON file whose top level is an object.
 
-    Raises CheckpointError if the file is missing, is not UTF-8, is not valid JSON (NaN and
-    Infinity are not), is nested too deeply, repeats a key, or has another top level.
+    Raise CheckpointError if the file is missing, is not UTF-8, is not valid JSON, is nested too
+    deeply, repeats a key, or has another top level. NaN and Infinity are not valid JSON.
     """
-    if not file.is_file():  # a pipe would block
+    if not file.is_file():  # reading a pipe would block
         raise CheckpointError(
             f"{file} does not exist, but the checkpoint needs it. Copy this file into the "
             "directory, or save or download the checkpoint again."

@@ -20,12 +20,12 @@ def is_inner_path(path: object) -> bool:
 
 
 def module_paths(directory: Path) -> tuple[str, ...]:
-    """Return the path of each module relative to the directory; none if the file is not valid.
+    """Return the path of each module relative to the directory; () if the file is not valid.
 
-    Whoever uses the modules validates the file and reports errors.
+    The functions that read the modules validate the file and raise errors.
     """
     file = directory / MODULES_FILE
-    if not file.is_file():  # a pipe would block
+    if not file.is_file():  # reading a pipe would block
         return ()
     try:
         modules = parse_json(file.read_bytes(), MODULES_FILE)

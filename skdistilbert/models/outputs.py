@@ -1,7 +1,7 @@
 """Output classes of the models, with the field names of transformers.
 
 All arrays are float32. If requested, `hidden_states` are the output of the embeddings and of each
-layer, each (batch, seq_len, dim), and `attentions` are the attention probabilities of each layer,
+layer, each (batch, seq_len, dim). `attentions` are the attention probabilities of each layer,
 each (batch, n_heads, seq_len, seq_len) with one row per query.
 
 Masked positions are zero, except the hidden states and attentions of the first position: they have

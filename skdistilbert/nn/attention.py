@@ -74,7 +74,7 @@ def self_attention(
     groups : sequence of Group
     head_dim : int
     tape : Tape, default=None
-        Records what `attention_backward` reads; applies dropout to the probabilities.
+        Records the input of `attention_backward`; applies dropout to the probabilities.
     probabilities : list, default=None
         Receives one array (n_texts, n_heads, n_queries, n_keys) per group.
     """
@@ -87,7 +87,7 @@ def self_attention(
         exponentials, mask = _attend(blocks, tape, keep=keep)
     if not _are_safe(sums):
         exponentials, mask = _attend(blocks, tape, keep=keep, subtract_largest=True)
-    # The softmax is normalised after its product with the values, where there is less to divide:
+    # The softmax is normalised after its product with the values, which has fewer entries:
     # sum_j exp(s_j) v_j / sum_j exp(s_j).
     by_head = context.reshape(len(sums), head_dim, -1)
     by_head /= sums[:, None]
@@ -133,10 +133,10 @@ def _heads(x: Array, group: Group, n_heads: int) -> Array:
 def _attend(
     blocks: list[Block], tape: Tape | None, *, keep: bool, subtract_largest: bool = False
 ) -> tuple[Array, Mask | None]:
-    """Fill in the sums, and the context before its division by them.
+    """Fill in the sums, and the context before its division by the sums.
 
-    Returns the exponentials (n_scores,) and the dropout mask; with `keep=False` those of the last
-    chunk only, which the next call overwrites.
+    Return the exponentials (n_scores,) and the dropout mask. With `keep=False`, return them for
+    the last chunk only; the next call overwrites them.
     """
     for chunk, n_scores in _chunks(blocks, math.inf if keep else MAX_SCORES):
         dtype = chunk[0].queries.dtype

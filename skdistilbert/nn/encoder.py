@@ -1,7 +1,7 @@
 """The forward pass of DistilBERT (Sanh et al., 2019) on a packed batch.
 
 Hidden states are (dim, n_tokens); see `skdistilbert.nn` for the layout. Inference and training
-run the same functions: training passes a tape, which records what the backward pass reads and
+run the same functions: training passes a tape, which records arrays for the backward pass and
 applies dropout.
 """
 
@@ -87,8 +87,8 @@ def hidden_states(
         Hidden states that the first layer reads. They are not changed.
     batch : PackedBatch
     first_tokens_only : bool, default=False
-        Compute the last layer for the first token of each text only: (dim, n_texts). Its keys
-        and values are those of all tokens.
+        Compute the last layer for the first token of each text only: (dim, n_texts). The
+        first tokens still attend to all tokens.
     attentions : list, default=None
         Receives a list per layer, with an array (n_texts, n_heads, length, length) per group.
     tape : Tape, default=None
@@ -112,7 +112,7 @@ def hidden_states(
 
 
 class _Pass(NamedTuple):
-    """What all layers of one forward pass share."""
+    """Arguments that all layers of one forward pass share."""
 
     groups: list[Group]
     n_heads: int
@@ -129,7 +129,7 @@ def _attention_sublayer(
     columns: IntArray | None,
     probabilities: list[Array] | None,
 ) -> Array:
-    """Self-attention, added to its input and normalised; with `columns`, for these only."""
+    """Self-attention, added to its input and normalised; with `columns`, only these columns."""
     groups, n_heads, _, tape, workers = shared
     head_dim = len(x) // n_heads
     residual = x if columns is None else np.ascontiguousarray(x[:, columns])

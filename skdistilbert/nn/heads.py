@@ -63,7 +63,7 @@ class TokenClassificationHead:
 
 @dataclass(frozen=True, slots=True)
 class FeatureHead:
-    """No weights: the pooled texts or tokens themselves are trained."""
+    """A head without weights, which returns its input."""
 
     def logits(self, hidden: Array, tape: Tape | None = None) -> Array:  # noqa: ARG002
         """Return `hidden`."""

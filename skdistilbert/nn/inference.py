@@ -76,8 +76,8 @@ def pooled_features(
     n_threads : int, default=None
         None: as many as BLAS may use.
     layers : sequence of int, default=None
-        Average the hidden states after these layers, 0 being the embeddings; layers above the
-        highest are not computed. None: those of the last layer.
+        Average the hidden states after these layers; 0 is the embedding layer. Layers above the
+        highest are not computed. None: use the last layer only.
     layer_weights : sequence of float, default=None
         The weight of each layer in the average; None: equal weights.
     n_skipped : int, default=0

@@ -37,7 +37,7 @@ def pool(hidden: Array, batch: PackedBatch, pooling: Pooling) -> Array:
 
 
 class Windows(NamedTuple):
-    """Which tokens of each window are pooled, as every token of a long text is pooled once.
+    """The tokens of each window to pool, so that each token of a long text is pooled once.
 
     Attributes
     ----------

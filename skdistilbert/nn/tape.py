@@ -1,4 +1,4 @@
-"""The tape of a forward pass: what the backward pass reads, and the dropout of training."""
+"""The tape of a forward pass: records for the backward pass, and the dropout of training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Tape:
     """A stack of records: each forward function pushes one, its backward function pops it.
 
     The backward pass calls the functions in reverse order, so that every record is popped by the
-    function that belongs to it, and its memory is free for the rest of the pass.
+    function that belongs to it. The memory of the record is then free for the rest of the pass.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Find the answers in one context from the logits of their starts and ends."""
+"""Find the answers in one context, given the logits of answer starts and ends."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _answers_in_window(
     """Return the answer of each text, in lower case, given spans in the order of their scores.
 
     Scores of the same words are added, as in transformers. They are probabilities of different
-    spans of one window, so the sum is a probability, too. The place is that of the best span.
+    spans of one window, so the sum is also a probability. The position is from the best span.
     """
     answers: dict[str, Answer] = {}
     for first, last, score in spans:
@@ -134,7 +134,7 @@ def best_spans(
 def _character_span(
     encoding: Encoding, window: Window, first: int, last: int, align_to_words: bool
 ) -> tuple[int, int]:
-    """Return the place in the context of a window's tokens, or of the words that they touch."""
+    """Return the character range of some tokens of a window, or of the words of these tokens."""
     first, last = window.start + first, window.start + last
     if align_to_words:
         words = cast("list[int]", encoding.word_ids)  # ascending, without special tokens

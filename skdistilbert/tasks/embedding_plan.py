@@ -52,7 +52,7 @@ class EmbeddingPlan(NamedTuple):
     poolings : tuple of str
         Poolings whose vectors are concatenated.
     after : tuple of DenseFiles, LayerNormFiles or None
-        Modules after the pooling; None normalizes to unit length.
+        Modules after the pooling; None normalises to unit length.
     n_features : int
         Number of features after these modules.
     """

@@ -44,8 +44,8 @@ def parse_labels(labels: Collection[str]) -> dict[str, Tag]:
     A label without prefix has the prefix "I", and so has "O". A prefix without kind, such as "B",
     has the kind "_", as in seqeval.
 
-    If only some labels have a prefix, "B-" and "I-" are prefixes of kinds that have several
-    labels, such as "B-city" beside "I-city" or "city". All other labels are kinds.
+    If only some labels have a prefix, "B-" and "I-" are prefixes only of kinds with several
+    labels, such as "B-city" together with "I-city" or "city". All other labels are kinds.
     """
     matches = {label: PREFIXED.fullmatch(label) for label in labels if label != "O"}
     split = {label: Tag(match[1], match[2] or "_") for label, match in matches.items() if match}
@@ -64,7 +64,7 @@ def _is_scheme(prefixes: set[str]) -> bool:
 
 
 def _shared_kinds(split: Mapping[str, Tag], labels: Collection[str]) -> dict[str, Tag]:
-    """Return the labels with "B-" or "I-" whose kind has another label, too."""
+    """Return the labels with "B-" or "I-" whose kind also has another label."""
     begun = {label: tag for label, tag in split.items() if tag.prefix in "BI"}
     kinds = [begun[label].kind if label in begun else label for label in labels]
     return {label: tag for label, tag in begun.items() if kinds.count(tag.kind) > 1}
@@ -119,7 +119,7 @@ def entity_f1(
     """Return the F1 score of the entities of all texts.
 
     This is seqeval's ``f1_score`` in its default mode (``mode=None``, micro average), which is
-    that of conlleval. For BILOU it equals seqeval after "L-" and "U-" are renamed to "E-" and
+    the score of conlleval. For BILOU it equals seqeval after "L-" and "U-" are renamed to "E-" and
     "S-", and for plain labels after "I-" is put before all labels except "O".
 
     Parameters

@@ -1,4 +1,4 @@
-"""Tokenize texts in batches, which bounds the memory for token ids."""
+"""Tokenise texts in batches, which limits the memory for token ids."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Read long texts in overlapping windows that fit the model.
 
-A token in two windows is read from the window with more context around it: the second window
-takes over in the middle of the overlap. So each token of a text counts once, and the mean of the
-windows' means, weighted by their numbers of tokens, is the mean over the text. The states of
-[CLS] and [SEP] are averaged over all windows with the same weights, because each of them depends
-on one window only.
+If two windows overlap, the first half of the overlap is read from the first window, and the second
+half from the second window. Each token of the overlap therefore has context on both sides, and
+each token of a text counts once. The mean over the text is the mean of the windows' means,
+weighted by their numbers of tokens. Every window has its own states of [CLS] and [SEP], which are
+averaged with the same weights.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _weights(firsts: IntArray, stops: IntArray, pooling: Pooling) -> IntArray:
 def place_windows(
     row: int, windows: Sequence[Window], n_before: int, n_skipped: int
 ) -> Iterator[tuple[int, ...]]:
-    """Yield the entry of each window of a text in the fields of `WindowPlaces`.
+    """Yield one tuple per window of a text, with the fields of `WindowPlaces`.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Added tokens, such as [MASK], which are found in a text before it is split into words.
 
-The rules follow the Rust library `tokenizers` (``added_vocabulary.rs``). Tokens that are not
-`normalized` are searched in the text. The others are searched in the rest, after normalisation.
+The rules follow the Rust library `tokenizers` (``added_vocabulary.rs``). Tokens with
+`normalized=False` are searched in the text itself. All other tokens are then searched in the
+remaining parts, after normalisation.
 """
 
 from __future__ import annotations

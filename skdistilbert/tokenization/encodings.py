@@ -77,7 +77,7 @@ class AlignedTokens(NamedTuple):
 
 
 def join_texts(texts: Sequence[AlignedTokens], before: list[int], after: list[int]) -> Encoding:
-    """Join the tokens of one or two texts, with `before` at the start and `after` each text."""
+    """Join the tokens of one or two texts: `before` at the start, `after` behind each text."""
     n_before, n_after = len(before), len(after)
     joined = Encoding(
         before.copy(), [(0, 0)] * n_before, [None] * n_before, [None] * n_before, [0] * n_before

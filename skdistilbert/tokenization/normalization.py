@@ -142,7 +142,7 @@ class Normalizer(dict[int, str]):
         return text.translate(self)
 
     def normalize_aligned(self, text: str) -> Aligned:
-        """Return the normalised text with the origin of each character; errors as above."""
+        """Return the normalised text with the origin of each character; raise as `normalize`."""
         if text.isascii():
             normalized = self.normalize(text)
             if len(normalized) == len(text):  # No character was removed. None becomes longer.

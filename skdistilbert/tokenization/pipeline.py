@@ -7,8 +7,8 @@
 
 Bounded caches make this fast. Most chunks and words of new texts are known. Many texts recur: in
 cross-validation, in the epochs of a training, or as requests to a service. The caches of chunks
-and of texts store ids as bytes, because Python joins bytes faster than tuples, and because NumPy
-reads the bytes of a whole batch at once. Positions are computed word by word.
+and of texts store ids as bytes: Python joins bytes faster than tuples, and NumPy reads the bytes
+of a whole batch at once. Positions are computed word by word.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ class Pipeline:
         return self._text_ids[text]
 
     def ids(self, text: str) -> list[int]:
-        """Return the token ids of a text; errors as in `id_bytes`."""
+        """Return the token ids of a text; raise as `id_bytes`."""
         return from_bytes(self.id_bytes(text))
 
     def pieces(self, text: str) -> list[int | str]:
-        """Return the token ids of a text, but for added tokens the text that they match."""
+        """Return token ids, and the matched text in place of each added token."""
         pieces: list[int | str] = []
         for token, segment, _ in self._finder.segments(text):
             if token:
@@ -98,7 +98,7 @@ class Pipeline:
         return to_bytes(chain.from_iterable(ids for ids, _ in pieces))
 
     def align(self, text: str) -> AlignedTokens:
-        """Return the tokens of a text with their positions and words; errors as in `id_bytes`."""
+        """Return the tokens of a text with their positions and words; raise as `id_bytes`."""
         check_text(text)
         tokens = AlignedTokens([], [], [])
         if not self._finder.finds_any(text):

@@ -1,4 +1,4 @@
-"""Encode many texts as arrays of different lengths, which is what models read."""
+"""Encode many texts as arrays of different lengths, the input of models."""
 
 from __future__ import annotations
 

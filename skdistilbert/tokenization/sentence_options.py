@@ -29,14 +29,15 @@ LOADING_ARGUMENTS = ("gguf_file", "revision", "subfolder", "tokenizer_type")
 
 
 class SentenceOptions(NamedTuple):
-    """The options of a tokenizer in a file of sentence-transformers.
+    """The options of the tokenizer in a configuration file of sentence-transformers.
 
     Attributes
     ----------
     file : Path
     tokenizer : dict
-        Values that override those of ``tokenizer_config.json``.
+        Values that override ``tokenizer_config.json``.
     max_seq_length : object
+        Not validated here; `read_tokenizer` validates it.
     do_lower_case : bool
     """
 
@@ -52,7 +53,7 @@ def read_sentence_options(directory: Path) -> SentenceOptions:
     Raises
     ------
     CheckpointError
-        If the file is malformed, or asks for what is not supported.
+        If the file is malformed, or has an option that is not supported.
     """
     file, config = read_sentence_file(directory)
     other = config.get("tokenizer_name_or_path")

@@ -197,8 +197,8 @@ class TokenizerBase:
         ----------
         directory : str or path-like
             Created if it does not exist. ``vocab.txt`` and ``tokenizer_config.json`` are written.
-            Other tokenizer files are deleted, because they would take precedence. All other files
-            are kept, such as those of a model.
+            Other tokenizer files are deleted, because they would take precedence. All other files,
+            such as the weights of a model, are kept.
 
         Raises
         ------

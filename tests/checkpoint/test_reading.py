@@ -288,7 +288,7 @@ def test_an_unexpected_tensor_is_named(copy: Path) -> None:
         read_checkpoint(copy)
 
 
-def test_constants_and_weights_of_a_loss_are_not_used(tmp_path: Path) -> None:
+def test_constant_tensors_and_loss_weights_are_ignored(tmp_path: Path) -> None:
     source = DATA / "distilbert-tiny-sequence-classification"
     copy = shutil.copytree(source, tmp_path / "model")
     constants = {"embeddings.token_type_ids": (1, 128), "embeddings.position_ids": (1, 128)}
@@ -319,7 +319,7 @@ def test_two_encoders_in_one_file_are_refused(copy: Path) -> None:
         read_checkpoint(copy)
 
 
-def test_other_names_are_shown(copy: Path) -> None:
+def test_the_error_shows_tensor_names_of_the_file(copy: Path) -> None:
     rewrite(
         copy, lambda tensors: {f"x{index}": each for index, each in enumerate(tensors.values())}
     )

@@ -102,7 +102,7 @@ def test_equal_texts_are_encoded_once(cache: Path, encoded: list[int]) -> None:
     assert encoded[-1] == 1
 
 
-def test_a_directory_and_true_choose_the_file(
+def test_embedding_cache_accepts_a_directory_or_true(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoded: list[int]
 ) -> None:
     features(tmp_path)

@@ -49,7 +49,7 @@ def result(estimator: Estimator, texts: list[str]) -> np.ndarray:
     return estimator.decision_function(texts)
 
 
-def test_features_are_those_of_embed(tiny: Path) -> None:
+def test_features_equal_the_result_of_embed(tiny: Path) -> None:
     model, tokenizer = load_model(tiny), WordPieceTokenizer.from_pretrained(tiny)
     features = DistilBertEmbedder(tiny, pooling="cls").fit_transform(text for text in TEXTS)
     assert features.dtype == np.float32

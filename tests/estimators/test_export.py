@@ -81,7 +81,9 @@ def test_a_saved_classifier_can_be_trained_further(tiny: Path, tmp_path: Path) -
     np.testing.assert_allclose(after.predict_proba(TEXTS), before, atol=1e-5)
 
 
-def test_what_transformers_could_not_compute_is_not_saved(tiny: Path, tmp_path: Path) -> None:
+def test_unfitted_estimators_and_mean_pooling_heads_are_not_saved(
+    tiny: Path, tmp_path: Path
+) -> None:
     classifier = DistilBertClassifier(tiny, max_iter=1)
     with pytest.raises(NotFittedError):
         classifier.save_pretrained(tmp_path / "saved")

@@ -147,7 +147,7 @@ def test_another_model_needs_another_fit(
     assert result(estimator).shape[0] == 9
 
 
-def test_a_fine_tuned_model_can_move(tmp_path: Path, tiny: Path) -> None:
+def test_a_fine_tuned_estimator_accepts_only_moved_weights(tmp_path: Path, tiny: Path) -> None:
     tuned = DistilBertClassifier(tiny, trainable_layers="all", max_iter=2).fit(TEXTS, LABELS)
     expected = result(tuned)
     tuned.set_params(model=shutil.copytree(tiny, tmp_path / "moved"))

@@ -30,7 +30,7 @@ def estimator(request: pytest.FixtureRequest, tiny: Path) -> Estimator:
     )
 
 
-def test_tags_of_both(estimator: Estimator) -> None:
+def test_tags_that_both_estimators_share(estimator: Estimator) -> None:
     tags = get_tags(estimator)
     assert tags.input_tags.string
     assert tags.input_tags.one_d_array
@@ -43,7 +43,7 @@ def test_tags_of_both(estimator: Estimator) -> None:
     assert not tags.no_validation
 
 
-def test_tags_of_each(tiny: Path) -> None:
+def test_tags_of_each_estimator(tiny: Path) -> None:
     tags = get_tags(DistilBertEmbedder(tiny))
     assert not tags.target_tags.required
     assert tags.transformer_tags.preserves_dtype == []  # float32, whatever comes in
@@ -89,7 +89,7 @@ def test_the_index_of_a_frame_is_kept(tiny: Path, call: str) -> None:
     assert getattr(embedder, call)(table).index.tolist() == [7, 1, 8, 2]
 
 
-def test_repr_shows_what_was_set(estimator: Estimator) -> None:
+def test_repr_shows_changed_parameters(estimator: Estimator) -> None:
     text = repr(estimator.set_params(pooling="cls", n_threads=None))
     assert "pooling='cls'" in text
     assert "n_threads" not in text

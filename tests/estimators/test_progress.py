@@ -28,7 +28,7 @@ def without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_tqdm")
-def test_lines_without_tqdm(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+def test_progress_lines_without_tqdm(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     now = 100.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
     with showing_progress(100, "Embedding") as advance:
@@ -39,7 +39,7 @@ def test_lines_without_tqdm(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -
 
 
 @pytest.mark.usefixtures("without_tqdm")
-def test_an_error_leaves_the_line_of_how_far_it_came(capsys: Captured) -> None:
+def test_an_error_still_prints_the_last_progress_line(capsys: Captured) -> None:
     def interrupted(advance: Callable[[int], object]) -> None:
         advance(40)
         raise KeyboardInterrupt
@@ -49,7 +49,7 @@ def test_an_error_leaves_the_line_of_how_far_it_came(capsys: Captured) -> None:
     assert capsys.readouterr().err == "Embedding: 40 of 100 texts, 0 s\n"
 
 
-def test_a_bar_in_terminals(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminals_show_a_progress_bar(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tqdm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with showing_progress(100, "Embedding") as advance:
@@ -85,7 +85,7 @@ def test_programs_without_stderr_are_quiet(
 
 @pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.usefixtures("without_tqdm")
-def test_the_estimators_show_it_when_asked(
+def test_verbose_estimators_show_progress(
     tiny: Path, tmp_path: Path, capsys: Captured, cached: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
@@ -109,7 +109,7 @@ def test_the_estimators_show_it_when_asked(
     assert "DistilBertClassifier: 60 of 60 texts, " in capsys.readouterr().err
 
 
-def test_they_are_quiet_by_default(
+def test_estimators_print_nothing_by_default(
     tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for cache in (None, tmp_path):

@@ -44,7 +44,7 @@ def test_several_outputs_of_different_scales(tiny: Path) -> None:
     assert get_tags(regressor).target_tags.multi_output
 
 
-def test_the_unit_does_not_matter(tiny: Path) -> None:
+def test_the_unit_of_the_targets_does_not_matter(tiny: Path) -> None:
     first, second = (
         quick(tiny).fit(TEXTS, unit * NUMBERS).predict(TEXTS) / unit for unit in (1, 1e-6)
     )
@@ -59,14 +59,14 @@ def test_a_constant_output_does_not_disturb_the_others(tiny: Path) -> None:
     assert max(both.loss_curve_) < 100  # the mean of seven times 0.1 is not 0.1
 
 
-def test_numbers_far_from_zero(tiny: Path) -> None:
+def test_targets_far_from_zero(tiny: Path) -> None:
     seconds = 1.7e9 + NUMBERS  # float32 has no number between 1.7e9 and 1.7e9 + 128
     expected = quick(tiny).fit(TEXTS, NUMBERS).predict(TEXTS)
     got = quick(tiny).fit(TEXTS, seconds).predict(TEXTS) - 1.7e9
     np.testing.assert_allclose(got, expected, atol=0.1)
 
 
-def test_weights_and_warm_start(tiny: Path) -> None:
+def test_sample_weight_and_warm_start(tiny: Path) -> None:
     same, numbers = ["one text"] * 4, [0.0, 0.0, 0.0, 8.0]
     regressor = quick(tiny, warm_start=True).fit(same, numbers, sample_weight=[1, 1, 1, 3])
     np.testing.assert_allclose(regressor.predict(same[:1]), 4, atol=1)
@@ -98,6 +98,6 @@ def test_early_stopping_and_cross_validation(tiny: Path) -> None:
         (["a"] * 10, "convert|dtype|numeric"),
     ],
 )
-def test_wrong_targets(tiny: Path, y: Any, message: str) -> None:  # noqa: ANN401
+def test_invalid_targets_raise(tiny: Path, y: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=message):
         quick(tiny).fit(TEXTS, y)

@@ -63,7 +63,7 @@ def test_labels_keep_their_type_and_order(tiny: Path, tmp_path: Path, name: str)
         {"sklearn_classes": {"dtype": "int8", "values": [[9], [10], [11]]}},
     ],
 )
-def test_labels_that_do_not_fit_are_ignored(
+def test_inconsistent_saved_labels_are_ignored(
     tiny: Path, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
     fitted(tiny, [9, 10, 11] * 4).save_pretrained(tmp_path)

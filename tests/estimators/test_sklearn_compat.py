@@ -12,7 +12,7 @@ import pytest
 from skdistilbert.estimators.sklearn_compat import OLDEST_SCIKIT_LEARN, check_scikit_learn
 
 
-def test_versions() -> None:
+def test_old_scikit_learn_versions_raise() -> None:
     with pytest.raises(ImportError, match=r"need scikit-learn 1\.6 or newer; found 1\.5\.2\."):
         check_scikit_learn("1.5.2")
     for version in ("1.6.0", "1.10.0", "2.0.dev0"):
@@ -30,7 +30,7 @@ def test_importing_the_estimators_with_an_old_one() -> None:
     assert done.stdout.startswith("The estimators of skdistilbert need scikit-learn 1.6 or newer")
 
 
-def test_pip_asks_for_the_same() -> None:
+def test_pyproject_requires_the_same_version() -> None:
     file = Path(__file__).parents[2] / "pyproject.toml"
     if not file.is_file():
         pytest.skip("no pyproject.toml beside the tests")

@@ -39,7 +39,7 @@ def quick(model: Path, **params: Any) -> DistilBertTokenClassifier:  # noqa: ANN
 
 
 @pytest.mark.parametrize("trainable_layers", [2, "all"])
-def test_it_learns(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
+def test_training_fits_the_texts(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
     classifier = quick(tiny, trainable_layers=trainable_layers).fit(TEXTS, LABELS)
     assert classifier.classes_.tolist() == ["B-city", "B-person", "I-city", "O"]
     assert classifier.predict(TEXTS) == LABELS
@@ -48,7 +48,7 @@ def test_it_learns(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
     assert again.predict(TEXTS) == LABELS
 
 
-def test_the_head_alone_learns_something(tiny: Path) -> None:
+def test_training_only_the_head_reduces_the_loss(tiny: Path) -> None:
     classifier = quick(tiny, trainable_layers=0).fit(TEXTS, LABELS)
     assert classifier.loss_curve_[-1] < classifier.loss_curve_[0]
     assert [len(labels) for labels in classifier.predict(TEXTS)] == [5, 4, 6, 3]

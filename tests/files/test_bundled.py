@@ -30,7 +30,7 @@ from skdistilbert.files.hub import BUNDLED_DIRECTORY
 TEXTS = ["Where is my parcel?", "the parcel has not come", "I forgot my password", "a"]
 
 
-def test_it_is_small_and_in_half_precision() -> None:
+def test_the_model_is_small_and_in_half_precision() -> None:
     files = [file for file in BUNDLED_DIRECTORY.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= 16 * 2**20
     weights = load_file(BUNDLED_DIRECTORY / "model.safetensors")
@@ -38,16 +38,14 @@ def test_it_is_small_and_in_half_precision() -> None:
     assert (BUNDLED_DIRECTORY / "README.md").read_text("utf-8").startswith("---\nlicense:")
 
 
-def test_the_name_loads_it_from_any_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mini_loads_from_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tokenizer = WordPieceTokenizer.from_pretrained("mini")
     for model in (load_model("mini"), DistilBertModel.from_pretrained("mini")):
         assert embed(model, tokenizer, TEXTS).shape == (4, model.config.dim)
 
 
-def test_a_directory_of_the_same_name_does_not_hide_it(
+def test_a_directory_named_mini_does_not_replace_the_model(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -57,7 +55,7 @@ def test_a_directory_of_the_same_name_does_not_hide_it(
         assert load_model(directory).config.dim == 32
 
 
-def test_its_configuration_is_read_by_name() -> None:
+def test_the_configuration_is_read_by_name() -> None:
     assert DistilBertConfig.from_pretrained("mini") == load_model("mini").config
 
 
@@ -71,7 +69,7 @@ def test_its_configuration_is_read_by_name() -> None:
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
-def test_it_is_the_default(estimator: Any) -> None:  # noqa: ANN401
+def test_mini_is_the_default_model(estimator: Any) -> None:  # noqa: ANN401
     assert estimator.get_params()["model"] == "mini"
 
 

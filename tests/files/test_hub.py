@@ -177,7 +177,7 @@ def test_modules_in_other_directories_are_downloaded(hub: Hub) -> None:
             assert hub.downloaded()[-1] == f"{commit}/{encoder}model.safetensors"
 
 
-def test_an_adapter_is_refused_before_its_weights(hub: Hub) -> None:
+def test_an_adapter_is_refused_before_downloading_weights(hub: Hub) -> None:
     hub.commit({"adapter_config.json": b"{}", "adapter_model.safetensors": b"weights"})
     with pytest.raises(CheckpointError, match=r"^owner/tiny has adapter_config.json: .*LoRA"):
         load_model(NAME)
@@ -239,7 +239,7 @@ def test_failures_say_what_to_do(hub: Hub, failure: Failure, message: str, of: s
 
 
 @pytest.mark.usefixtures("hub")
-def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_raises_hub_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # discard
     with pytest.raises(HubError, match="check the connection, the proxy and HF_ENDPOINT"):
         load_model(NAME)
@@ -260,7 +260,7 @@ def test_a_damaged_file_is_removed_and_fetched_again(hub: Hub, cache: Path) -> N
     assert load_model(NAME).config.dim == 32
 
 
-def test_other_architectures_are_refused_before_their_weights(hub: Hub) -> None:
+def test_other_architectures_are_refused_before_downloading_weights(hub: Hub) -> None:
     files = files_of(DATA / "distilbert-tiny") | {"config.json": b'{"model_type": "llama"}'}
     hub.commit(files)
     with pytest.raises(CheckpointError, match=r"owner/tiny: model_type must be .* got 'llama'"):
@@ -292,7 +292,7 @@ def test_offline_without_a_cache(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> N
     assert not hub.requests
 
 
-def test_without_the_client(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_client_raises_hub_error(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(HubError, match=r'pip install "skdistilbert\[hub\]"'):
         load_model(NAME)
@@ -331,7 +331,7 @@ def test_a_directory_may_have_an_at_sign(tiny: Path, tmp_path: Path) -> None:
     assert locate_checkpoint(str(directory)) == (directory, None)
 
 
-def test_no_model() -> None:
+def test_model_none_raises_type_error() -> None:
     with pytest.raises(TypeError, match=r"model must be the path .* got None"):
         locate_checkpoint(None)
 

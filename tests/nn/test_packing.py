@@ -62,7 +62,7 @@ def test_ids_may_be_arrays_or_lists() -> None:
             np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
 
 
-def test_hidden_tokens_are_dropped_and_positions_kept() -> None:
+def test_masked_tokens_are_dropped_and_other_positions_kept() -> None:
     ids = np.array([[5, 6, 7, 8], [9, 1, 0, 0]])
     mask = np.array([[1, 0, 1, 1], [1, 1, 0, 0]])
     ragged = Ragged.from_padded(ids, mask > 0)

@@ -131,7 +131,7 @@ def test_words_may_be_in_any_column() -> None:
         assert extract_entities(model, make()) == expected
 
 
-def test_labels_and_targets_are_read_like_texts() -> None:
+def test_ignore_labels_and_targets_accept_any_collection() -> None:
     tagger = load_model(DATA / "distilbert-tiny-token-classification")
     guesser = load_model(DATA / "distilbert-tiny-masked-lm")
     for make in (set, tuple, iter, np.array):

@@ -31,7 +31,7 @@ def tokenizer() -> WordPieceTokenizer:
 
 
 @pytest.mark.parametrize(("lowercase", "strip_accents", "chinese"), OPTIONS)
-def test_random_texts_are_tokenized_as_by_tokenizers(
+def test_random_texts_are_tokenised_as_by_tokenizers(
     lowercase: bool, strip_accents: bool | None, chinese: bool
 ) -> None:
     rng = random.Random(f"{lowercase} {strip_accents} {chinese}")
@@ -41,7 +41,7 @@ def test_random_texts_are_tokenized_as_by_tokenizers(
 
 
 @pytest.mark.parametrize("pattern", ["a{0}b", "{0}{0}", "\u0301{0}\u0323"])
-def test_every_seventh_code_point_is_tokenized_as_by_tokenizers(
+def test_every_seventh_code_point_is_tokenised_as_by_tokenizers(
     tokenizer: WordPieceTokenizer, pattern: str
 ) -> None:
     codes = [code for code in range(0, 0x110000, 7) if not 0xD800 <= code < 0xE000]

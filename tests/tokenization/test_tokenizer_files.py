@@ -229,7 +229,7 @@ def test_tokens_with_a_role_are_special_even_if_declared_otherwise(tmp_path: Pat
         (b"<!DOCTYPE html>\n<html>\n</html>\n", "is a web page. Download the file itself"),
     ],
 )
-def test_other_files_in_place_of_the_vocabulary_are_recognized(
+def test_other_files_in_place_of_the_vocabulary_are_recognised(
     tmp_path: Path, content: bytes, message: str
 ) -> None:
     (tmp_path / "vocab.txt").write_bytes(content)

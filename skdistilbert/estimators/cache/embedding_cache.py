@@ -1,4 +1,4 @@
-"""Access to the cache file that never fails: without it, texts are encoded again."""
+"""Access to the cache file that never raises: after an error, texts are encoded again."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def _max_bytes() -> int:
 
 
 class EmbeddingCache:
-    """The embeddings in a file (None caches nothing), during one call of an estimator.
+    """The embeddings in a cache file, during one call of an estimator; without a file, no cache.
 
-    After an error, the rest of the call encodes all texts, with a warning. A damaged file is then
-    renamed to ``<name>.damaged``, so that the next call starts a new one.
+    An error causes a warning, and the rest of the call encodes all texts. A damaged file is
+    renamed to ``<name>.damaged``, so that the next call starts a new file.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -73,15 +73,15 @@ class EmbeddingCache:
         return self._attempt(lambda store: store.read(keys), {})
 
     def claim(self, keys: list[bytes]) -> tuple[dict[bytes, StoredEmbedding], list[bytes]]:
-        """Return the stored embeddings, and the other keys that no process has claimed yet.
+        """Return the stored embeddings, and the missing keys that no process has claimed yet.
 
-        The caller must encode the texts of the latter and call `write`.
+        The call claims these missing keys. The caller must encode their texts and call `write`.
         """
         nothing: dict[bytes, StoredEmbedding] = {}
         return self._attempt(lambda store: store.claim(keys), (nothing, keys))
 
     def write(self, embeddings: Mapping[bytes, StoredEmbedding], claimed: Sequence[bytes]) -> None:
-        """Store embeddings and give up the claims on keys."""
+        """Store embeddings and delete the claims on keys."""
         self._attempt(lambda store: store.write(embeddings, claimed), None)
 
     def _attempt(self, operation: Callable[[EmbeddingStore], Result], default: Result) -> Result:
@@ -107,7 +107,7 @@ class EmbeddingCache:
     def _set_aside(self, file: Path, error: Exception) -> str:
         """Rename a damaged file and return a sentence about it."""
         is_damaged = not isinstance(error, OSError | sqlite3.OperationalError)
-        # Unless another process has already replaced it.
+        # Another process may already have replaced the file.
         if not is_damaged or self._inode not in (None, _inode(file)):
             return ""
         try:

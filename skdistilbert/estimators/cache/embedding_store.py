@@ -155,7 +155,10 @@ class EmbeddingStore:
         return int((pages - free) * size)
 
     def _evict(self) -> int:
-        """Delete a tenth of the rows and return their number; SQLite reuses their space."""
+        """Delete the least recently used tenth of the rows, and return the number of rows.
+
+        SQLite reuses the space of the deleted rows.
+        """
         return self._connection.execute(
             "DELETE FROM embeddings WHERE rowid IN (SELECT rowid FROM embeddings ORDER BY "
             "last_used, rowid LIMIT (SELECT count(*) / 10 + 1 FROM embeddings))"

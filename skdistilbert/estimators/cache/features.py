@@ -1,4 +1,4 @@
-"""Compute features of texts, but take those that are cached from the cache."""
+"""Read features of texts from the cache, and compute the features that it lacks."""
 
 from __future__ import annotations
 

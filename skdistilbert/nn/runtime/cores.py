@@ -30,13 +30,13 @@ class Cores:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the threads of the parent process, after a fork."""
-        self._queue: list[object] = []  # the first `count` tickets hold a core, the others wait
+        """Release all cores. A forked process has none of the other threads of its parent."""
+        self._queue: list[object] = []  # the first `count` tickets hold a core
         self._changed = Condition()
 
     @contextmanager
     def acquire(self, max_cores: int = 1) -> Iterator[int]:
-        """Wait for one core, add idle ones up to `max_cores`, and yield their number.
+        """Wait for one core, add idle cores up to `max_cores`, and yield the number of cores.
 
         A thread that holds a core must not ask for another one.
         """

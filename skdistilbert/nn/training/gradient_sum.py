@@ -79,7 +79,7 @@ class GradientSum:
             self._sum_up_next()
 
     def sum_up(self, n_threads: int) -> None:
-        """Add the gradients of the expected pieces to those of earlier pieces of the batch."""
+        """Add the gradients of the expected pieces to the sum over earlier pieces of the batch."""
         for_each(lambda *_: self._sum_up_next(), range(len(self._complete)), n_threads)
         self.norm = math.sqrt(math.fsum(self._squares.values()))
         self._is_empty = False

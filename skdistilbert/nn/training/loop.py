@@ -28,8 +28,8 @@ def constant(step: int, n_steps: int) -> float:  # noqa: ARG001
 def warm_up_and_decay(step: int, n_steps: int) -> float:
     """Return the factor of the learning rate: linear warm-up to 1, then linear decay to 0.
 
-    Equals transformers' ``get_linear_schedule_with_warmup`` from its second step on; its first
-    step has a learning rate of 0.
+    The factors equal transformers' ``get_linear_schedule_with_warmup`` without its first step,
+    which has a learning rate of 0.
     """
     n_warmup = max(1, round(WARMUP * n_steps))
     step, n_steps = step + 1, n_steps + 1

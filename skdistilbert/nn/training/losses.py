@@ -35,7 +35,7 @@ def cross_entropy(
 
 
 def binary_cross_entropy(logits: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-    """Loss of independent labels: the mean over labels.
+    """Loss of independent labels: the mean of their binary cross-entropies.
 
     `targets` are 0 or 1, of shape (num_labels, n_columns).
     """

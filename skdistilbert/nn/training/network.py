@@ -58,7 +58,7 @@ class Network:
 
 
 class Inputs(NamedTuple):
-    """What the trainable part reads for some texts."""
+    """The input of the trainable part for some texts."""
 
     batch: PackedBatch | None  # None: the features are pooled already
     states: Array | None = None  # of the frozen part: (dim, n_tokens), or (dim, n_texts) if pooled
@@ -85,7 +85,7 @@ def forward(network: Network, inputs: Inputs, tape: Tape | None = None) -> Array
 def backward(
     network: Network, d_logits: Array, inputs: Inputs, tape: Tape
 ) -> Iterator[tuple[str, PartGradient]]:
-    """Yield the name and gradient of each part, from the head down, as soon as it is known."""
+    """Yield the name and gradient of each part, from the head down to the embeddings."""
     d_x, d_head = head_backward(d_logits, network.head, tape)
     yield "head", d_head
     batch = inputs.batch

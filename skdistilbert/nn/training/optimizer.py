@@ -1,4 +1,4 @@
-"""AdamW (Loshchilov & Hutter, 2019), in place; rows that a batch did not read cost nothing."""
+"""AdamW (Loshchilov & Hutter, 2019), in place; batches update only the table rows they read."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class AdamW:
         }
 
     def load_state(self, state: Mapping[str, Array]) -> None:
-        """Restore the result of `state`; the parameters must have the values of that time."""
+        """Restore a `state`; the parameters must have their values from the same step."""
         self.n_steps = int(state["n_steps"])
         for name, array in self.state().items():
             array[...] = state[name]
@@ -181,8 +181,8 @@ class _TableMoments:
     """The moments of a table, with rows that are updated when a batch reads them.
 
     Without a gradient the moments only shrink, by a known factor per step. The steps that a row
-    has missed since it was last read therefore add up to a known factor times its last step, and
-    are made up for when the row is read again.
+    has missed since it was last read therefore add up to a known factor times its last step. They
+    are applied when the row is read again.
     """
 
     # After this many steps without a gradient the momentum has shrunk by a factor of 1e-11.

@@ -107,7 +107,7 @@ def test_rows_that_are_never_read_do_not_change() -> None:
     np.testing.assert_array_equal(positions, before["embeddings.position_embeddings"])
 
 
-def test_the_time_of_catching_up_does_not_matter() -> None:
+def test_updating_unread_rows_early_does_not_change_the_result() -> None:
     once, often = (Parameters(a_network()) for _ in range(2))
     optimizers = AdamW(once), AdamW(often)
     rng = np.random.default_rng(0)
