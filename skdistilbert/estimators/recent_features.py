@@ -42,7 +42,10 @@ def features_key(texts: Sequence[str], context: bytes, cache_file: Path) -> Key 
 def recall(key: Key | None) -> Features | None:
     """Return a copy of the features and the rows of truncated texts, or None."""
     found = None if key is None else _recent.get(key)
-    return found and (found[0].copy(), found[1])
+    if found is None:
+        return None
+    pooled, truncated = found
+    return pooled.copy(), truncated
 
 
 def remember(key: Key | None, pooled: NDArray[np.float32], truncated: list[int]) -> None:
