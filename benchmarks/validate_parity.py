@@ -193,10 +193,12 @@ def compare_embeddings(
         "mean": (states * visible).sum(1) / visible.sum(1),
         "max": np.where(visible, states, -np.inf).max(1),
     }
+    length = ours.config.max_position_embeddings
     for pooling, embeddings in expected.items():
-        got = embed(ours, tokenizer, texts, pooling=pooling)  # type: ignore[arg-type]
+        got = embed(ours, tokenizer, texts, pooling=pooling, max_length=length)  # type: ignore[arg-type]
         report.compare(f"{pooling} embedding", got, embeddings)
-    report.compare("predict", predict(ours, tokenizer, texts), np.where(visible, states, 0))
+    got = predict(ours, tokenizer, texts, max_length=length)
+    report.compare("predict", got, np.where(visible, states, 0))
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def test_real_weights_in_pipelines(minilm: Path) -> None:
 @pytest.mark.minilm
 def test_real_weights_do_not_depend_on_batch_order_or_threads(minilm: Path) -> None:
     model, tokenizer = load_model(minilm), WordPieceTokenizer.from_pretrained(minilm)
-    texts = [*TEXTS, "one " * 300, "two " * 77, ""]
+    texts = [*TEXTS, "one " * 200, "two " * 77, ""]
     expected = embed(model, tokenizer, texts, pooling="mean")
     for n_threads in (1, 2, 3):
         got = embed(model, tokenizer, texts[::-1], pooling="mean", n_threads=n_threads)[::-1]
