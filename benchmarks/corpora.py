@@ -37,6 +37,8 @@ def read_texts(path: Path | None, n_texts: int, seed: int = 0) -> list[str]:
 
 
 def _readme_paragraphs() -> list[str]:
-    readmes = [str(distribution.metadata.get_payload()) for distribution in distributions()]
+    # The package importlib_metadata, once imported, returns metadata without their payload.
+    metadata = [distribution.read_text("METADATA") or "" for distribution in distributions()]
+    readmes = [text.partition("\n\n")[2] for text in metadata]
     paragraphs = [text for readme in readmes for text in readme.split("\n\n")]
     return [text for text in paragraphs if len(text.split()) >= 4]
