@@ -235,7 +235,7 @@ def test_concurrent_saves_wait_for_each_other(tmp_path: Path) -> None:
     for process in processes:
         with process:
             assert process.wait(60) == 0
-        assert len({(directory / name).read_bytes() for name in "abc"}) == 1
+    assert len({(directory / name).read_bytes() for name in "abc"}) == 1
     assert {path.name for path in directory.iterdir()} == {"a", "b", "c"}
 
 
