@@ -37,8 +37,8 @@ classes : list of labels, dict of descriptions or None
     texts. A label without a description describes itself; "_" is read as a space. None: use the
     labels of `y` in `fit`.
 template : str with "{}" or None
-    Sentence in which each description replaces "{}", such as "This text is about {}." None: use the
-    description itself.
+    Sentence in which each description replaces "{}", such as "This text is about {}." None: use
+    the description itself.
 temperature : float of at least 1e-6
     Divisor of the cosine similarities before softmax. Lower values make probabilities more
     extreme. They do not change the order of the classes.
