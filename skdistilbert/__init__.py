@@ -1,8 +1,8 @@
 """DistilBERT as scikit-learn estimators, computed with NumPy instead of PyTorch.
 
-The estimators are `DistilBertEmbedder`, `DistilBertClassifier`, `DistilBertRegressor` and
-`DistilBertTokenClassifier`. `embed`, `predict`, `classify`, `extract_entities`, `answer` and
-`unmask` are functions of texts without scikit-learn.
+The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
+`DistilBertRegressor` and `DistilBertTokenClassifier`. `embed`, `predict`, `classify`,
+`extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
 
 Loading
 -------
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators import (
         DistilBertClassifier,
+        DistilBertContrastiveEmbedder,
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
@@ -74,6 +75,7 @@ __all__ = [
     "CheckpointError",
     "DistilBertClassifier",
     "DistilBertConfig",
+    "DistilBertContrastiveEmbedder",
     "DistilBertEmbedder",
     "DistilBertForMaskedLM",
     "DistilBertForQuestionAnswering",

@@ -5,6 +5,7 @@
 """
 
 from skdistilbert.estimators.classifier import DistilBertClassifier
+from skdistilbert.estimators.contrastive_embedder import DistilBertContrastiveEmbedder
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.regressor import DistilBertRegressor
 from skdistilbert.estimators.token_classifier import DistilBertTokenClassifier
@@ -12,6 +13,7 @@ from skdistilbert.estimators.token_classifier import DistilBertTokenClassifier
 __all__ = [
     "SKOPS_TRUSTED",
     "DistilBertClassifier",
+    "DistilBertContrastiveEmbedder",
     "DistilBertEmbedder",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
@@ -21,6 +23,7 @@ SKOPS_TRUSTED = [
     f"{trusted.__module__}.{trusted.__qualname__}"
     for trusted in (
         DistilBertClassifier,
+        DistilBertContrastiveEmbedder,
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,

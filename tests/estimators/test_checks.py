@@ -13,10 +13,16 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
-from skdistilbert import DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor
+from skdistilbert import (
+    DistilBertClassifier,
+    DistilBertContrastiveEmbedder,
+    DistilBertEmbedder,
+    DistilBertRegressor,
+)
 from tests.conftest import DATA
 from tests.estimators.numeric_text import (
     NumericTextClassifier,
+    NumericTextContrastiveEmbedder,
     NumericTextEmbedder,
     NumericTextRegressor,
     NumericTextTokenClassifier,
@@ -37,6 +43,7 @@ ESTIMATORS = [
     NumericTextClassifier(TINY, trainable_layers=1, learning_rate_init=2e-3, max_iter=30),
     NumericTextRegressor(TINY, trainable_layers=1, max_iter=5),
     NumericTextTokenClassifier(TINY, trainable_layers=1, max_iter=3),
+    NumericTextContrastiveEmbedder(TINY, trainable_layers=1, max_iter=3),
 ]
 # It trains for 1,000 epochs, which takes two minutes if a layer is trained.
 SLOW_CHECK = estimator_checks.check_class_weight_classifiers
@@ -104,10 +111,18 @@ def test_a_check_of_scikit_learn(
 
 def test_all_checks_of_numeric_estimators_apply() -> None:
     counts = [sum(other is estimator for other, _ in CHECKS) for estimator in ESTIMATORS]
-    assert np.all(np.array(counts) >= [46, 67, 60, 66, 60, 42])
+    assert np.all(np.array(counts) >= [46, 67, 60, 66, 60, 42, 46])
 
 
-@pytest.mark.parametrize("kind", [DistilBertEmbedder, DistilBertClassifier, DistilBertRegressor])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        DistilBertEmbedder,
+        DistilBertContrastiveEmbedder,
+        DistilBertClassifier,
+        DistilBertRegressor,
+    ],
+)
 def test_estimators_pass_the_checks_for_texts(kind: type, tiny: Path) -> None:
     with pytest.warns(SkipTestWarning, match="Can't test estimator"):
         check_estimator(kind(tiny))
