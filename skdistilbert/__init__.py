@@ -1,8 +1,9 @@
 """DistilBERT as scikit-learn estimators, computed with NumPy instead of PyTorch.
 
 The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
-`DistilBertRegressor` and `DistilBertTokenClassifier`. `embed`, `predict`, `classify`,
-`extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
+`DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`. `embed`,
+`predict`, `classify`, `extract_entities`, `answer` and `unmask` are functions of texts without
+scikit-learn.
 
 Loading
 -------
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
+        DistilBertZeroShotClassifier,
     )
     from skdistilbert.exceptions import (
         CheckpointError,
@@ -84,6 +86,7 @@ __all__ = [
     "DistilBertModel",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "DistilBertZeroShotClassifier",
     "HubError",
     "NonFiniteError",
     "SkdistilbertError",

@@ -9,6 +9,7 @@ from skdistilbert.estimators.contrastive_embedder import DistilBertContrastiveEm
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.regressor import DistilBertRegressor
 from skdistilbert.estimators.token_classifier import DistilBertTokenClassifier
+from skdistilbert.estimators.zero_shot_classifier import DistilBertZeroShotClassifier
 
 __all__ = [
     "SKOPS_TRUSTED",
@@ -17,6 +18,7 @@ __all__ = [
     "DistilBertEmbedder",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "DistilBertZeroShotClassifier",
 ]
 
 SKOPS_TRUSTED = [
@@ -27,5 +29,6 @@ SKOPS_TRUSTED = [
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
+        DistilBertZeroShotClassifier,
     )
 ]

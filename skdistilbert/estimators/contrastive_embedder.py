@@ -19,7 +19,6 @@ from skdistilbert.estimators.contrastive_training import (
     count_epochs,
     module_files,
 )
-from skdistilbert.estimators.embedder import OWN_PARAMETERS as EMBEDDER_PARAMETERS
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_tuner import EncoderTuner
 from skdistilbert.estimators.fine_tuning import FineTuning
@@ -52,6 +51,9 @@ pooling : {"cls", "mean", "max"} or None
     How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. None: use
     ``modules.json`` of a sentence-transformers directory with all its modules; without this file,
     "mean". The weights of these modules are not trained.
+max_length : int of at least 2 or None
+    Truncate texts to this many tokens, with a warning. None: the ``max_position_embeddings`` of
+    the model; with ``modules.json`` at most the maximum length of the tokenizer.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 2e-4.
 batch_size : int of at least 4 or "auto"
@@ -67,7 +69,6 @@ warm_start : bool
 random_state : int, RandomState or None
     Determines the batches and dropout. The result does not depend on the number of threads.
 """
-PARAMETERS = EMBEDDER_PARAMETERS + OWN_PARAMETERS
 OWN_ACCEPTED = {
     "trainable_layers": Accepted(Integral, low=1, options=("all",)),
     "pooling": Accepted(NoneType, options=tuple(POOLING_BACKWARD)),
@@ -75,7 +76,7 @@ OWN_ACCEPTED = {
 }
 
 
-@documented(PARAMETERS, accepted=ACCEPTED | OWN_ACCEPTED)
+@documented(OWN_PARAMETERS, accepted=ACCEPTED | OWN_ACCEPTED)
 class DistilBertContrastiveEmbedder(
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]

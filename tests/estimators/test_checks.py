@@ -18,6 +18,7 @@ from skdistilbert import (
     DistilBertContrastiveEmbedder,
     DistilBertEmbedder,
     DistilBertRegressor,
+    DistilBertZeroShotClassifier,
 )
 from tests.conftest import DATA
 from tests.estimators.numeric_text import (
@@ -26,6 +27,7 @@ from tests.estimators.numeric_text import (
     NumericTextEmbedder,
     NumericTextRegressor,
     NumericTextTokenClassifier,
+    NumericTextZeroShotClassifier,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ ESTIMATORS = [
     NumericTextRegressor(TINY, trainable_layers=1, max_iter=5),
     NumericTextTokenClassifier(TINY, trainable_layers=1, max_iter=3),
     NumericTextContrastiveEmbedder(TINY, trainable_layers=1, max_iter=3),
+    NumericTextZeroShotClassifier(TINY, template="{}"),  # the checks have numbers as labels
 ]
 # It trains for 1,000 epochs, which takes two minutes if a layer is trained.
 SLOW_CHECK = estimator_checks.check_class_weight_classifiers
@@ -51,7 +54,7 @@ CHECKS = [
     (estimator, check)
     for estimator in ESTIMATORS
     for _, check in estimator_checks_generator(estimator)
-    if check.func is not SLOW_CHECK or not estimator.trainable_layers
+    if check.func is not SLOW_CHECK or not getattr(estimator, "trainable_layers", 0)
 ]
 
 
@@ -111,7 +114,7 @@ def test_a_check_of_scikit_learn(
 
 def test_all_checks_of_numeric_estimators_apply() -> None:
     counts = [sum(other is estimator for other, _ in CHECKS) for estimator in ESTIMATORS]
-    assert np.all(np.array(counts) >= [46, 67, 60, 66, 60, 42, 46])
+    assert np.all(np.array(counts) >= [46, 67, 60, 66, 60, 42, 46, 55])
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,7 @@ def test_all_checks_of_numeric_estimators_apply() -> None:
         DistilBertContrastiveEmbedder,
         DistilBertClassifier,
         DistilBertRegressor,
+        DistilBertZeroShotClassifier,
     ],
 )
 def test_estimators_pass_the_checks_for_texts(kind: type, tiny: Path) -> None:
