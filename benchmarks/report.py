@@ -42,6 +42,12 @@ BUNDLED_FORMATS = {
     "texts per second": ",.0f",
     "times 66M": ".1f",
 }
+FEW_LABELS_FORMATS = {
+    "accuracy": ".3f",
+    "log loss": ".2f",
+    "calibration error": ".2f",
+    "fit, s": ".2g",
+}
 
 Columns = dict[str, float]
 Table = list[list[str]]
@@ -149,6 +155,23 @@ def bundled_model(records: Records) -> Table:
     return table
 
 
+def few_labels(records: Records) -> Table:
+    """Return the scores of all methods with eight texts per class."""
+    (machine,) = records.machines("few_labels")
+    tasks = ("TREC-6", "Banking77")
+    table = [[machine, *(f"{task}, {name}" for task in tasks for name in FEW_LABELS_FORMATS)]]
+    for row, *_ in records.rows("few_labels", "TREC-6, 8 per class"):
+        method = row.partition("per class, ")[2]
+        cells = []
+        for task in tasks:
+            columns = records.columns("few_labels", machine, f"{task}, 8 per class, {method}")
+            cells += [
+                f"{columns[x]:{f}}" if columns else "" for x, f in FEW_LABELS_FORMATS.items()
+            ]
+        table.append([method, *cells])
+    return table
+
+
 def install_size(records: Records) -> Table:
     """Return size and cold start, with their ratios to ours."""
     (machine,) = records.machines("install_size")
@@ -226,6 +249,7 @@ TABLES: dict[str, Callable[[Records], Table]] = {
     "cold_start": lambda records: records.by_machine(records.rows("cold_start"), start_cell),
     "install_size": install_size,
     "bundled_model": bundled_model,
+    "few_labels": few_labels,
     "grid_search": lambda records: records.by_machine(
         records.rows("grid_search_cache_1_jobs"), cell
     ),
