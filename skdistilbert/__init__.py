@@ -1,8 +1,8 @@
 """DistilBERT as scikit-learn estimators, computed with NumPy instead of PyTorch.
 
 The estimators are `DistilBertEmbedder`, `DistilBertClassifier`, `DistilBertRegressor` and
-`DistilBertTokenClassifier`. `embed`, `predict`, `classify`, `extract_entities`, `answer` and
-`unmask` are functions of texts without scikit-learn.
+`DistilBertTokenClassifier`. `AttributionDisplay` explains predictions. `embed`, `predict`,
+`classify`, `extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
 
 Loading
 -------
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         SkdistilbertError,
         TruncationWarning,
     )
+    from skdistilbert.inspection import AttributionDisplay
     from skdistilbert.models import (
         DistilBertForMaskedLM,
         DistilBertForQuestionAnswering,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from skdistilbert.tokenization import WordPieceTokenizer
 
 __all__ = [
+    "AttributionDisplay",
     "CheckpointError",
     "DistilBertClassifier",
     "DistilBertConfig",
@@ -97,7 +99,15 @@ __all__ = [
 ]
 
 # In the order of their imports: a module imports earlier ones only.
-_MODULES = ("exceptions", "tokenization", "checkpoint", "models", "tasks", "estimators")
+_MODULES = (
+    "exceptions",
+    "tokenization",
+    "checkpoint",
+    "models",
+    "tasks",
+    "estimators",
+    "inspection",
+)
 
 
 def __getattr__(name: str) -> object:
