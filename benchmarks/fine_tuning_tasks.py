@@ -9,7 +9,6 @@ import numpy as np
 
 from benchmarks.checkpoints import find_minilm
 from skdistilbert import WordPieceTokenizer
-from skdistilbert.tokenization import encode_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,16 +68,6 @@ READERS: dict[str, Callable[[Path], Task]] = {
 }
 
 
-def read_task(name: str, directory: Path, *, quick: bool = False) -> Task:
-    """Read a data set; with `quick`, only 256 texts for training and 100 for testing."""
-    task = READERS[name](directory)
-    if not quick:
-        return task
-    rows = np.random.default_rng(0).permutation(len(task.texts))[:256]
-    texts, labels = ([of[row] for row in rows] for of in (task.texts, task.labels))
-    return Task(texts, labels, task.test_texts[:100], task.test_labels[:100])
-
-
 def text_ids(
     texts: list[str], labels: list[str], classes: np.ndarray
 ) -> tuple[list[list[int]], list[int]]:
@@ -96,6 +85,8 @@ def word_ids(
     The class of a word is at its first token; all other tokens have -100. The third value maps
     each word of a text to its first token.
     """
+    from skdistilbert.tokenization import encode_words  # absent in older checkouts
+
     tokenizer = WordPieceTokenizer.from_pretrained(find_minilm())
     ids, targets, first_tokens = [], [], []
     for words, of_words in zip(texts, labels, strict=True):

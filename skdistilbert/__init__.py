@@ -1,8 +1,9 @@
 """DistilBERT as scikit-learn estimators, computed with NumPy instead of PyTorch.
 
-The estimators are `DistilBertEmbedder`, `DistilBertClassifier`, `DistilBertRegressor` and
-`DistilBertTokenClassifier`. `AttributionDisplay` explains predictions. `embed`, `predict`,
-`classify`, `extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
+The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
+`DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`.
+`AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `extract_entities`,
+`answer` and `unmask` are functions of texts without scikit-learn.
 
 Loading
 -------
@@ -48,9 +49,11 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators import (
         DistilBertClassifier,
+        DistilBertContrastiveEmbedder,
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
+        DistilBertZeroShotClassifier,
     )
     from skdistilbert.exceptions import (
         CheckpointError,
@@ -76,6 +79,7 @@ __all__ = [
     "CheckpointError",
     "DistilBertClassifier",
     "DistilBertConfig",
+    "DistilBertContrastiveEmbedder",
     "DistilBertEmbedder",
     "DistilBertForMaskedLM",
     "DistilBertForQuestionAnswering",
@@ -84,6 +88,7 @@ __all__ = [
     "DistilBertModel",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "DistilBertZeroShotClassifier",
     "HubError",
     "NonFiniteError",
     "SkdistilbertError",

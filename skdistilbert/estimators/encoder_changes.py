@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training import Network
     from skdistilbert.nn.weights import Array, Encoder, Layer, LayerNorm
 
+TOKEN_TYPES = "embeddings.token_type_difference"
 TABLES = ("embeddings.word_embeddings", "embeddings.position_embeddings")
 
 
@@ -39,6 +40,8 @@ def changes_between(
             rows = np.flatnonzero((before != after).any(axis=1))
             changes |= _changed_rows(name, rows, after[rows])
         changes |= trained.embeddings.layer_norm.tensors("embeddings.LayerNorm")
+        if trained.embeddings.token_type_difference is not None:
+            changes[TOKEN_TYPES] = trained.embeddings.token_type_difference
     return changes
 
 
@@ -67,7 +70,7 @@ def with_changes(model: DistilBertModel, changes: Mapping[str, Array]) -> Distil
     for name, tensor in others.items():
         weights[re.sub(r"-\d+", lambda match: str(n_layers + int(match[0])), name)] = tensor
     tuned = DistilBertModel(model.config, weights)
-    tuned.mapped = model.mapped
+    tuned._directory, tuned.mapped = model._directory, model.mapped
     return tuned
 
 
