@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import skdistilbert
 from skdistilbert.nn.runtime.blas import blas_libraries
 from skdistilbert.nn.runtime.cores import cores
-from skdistilbert.nn.runtime.worker_threads import stop_idle_threads
+from skdistilbert.nn.runtime.workers import stop_idle_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
