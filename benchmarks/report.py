@@ -1,6 +1,6 @@
 """Generate RESULTS.md and the tables of README.md from the JSON files in benchmarks/results.
 
-    python -m benchmarks.report
+    python -m benchmarks.report  # needs matplotlib
 
 RESULTS.template.md contains ``{{table NAME}}``, with a name of `TABLES`, and figures as
 ``{{benchmark; machine; row; column; format}}``. A table of README.md follows the comment
@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks import few_labels_chart
 from benchmarks.results import RESULTS
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ README_CASES = {
     "base, 1,000 texts, in arrival order": "1,000 paragraphs, unsorted",
 }
 FIXED_CASE = r"\w+, \d x \d+$|.*8\.\.128$"
-SHOWN_CASE = r"tiny, \d x (16|128)$|base, \d x \d+$|.*8\.\.128$"  # the files contain all cases
+SHOWN_CASE = r"tiny, (1 x 16|8 x 128)$|base, \d x \d+$|.*8\.\.128$"  # the files contain all cases
 BUNDLED_FORMATS = {
     "Spearman": ".3f",
     "TREC-6, frozen": ".3f",
@@ -64,6 +65,11 @@ class Records:
             (record["benchmark"], record["machine"]["kind"]): record["results"]
             for record in self.files.values()
         }
+
+    def results(self, benchmark: str) -> dict[str, Columns]:
+        """Return the results of a benchmark that ran on one kind of machine."""
+        (machine,) = self.machines(benchmark)
+        return self._results[benchmark, machine]
 
     def machines(self, *benchmarks: str) -> list[str]:
         return sorted({kind for name, kind in self._results if name in benchmarks})
@@ -127,7 +133,7 @@ def threads(records: Records) -> Table:
     variants = {"2 threads": "", "1 thread": "_1_thread", "Python 3.14t": "_python_3_14t"}
     (machine,) = records.machines("network_speed_1_thread")
     table = [[machine, *variants]]
-    for row, *_ in records.rows("network_speed", r"base, \d x \d+$|.*8\.\.128$"):
+    for row, *_ in records.rows("network_speed", r"base, \d x (32|128)$|.*8\.\.128$"):
         names = [f"network_speed{variant}" for variant in variants.values()]
         table.append([row, *(cell(records.columns(name, machine, row)) for name in names)])
     return table
@@ -273,7 +279,7 @@ def contents(template: str) -> str:
     """Return links to all sections, with the anchors that GitHub gives to headings."""
     titles = re.findall(r"^## (.*)$", template, re.MULTILINE)
     anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
-    return "\n".join(f"- [{x}](#{anchor})" for x, anchor in zip(titles, anchors, strict=True))
+    return " · ".join(f"[{x}](#{anchor})" for x, anchor in zip(titles, anchors, strict=True))
 
 
 def generate(directory: Path = RESULTS) -> str:
@@ -304,5 +310,7 @@ def update_readme(text: str, directory: Path = RESULTS) -> str:
 
 
 if __name__ == "__main__":
+    if any(RESULTS.glob("few_labels*")):
+        few_labels_chart.draw(Records(RESULTS).results("few_labels"))
     REPORT.write_text(generate(), "utf-8")
     README.write_text(update_readme(README.read_text("utf-8")), "utf-8")
