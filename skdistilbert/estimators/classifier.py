@@ -23,7 +23,7 @@ from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import Examples
+    from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
 
@@ -166,12 +167,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         return classifier
 
     @with_callbacks
-    def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Texts, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their labels.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
             Labels: strings, integers or booleans; or 1 for each label of a text.
         sample_weight : array-like of shape (n_texts,), default=None
@@ -216,7 +217,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
 
     def partial_fit(
         self,
-        X: Iterable[str],
+        X: Texts,
         y: ArrayLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
@@ -225,7 +226,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
         classes : array-like of shape (n_classes,), default=None
             All labels of this and later calls; required in the first call. For multi-label
@@ -335,12 +336,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
             correct = logits.argmax(axis=0) == examples.targets
         return float(np.average(correct, weights=examples.weights))
 
-    def decision_function(self, X: Iterable[str]) -> NDArray[np.float32]:
+    def decision_function(self, X: Texts) -> NDArray[np.float32]:
         """Return the logits of texts.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
 
         Returns
         -------
@@ -352,12 +353,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         binary = logits.shape[1] == 2 and not self._labels.multilabel
         return logits[:, 1] - logits[:, 0] if binary else logits
 
-    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float32]:
+    def predict_proba(self, X: Texts) -> NDArray[np.float32]:
         """Return the probabilities of the classes.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
 
         Returns
         -------
@@ -368,12 +369,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         logits = self._logits(X)
         return self._labels.probabilities(logits)
 
-    def predict(self, X: Iterable[str]) -> NDArray[Any]:
+    def predict(self, X: Texts) -> NDArray[Any]:
         """Return the most probable class of each text.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
 
         Returns
         -------

@@ -27,7 +27,6 @@ from skdistilbert.nn.training import squared_error
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
 
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import Examples
     from skdistilbert.nn.weights import Array
+    from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
 
@@ -140,12 +140,12 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         return sequence_model(model, head, self.pooling, labels, "regression")
 
     @with_callbacks
-    def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Texts, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their numbers.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
         y : array-like of shape (n_texts,) or (n_texts, n_outputs)
         sample_weight : array-like of shape (n_texts,), default=None
             Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are ignored.
@@ -197,12 +197,12 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
                 f"{n_dims}. Set warm_start=False to train a new head."
             )
 
-    def predict(self, X: Iterable[str]) -> NDArray[np.float64]:
+    def predict(self, X: Texts) -> NDArray[np.float64]:
         """Return the predicted number or numbers of each text.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
 
         Returns
         -------

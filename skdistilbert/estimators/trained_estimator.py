@@ -22,11 +22,12 @@ from skdistilbert.files import Location
 from skdistilbert.files.sentence_config_file import SENTENCE_FILES
 from skdistilbert.nn.training import Examples, History
 from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tasks.pair_input import check_texts_or_pairs
 from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.random import RandomState
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.tasks.pair_input import TextOrPair
 
     FloatArray = NDArray[np.float32]
     Rows = NDArray[np.intp]
@@ -60,6 +62,9 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "head_")
+
+    def _check_texts(self, X: object) -> list[TextOrPair]:
+        return check_texts_or_pairs(X, self.missing, allow_empty=False)
 
     # -- training
 
@@ -88,7 +93,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
     def _examples(
         self,
         training: FineTuning,
-        texts: list[str],
+        texts: Sequence[TextOrPair],
         targets: NDArray[Any],
         weights: FloatArray,
         rows: Rows,

@@ -42,7 +42,7 @@ class RaggedEncoding(NamedTuple):
 
 def encode_ragged(
     tokenizer: WordPieceTokenizer,
-    texts: Iterable[str] | Iterable[tuple[str, str]],
+    texts: Iterable[str | tuple[str, str]],
     *,
     add_special_tokens: bool = True,
     max_length: int | None = None,
