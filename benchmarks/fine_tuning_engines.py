@@ -169,7 +169,7 @@ def token_score(
     task: Task, predicted: list[list[int]], firsts: list[dict[int, int]], classes: np.ndarray
 ) -> float:
     """Return the F1 of entities from the predicted class of each token."""
-    from skdistilbert.estimators.spans import entity_f1
+    from skdistilbert.tasks.label_schemes import entity_f1
 
     found = [
         [str(classes[of[first[word]]]) if word in first else "O" for word in range(len(words))]

@@ -9,7 +9,6 @@ import numpy as np
 
 from benchmarks.checkpoints import find_minilm
 from skdistilbert import WordPieceTokenizer
-from skdistilbert.tokenization import encode_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +95,8 @@ def word_ids(
     The class of a word is at its first token; all other tokens have -100. The third value maps
     each word of a text to its first token.
     """
+    from skdistilbert.tokenization import encode_words  # absent in older checkouts
+
     tokenizer = WordPieceTokenizer.from_pretrained(find_minilm())
     ids, targets, first_tokens = [], [], []
     for words, of_words in zip(texts, labels, strict=True):

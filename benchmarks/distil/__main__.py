@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from benchmarks.distil.loop import CURVE, Course, learn, plot
+from benchmarks.distil.loop import Course, learn, plot
 from benchmarks.distil.sources import HOW_TO_GET_THE_TEXT
 from benchmarks.distil.student import Student, new_student
 from benchmarks.distil.teacher import read_lessons, teach
@@ -17,14 +17,11 @@ from benchmarks.distil.text import training_texts
 from skdistilbert import DistilBertConfig, DistilBertModel, WordPieceTokenizer, load_model
 
 # For sentence-transformers and `embed`: the features are means of the hidden states.
+KINDS = {"": "sentence_transformers.models.Transformer"}
+KINDS["1_Pooling"] = "sentence_transformers.models.Pooling"
 MODULES = [
-    {
-        "idx": index,
-        "name": str(index),
-        "path": path,
-        "type": f"sentence_transformers.models.{module}",
-    }
-    for index, (path, module) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])
+    {"idx": index, "name": str(index), "path": path, "type": kind}
+    for index, (path, kind) in enumerate(KINDS.items())
 ]
 
 
@@ -33,19 +30,12 @@ def main() -> None:
     lessons = arguments.work / "lessons"
     texts = training_texts(arguments.text)[: arguments.texts]
     print(f"{len(texts)} texts, {sum(len(text.split()) for text in texts)} words", flush=True)
-    if arguments.stage != "learn":
-        teach(texts, arguments.teacher, arguments.dim, lessons, _log)
-    if arguments.stage == "teach":
-        return
+    teach(texts, arguments.teacher, arguments.dim, lessons)
     course = Course(len(texts), arguments.steps, arguments.batch_size)
     student = _student(arguments, lessons)
-    history = learn(student, course, lessons, arguments.work, _log)
-    plot(history, course, arguments.work / CURVE)
+    history = learn(student, course)
+    plot(history, course, arguments.work / "loss.png")
     save_half(student.model(), arguments.teacher, arguments.output)
-
-
-def _log(message: str) -> None:
-    print(message, flush=True)
 
 
 def _student(arguments: argparse.Namespace, directory: Path) -> Student:
@@ -92,12 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--text", type=Path, required=True, help="directory with the unpacked packages")
     add("--teacher", type=Path, required=True, help="checkpoint, such as all-MiniLM-L6-v2")
-    add(
-        "--work",
-        type=Path,
-        required=True,
-        help="directory of intermediate files",
-    )
+    add("--work", type=Path, required=True, help="directory of the teacher's states and the plot")
     add("--output", type=Path, required=True, help="directory for the new checkpoint")
     add("--texts", type=int, default=362_000, help="maximum number of texts")
     add("--steps", type=int, default=18_000)
@@ -105,7 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--dim", type=int, default=192)
     add("--layers", type=int, default=4)
     add("--heads", type=int, default=6)
-    add("--stage", choices=["teach", "learn", "both"], default="both")
     return parser
 
 

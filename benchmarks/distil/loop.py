@@ -1,23 +1,17 @@
-"""The training loop: batches, schedule, progress, checkpoints, and the plot of the loss."""
+"""The training loop: batches, schedule, progress, and the plot of the loss."""
 
 from __future__ import annotations
 
-import json
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.distil.teacher import n_taught
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from benchmarks.distil.student import Student
     from skdistilbert.nn.packing import IntArray
-
-STATE, HISTORY, CURVE = "student.npz", "history.json", "loss.png"
 
 
 class Course(NamedTuple):
@@ -32,10 +26,7 @@ class Course(NamedTuple):
     steps_per_report: int = 100
 
     def rate(self, step: int) -> float:
-        """Return the learning rate of step 0, 1, ...: linear warm-up, constant, linear decay.
-
-        During the constant phase the number of steps can still be changed.
-        """
+        """Return the learning rate of step 0, 1, ...: linear warm-up, constant, linear decay."""
         up = (step + 1) / self.n_warmup
         down = (self.n_steps - step) / (self.decay * self.n_steps)
         return self.learning_rate * min(1.0, up, down)
@@ -49,43 +40,18 @@ class Course(NamedTuple):
         return rows if order is None else order[rows]
 
 
-def learn(
-    student: Student,
-    course: Course,
-    lessons: Path,
-    output: Path,
-    log: Callable[[str], Any] = print,
-) -> list[float]:
-    """Train from the last checkpoint, if there is one, and return the mean losses.
-
-    Wait for the teacher if it has not yet written the targets.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    history = _resume(student, output)
+def learn(student: Student, course: Course) -> list[float]:
+    """Train, and return the mean loss of each report."""
+    history: list[float] = []
     losses: list[float] = []
     start = time.monotonic()
-    for step in range(student.optimizer.n_steps, course.n_steps):
-        rows = course.rows(step)
-        while n_taught(lessons) <= rows.max():
-            time.sleep(5)
-        losses.append(student.step(rows, course.rate(step)))
+    for step in range(course.n_steps):
+        losses.append(student.step(course.rows(step), course.rate(step)))
         if (step + 1) % course.steps_per_report == 0 or step + 1 == course.n_steps:
             history.append(float(np.mean(losses)))
             losses.clear()
-            student.save(output / STATE)
-            (output / HISTORY).write_text(json.dumps(history))
-            log(
-                f"step {step + 1} of {course.n_steps}: loss {history[-1]:.4f}, "
-                f"{time.monotonic() - start:.0f} s"
-            )
-    return history
-
-
-def _resume(student: Student, output: Path) -> list[float]:
-    if not (output / STATE).exists():
-        return []
-    student.resume(output / STATE)
-    history: list[float] = json.loads((output / HISTORY).read_text())
+            progress = f"step {step + 1} of {course.n_steps}: loss {history[-1]:.4f}"
+            print(f"{progress}, {time.monotonic() - start:.0f} s", flush=True)
     return history
 
 

@@ -1,4 +1,4 @@
-"""The student: its initial weights, one training step, and its checkpoint."""
+"""The student: its initial weights, and one training step."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from skdistilbert.nn.training.optimizer import AdamW
 from skdistilbert.nn.training.parameter_vector import Parameters
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchmarks.distil.teacher import Lessons
     from skdistilbert.nn.packing import IntArray, PackedBatch
     from skdistilbert.nn.weights import Array
@@ -167,19 +165,3 @@ class Student:
         for index, layer in enumerate(network.layers):
             weights |= layer.tensors(f"transformer.layer.{index}")
         return DistilBertModel(self.config, {k: array.copy() for k, array in weights.items()})
-
-    def save(self, file: Path) -> None:
-        """Write the file of `resume` atomically."""
-        state = self.optimizer.state()
-        new = file.with_suffix(".new.npz")
-        np.savez(new, vector=self.parameters.vector, **self.parameters.tables, **state)
-        new.replace(file)
-
-    def resume(self, file: Path) -> int:
-        """Restore the state from a file, and return the number of completed steps."""
-        with np.load(file, allow_pickle=False) as state:
-            self.parameters.vector[:] = state["vector"]
-            for name, table in self.parameters.tables.items():
-                table[:] = state[name]
-            self.optimizer.load_state(state)
-        return self.optimizer.n_steps

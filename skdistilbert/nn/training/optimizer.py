@@ -134,27 +134,6 @@ class AdamW:
         for name, table in self._tables.items():
             table.step(gradient.tables.get(name), update, self.weight_decay)
 
-    def state(self) -> dict[str, Array]:
-        """Return the state by name, for `load_state` of another optimiser of these parameters.
-
-        The arrays are not copied.
-        """
-        self.finish()
-        moments = {"": self._moments} | {k: table.moments for k, table in self._tables.items()}
-        return {"n_steps": np.array(float(self.n_steps))} | {
-            f"{name}.{moment}": array
-            for name, pair in moments.items()
-            for moment, array in pair._asdict().items()
-        }
-
-    def load_state(self, state: Mapping[str, Array]) -> None:
-        """Restore a `state`; the parameters must have their values from the same step."""
-        self.n_steps = int(state["n_steps"])
-        for name, array in self.state().items():
-            array[...] = state[name]
-        for table in self._tables.values():
-            table.set_step(self.n_steps)
-
     def _next_update(self, learning_rate: float, gradient_scale: float) -> Update:
         self.n_steps += 1
         beta1, beta2 = self.betas
@@ -196,12 +175,6 @@ class _TableMoments:
         # For each step: the sum of all later step sizes, each times the decay of the momentum.
         self._drift = np.zeros(1024)
         self._shrinking = (betas[0] / np.sqrt(betas[1])) ** np.arange(self.MEMORY, 0, -1)
-
-    def set_step(self, n_steps: int) -> None:
-        """Declare that the moments are those after `n_steps` steps, for all rows."""
-        self._n_steps = n_steps
-        self.last_step[self.moments.second.any(axis=1)] = n_steps
-        self._drift = np.zeros(max(len(self._drift), 2 * n_steps))
 
     def catch_up(self, rows: IntArray) -> None:
         last = self.last_step[rows]
