@@ -103,6 +103,10 @@ class DistilBertConfig:
         sentence-transformers uses its module WeightedLayerPooling only if this is True.
     sklearn_classes : dict, default=None
         The labels of a saved estimator with their type; transformers ignores this field.
+    model_type : {"distilbert", "bert"}, default="distilbert"
+        The architecture in the file.
+    type_vocab_size : int, default=2
+        Number of token types of a BERT; a DistilBERT has none.
 
     Raises
     ------
@@ -141,10 +145,13 @@ class DistilBertConfig:
     tie_word_embeddings: bool = True
     output_hidden_states: bool = False
     sklearn_classes: Mapping[str, Any] | None = None
+    model_type: Literal["distilbert", "bert"] = "distilbert"
+    type_vocab_size: int = 2
 
     def __post_init__(self) -> None:
         """Validate every value."""
-        sizes = ("vocab_size", "max_position_embeddings", "n_heads", "dim", "hidden_dim")
+        vocabularies = ("vocab_size", "max_position_embeddings", "type_vocab_size")
+        sizes = (*vocabularies, "n_heads", "dim", "hidden_dim")
         self._check(sizes, "an integer of at least 1", lambda x: type(x) is int and x >= 1)
         self._check(("n_layers",), "an integer of at least 0", lambda x: type(x) is int and x >= 0)
         self._check(("pad_token_id",), "an integer", lambda x: type(x) is int)
@@ -155,6 +162,8 @@ class DistilBertConfig:
         self._check(flags, "True or False", lambda x: type(x) is bool)
         activations = get_args(Activation)
         self._check(("activation",), f"one of {activations}", lambda x: x in activations)
+        model_types = ("distilbert", "bert")
+        self._check(("model_type",), f"one of {model_types}", lambda x: x in model_types)
         types = (None, *PROBLEM_TYPES)
         self._check(("problem_type",), f"one of {types}", lambda x: x in types)
         if self.dim % self.n_heads:
@@ -174,6 +183,11 @@ class DistilBertConfig:
     def num_labels(self) -> int:
         """The number of outputs of a classification head."""
         return len(self.id2label)
+
+    @property
+    def uses_token_types(self) -> bool:
+        """Whether the two texts of a pair have different token types, as in BERT."""
+        return self.model_type == "bert" and self.type_vocab_size > 1
 
     @property
     def label2id(self) -> dict[str, int]:
@@ -226,7 +240,9 @@ class DistilBertConfig:
             If a DistilBERT has another ``layer_norm_eps`` than 1e-12.
         """
         _check_neutral(values, NEUTRAL_VALUES)
-        values = _from_bert(values) if check_model_type(values) == "bert" else _own(values)
+        model_type = check_model_type(values)
+        values = _from_bert(values) if model_type == "bert" else _own(values)
+        values["model_type"] = model_type
         if values.get("pad_token_id") is None:
             values["pad_token_id"] = cls.pad_token_id
         values["output_hidden_states"] = values.get("output_hidden_states") is True
@@ -237,7 +253,8 @@ class DistilBertConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields of a DistilBERT's ``config.json`` that transformers reads."""
         values = asdict(self)
-        del values["layer_norm_eps"]
+        for name in ("layer_norm_eps", "model_type", "type_vocab_size"):
+            del values[name]
         values["architectures"] = list(self.architectures)
         values["id2label"] = {str(index): label for index, label in self.id2label.items()}
         values["label2id"] = self.label2id
@@ -254,6 +271,7 @@ def _own(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a DistilBERT's file."""
     aliased = {BERT_FIELDS[name]: values[name] for name in ALIASES if name in values}
     named = {**values, **aliased}
+    named.pop("type_vocab_size", None)
     eps, fixed = named.pop("layer_norm_eps", None), DistilBertConfig.layer_norm_eps
     if eps not in (None, fixed):
         warn_user(

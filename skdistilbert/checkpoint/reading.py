@@ -19,6 +19,7 @@ from skdistilbert.checkpoint.tensor_names import (
     HEAD_PREFIXES,
     POSITIONS,
     PROJECTOR,
+    TOKEN_TYPE_DIFFERENCE,
     TOKEN_TYPES,
     UNSUPPORTED_ARCHITECTURES,
     WORDS,
@@ -29,8 +30,6 @@ from skdistilbert.checkpoint.tensor_names import (
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.file_names import MODULE_FILES, SMALL_FILES, find_weights
 from skdistilbert.files.found_instead import check_no_adapter
-from skdistilbert.files.json_file import read_json_object
-from skdistilbert.files.model_type import check_model_type
 from skdistilbert.files.module_paths import module_paths, transformer_directory
 
 if TYPE_CHECKING:
@@ -79,7 +78,8 @@ def read_checkpoint(
     """Read ``config.json`` and ``model.safetensors``, or its shards and their index.
 
     A BERT encoder becomes a DistilBERT: the embedding of token type 0 is added to every position
-    embedding, and the pooler and the next-sentence head are ignored.
+    embedding, and "embeddings.token_type_difference" is that of type 1 minus that of type 0. The
+    pooler and the next-sentence head are ignored.
 
     Parameters
     ----------
@@ -109,14 +109,24 @@ def read_checkpoint(
         )
     check_no_adapter(inner)
     config = DistilBertConfig.from_file(inner / "config.json")
-    model_type = check_model_type(read_json_object(inner / "config.json"))
-    reader = _WeightsReader(inner, config, bert=model_type == "bert")
+    reader = _WeightsReader(inner, config)
     head = None if encoder_only else reader.head()
     weights = reader.read(head, encoder_only=encoder_only)
     if not allow_non_finite:
         check_finite(weights, inner, "; to load it nevertheless, pass allow_non_finite=True")
+    if TOKEN_TYPES in weights:
+        _merge_token_types(weights)
     files = (*_files_beside_weights(directory, reader.paths), *reader.paths)
     return Checkpoint(config, weights, head, files, directory, reader.mapped)
+
+
+def _merge_token_types(weights: dict[str, FloatArray]) -> None:
+    """Replace the table of token types by changes of the positions and a difference."""
+    table = weights.pop(TOKEN_TYPES)
+    with np.errstate(all="ignore"):
+        weights[POSITIONS] = weights[POSITIONS] + table[0]
+        if len(table) > 1:
+            weights[TOKEN_TYPE_DIFFERENCE] = table[1] - table[0]
 
 
 def _files_beside_weights(directory: Path, weights: tuple[Path, ...]) -> list[Path]:
@@ -131,14 +141,13 @@ def _files_beside_weights(directory: Path, weights: tuple[Path, ...]) -> list[Pa
 class _WeightsReader:
     """Reads the tensors that a configuration needs from the weight files of a directory."""
 
-    def __init__(self, directory: Path, config: DistilBertConfig, *, bert: bool) -> None:
+    def __init__(self, directory: Path, config: DistilBertConfig) -> None:
         self.config = config
         self.config_file = directory / "config.json"
-        self.bert = bert
         self.paths = find_weights(directory)
         files = [SafetensorsFile(path) for path in self.paths]
         self.mapped = tuple(file.mapped for file in files)
-        self._tensors = StoredTensors(files, bert=bert)
+        self._tensors = StoredTensors(files, bert=config.model_type == "bert")
         if config.tie_word_embeddings:
             self._tensors.tie(WORDS, PROJECTOR)
 
@@ -171,7 +180,7 @@ class _WeightsReader:
                 f"{len(tensors)} tensors."
             )
         shapes = encoder_shapes(config) | head_shapes(config, head)
-        needed = set(shapes) | ({TOKEN_TYPES} if self.bert else set())
+        needed = set(shapes)
         optional = {POSITIONS} if config.sinusoidal_pos_embds else set()
         optional |= {PROJECTOR} if config.tie_word_embeddings else set()
         tensors.check_complete(needed - optional)
@@ -183,8 +192,6 @@ class _WeightsReader:
             weights[POSITIONS] = self._sinusoidal_positions()
         if head == "masked_lm" and tensors.are_same(WORDS, PROJECTOR):
             weights[PROJECTOR] = weights[WORDS]
-        if self.bert:
-            weights[POSITIONS] = weights[POSITIONS] + self._first_token_type()
         return weights
 
     def _sinusoidal_positions(self) -> FloatArray:
@@ -195,11 +202,6 @@ class _WeightsReader:
                 f"{MAX_COMPUTED_POSITIONS}, as the weights contain no position embeddings."
             )
         return sinusoidal_positions(n_positions, self.config.dim)
-
-    def _first_token_type(self) -> FloatArray:
-        n_types = max(1, next(iter(self._tensors.shape(TOKEN_TYPES)), 0))
-        first: FloatArray = self._tensors.read(TOKEN_TYPES, (n_types, self.config.dim))[0]
-        return first
 
 
 def sinusoidal_positions(n_positions: int, dim: int) -> FloatArray:

@@ -91,11 +91,6 @@ class StoredTensors:
         """Return whether two names share a tensor, or only the first is stored."""
         return self._sources.get(other, self._sources[name]) == self._sources[name]
 
-    def shape(self, name: str) -> Shape:
-        """Return the shape of a tensor."""
-        file, name_in_file = self._sources[name]
-        return file.entries[name_in_file].shape
-
     def read(self, name: str, shape: Shape) -> NDArray[np.float32]:
         """Return a tensor; raise CheckpointError if it has another shape."""
         file, name_in_file = self._sources[name]

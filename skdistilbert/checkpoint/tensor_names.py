@@ -64,6 +64,8 @@ IGNORED_IN_BERT = ("pooler.", "cls.seq_relationship.")
 OLD_LAYER_NORM = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
 
 TOKEN_TYPES = "embeddings.token_type_embeddings.weight"
+# This package's form of BERT's token types: row 1 of the table minus row 0, (dim,).
+TOKEN_TYPE_DIFFERENCE = "embeddings.token_type_difference"
 WORDS = "embeddings.word_embeddings.weight"
 POSITIONS = "embeddings.position_embeddings.weight"
 PROJECTOR = "vocab_projector.weight"
@@ -121,13 +123,15 @@ def canonical_name(name: str, *, bert: bool, wrapper: str = "") -> str | None:
 
 
 def encoder_shapes(config: DistilBertConfig) -> dict[str, Shape]:
-    """Return the names and shapes of the encoder's tensors."""
+    """Return the names and shapes of the encoder's tensors in a file."""
     dim, hidden_dim = config.dim, config.hidden_dim
     shapes: dict[str, Shape] = {
         WORDS: (config.vocab_size, dim),
         POSITIONS: (config.max_position_embeddings, dim),
         **_layer_norm("embeddings.LayerNorm", dim),
     }
+    if config.model_type == "bert":
+        shapes[TOKEN_TYPES] = (config.type_vocab_size, dim)
     for index in range(config.n_layers):
         layer = f"transformer.layer.{index}"
         for part in ("q_lin", "k_lin", "v_lin", "out_lin"):

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from skdistilbert.checkpoint.tensor_names import (
     ARCHITECTURE_OF_HEAD,
     PROJECTOR,
+    TOKEN_TYPE_DIFFERENCE,
     WORDS,
     head_shapes,
 )
@@ -63,6 +64,7 @@ def _tensors_in_file(
     return {
         name if name in in_head else prefix + name: np.ascontiguousarray(tensor)
         for name, tensor in weights.items()
+        if name != TOKEN_TYPE_DIFFERENCE
         # transformers ties the projector to the word embeddings again.
         if not (name == PROJECTOR and tensor is weights[WORDS])
     }

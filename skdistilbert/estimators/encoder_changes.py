@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training import Network
     from skdistilbert.nn.weights import Array, Encoder, Layer, LayerNorm
 
+TOKEN_TYPES = "embeddings.token_type_difference"
 TABLES = ("embeddings.word_embeddings", "embeddings.position_embeddings")
 
 
@@ -39,6 +40,8 @@ def changes_between(
             rows = np.flatnonzero((before != after).any(axis=1))
             changes |= _changed_rows(name, rows, after[rows])
         changes |= trained.embeddings.layer_norm.tensors("embeddings.LayerNorm")
+        if trained.embeddings.token_type_difference is not None:
+            changes[TOKEN_TYPES] = trained.embeddings.token_type_difference
     return changes
 
 

@@ -13,7 +13,7 @@ from skdistilbert.checkpoint.prompts import Prompts, read_prompts
 from skdistilbert.checkpoint.sentence_modules import read_sentence_modules
 from skdistilbert.exceptions import CheckpointError, warn_user
 from skdistilbert.files import locate_checkpoint
-from skdistilbert.models.inputs import check_padded, check_ragged
+from skdistilbert.models.inputs import check_padded, check_padded_types, check_ragged
 from skdistilbert.models.outputs import BaseModelOutput
 from skdistilbert.nn.inference import padded_hidden_states, padded_states, pooled_features
 from skdistilbert.nn.packing import Ragged
@@ -250,6 +250,7 @@ class DistilBertModel:
         input_ids: ArrayLike,
         attention_mask: ArrayLike | None = None,
         *,
+        token_type_ids: ArrayLike | None = None,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> Any:  # noqa: ANN401 - each task model returns its own named tuple
@@ -260,6 +261,8 @@ class DistilBertModel:
         input_ids : integer array-like of shape (batch, seq_len)
         attention_mask : array-like of shape (batch, seq_len), default: all ones
             Zero at padding and at other tokens that must not be attended to.
+        token_type_ids : integer array-like of shape (batch, seq_len), default: all 0
+            1 for tokens of the second text of a pair, if ``config.uses_token_types``.
         output_hidden_states, output_attentions : bool, default=False
             Also return the hidden states or attention probabilities of every layer.
 
@@ -271,8 +274,9 @@ class DistilBertModel:
         Raises
         ------
         ValueError
-            If the shapes differ, an id is outside the vocabulary, the mask hides a whole row, or
-            ``seq_len`` exceeds ``max_position_embeddings``.
+            If the shapes differ, an id is outside the vocabulary, the mask hides a whole row,
+            ``seq_len`` exceeds ``max_position_embeddings``, or the model does not have a token
+            type.
 
         Notes
         -----
@@ -282,7 +286,7 @@ class DistilBertModel:
         therefore includes this state. Multiply by the mask before, or use `pooled`.
         """
         encoded = self._encode_padded(
-            input_ids, attention_mask, output_hidden_states, output_attentions
+            input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions
         )
         with np.errstate(all="ignore"):  # torch does not warn about overflow either
             return self._with_head(encoded)
@@ -294,11 +298,13 @@ class DistilBertModel:
         self,
         input_ids: ArrayLike,
         attention_mask: ArrayLike | None,
+        token_type_ids: ArrayLike | None,
         output_hidden_states: bool,
         output_attentions: bool,
     ) -> EncodedPadded:
         ids, visible = check_padded(input_ids, attention_mask, self.config)
-        texts, seq_len = Ragged.from_padded(ids, visible), ids.shape[1]
+        types = check_padded_types(token_type_ids, ids.shape, self.config)
+        texts, seq_len = Ragged.from_padded(ids, visible, types), ids.shape[1]
         if not (output_hidden_states or output_attentions):
             last = padded_hidden_states(self.encoder, texts, seq_len)
             return EncodedPadded(BaseModelOutput(last), visible)
@@ -311,7 +317,11 @@ class DistilBertModel:
         return EncodedPadded(states, visible)
 
     def hidden_states(
-        self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
+        self,
+        input_ids: Sequence[TokenIds],
+        *,
+        token_type_ids: Sequence[TokenIds] | None = None,
+        n_threads: int | None = None,
     ) -> FloatArray:
         """Return the last hidden states of texts, padded with zeros: (n_texts, longest, dim).
 
@@ -319,9 +329,12 @@ class DistilBertModel:
         ----------
         input_ids : list of lists of int, or of integer ndarrays
             The token ids of each text.
+        token_type_ids : list of lists of 0 and 1, or of integer ndarrays, default: all 0
+            The token types of each text: 1 for tokens of the second text of a pair. DistilBERT
+            has none.
         n_threads : int, default: the number of threads that BLAS may use
         """
-        texts = check_ragged(input_ids, self.config)
+        texts = check_ragged(input_ids, self.config, token_type_ids)
         seq_len = int(texts.lengths.max(initial=0))
         return padded_hidden_states(self.encoder, texts, seq_len, n_threads)
 
@@ -330,6 +343,7 @@ class DistilBertModel:
         input_ids: Sequence[TokenIds],
         pooling: Pooling | Sequence[Pooling],
         *,
+        token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
         layers: Sequence[int] | None = None,
         layer_weights: Sequence[float] | None = None,
@@ -344,6 +358,8 @@ class DistilBertModel:
             The token ids of each text.
         pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}
             As in `embed`. The vectors of several poolings are concatenated.
+        token_type_ids : list of lists of 0 and 1, or of integer ndarrays, default: all 0
+            As in `hidden_states`.
         n_threads : int, default: the number of threads that BLAS may use
         layers : list of int, default: the last layer
             Layers whose hidden states are averaged; 0 is the embeddings.
@@ -356,7 +372,7 @@ class DistilBertModel:
         """
         return pooled_features(
             self.encoder,
-            check_ragged(input_ids, self.config),
+            check_ragged(input_ids, self.config, token_type_ids),
             pooling,
             n_threads,
             layers=layers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,50 @@ def check_padded(
     return ids, mask
 
 
-def check_ragged(input_ids: Sequence[TokenIds], config: DistilBertConfig) -> Ragged:
+def check_padded_types(
+    token_type_ids: ArrayLike | None, shape: tuple[int, ...], config: DistilBertConfig
+) -> NDArray[np.integer] | None:
+    """Return the token types (batch, seq_len), or None if all are 0; raise if not valid."""
+    if token_type_ids is None:
+        return None
+    types = np.asarray(token_type_ids)
+    if types.shape != shape or not (np.issubdtype(types.dtype, np.integer) or types.size == 0):
+        raise ValueError(
+            f"token_type_ids must be integers of the shape of input_ids, {shape}; got "
+            f"{types.dtype} of shape {types.shape}."
+        )
+    return _nonzero_types(types, config)
+
+
+def _nonzero_types(
+    types: NDArray[np.integer], config: DistilBertConfig
+) -> NDArray[np.integer] | None:
+    """Return the token types, or None if all are 0; raise if the model does not have one."""
+    if not types.any():
+        return None
+    if not config.uses_token_types:
+        raise ValueError(
+            f"token_type_ids must be 0 because this model has one token type only; got "
+            f"{types[types != 0][0]}. Omit token_type_ids."
+        )
+    if not np.isin(types, (0, 1)).all():
+        raise ValueError(
+            "token_type_ids must be 0 for tokens of the first text and 1 for those of the second; "
+            f"got {types[(types < 0) | (types > 1)][0]}."
+        )
+    return types
+
+
+def check_ragged(
+    input_ids: Sequence[TokenIds],
+    config: DistilBertConfig,
+    token_type_ids: Sequence[TokenIds] | None = None,
+) -> Ragged:
     """Return the packed token ids of texts of different lengths, or raise."""
-    texts = Ragged.from_lists(input_ids)
+    _check_lengths(input_ids, token_type_ids)
+    texts = Ragged.from_lists(input_ids, token_type_ids)
+    if texts.token_type_ids is not None:
+        texts = replace(texts, token_type_ids=_nonzero_types(texts.token_type_ids, config))
     if len(texts.lengths):
         if texts.lengths.min() == 0:
             row = int(np.argmin(texts.lengths))
@@ -72,6 +114,24 @@ def check_ragged(input_ids: Sequence[TokenIds], config: DistilBertConfig) -> Rag
         if texts.input_ids.min() < 0 or texts.input_ids.max() >= config.vocab_size:
             raise _unknown_id(texts.input_ids, config)
     return texts
+
+
+def _check_lengths(
+    input_ids: Sequence[TokenIds], token_type_ids: Sequence[TokenIds] | None
+) -> None:
+    if token_type_ids is None:
+        return
+    if len(token_type_ids) != len(input_ids):
+        raise ValueError(
+            f"token_type_ids must have one list for each text; got {len(token_type_ids)} lists "
+            f"for {len(input_ids)} texts."
+        )
+    for row, (types, ids) in enumerate(zip(token_type_ids, input_ids, strict=True)):
+        if len(types) != len(ids):
+            raise ValueError(
+                f"token_type_ids must have one value for each token; text {row} has {len(ids)} "
+                f"tokens and {len(types)} token types."
+            )
 
 
 def check_vocabulary(

@@ -62,9 +62,15 @@ class DistilBertForSequenceClassification(DistilBertModel):
         first = np.ascontiguousarray(first.T, np.float32)  # (dim, batch)
         return SequenceClassifierOutput(self._logits(first), hidden_states, attentions)
 
-    def logits(self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None) -> FloatArray:
+    def logits(
+        self,
+        input_ids: Sequence[TokenIds],
+        *,
+        token_type_ids: Sequence[TokenIds] | None = None,
+        n_threads: int | None = None,
+    ) -> FloatArray:
         """Return the logits of texts from their token ids: (n_texts, num_labels)."""
-        first = self.pooled(input_ids, "cls", n_threads=n_threads)
+        first = self.pooled(input_ids, "cls", token_type_ids=token_type_ids, n_threads=n_threads)
         return self._logits(np.ascontiguousarray(first.T))
 
     def _logits(self, first: FloatArray) -> FloatArray:
@@ -100,10 +106,14 @@ class DistilBertForTokenClassification(DistilBertModel):
         return TokenClassifierOutput(logits, hidden_states, attentions)
 
     def logits(
-        self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
+        self,
+        input_ids: Sequence[TokenIds],
+        *,
+        token_type_ids: Sequence[TokenIds] | None = None,
+        n_threads: int | None = None,
     ) -> list[FloatArray]:
         """Return the logits of each text from its token ids: (seq_len, num_labels)."""
-        return _logits_of_tokens(self, "classifier", input_ids, n_threads)
+        return _logits_of_tokens(self, "classifier", input_ids, token_type_ids, n_threads)
 
 
 class DistilBertForQuestionAnswering(DistilBertModel):
@@ -138,10 +148,14 @@ class DistilBertForQuestionAnswering(DistilBertModel):
         return QuestionAnsweringModelOutput(start_logits, end_logits, hidden_states, attentions)
 
     def logits(
-        self, input_ids: Sequence[TokenIds], *, n_threads: int | None = None
+        self,
+        input_ids: Sequence[TokenIds],
+        *,
+        token_type_ids: Sequence[TokenIds] | None = None,
+        n_threads: int | None = None,
     ) -> list[FloatArray]:
         """Return the logits of each text from its token ids: (seq_len, 2)."""
-        return _logits_of_tokens(self, "qa_outputs", input_ids, n_threads)
+        return _logits_of_tokens(self, "qa_outputs", input_ids, token_type_ids, n_threads)
 
 
 class DistilBertForMaskedLM(DistilBertModel):
@@ -227,10 +241,11 @@ def _logits_of_tokens(
     model: DistilBertModel,
     layer: str,
     input_ids: Sequence[TokenIds],
+    token_type_ids: Sequence[TokenIds] | None,
     n_threads: int | None,
 ) -> list[FloatArray]:
     """Apply a linear layer to every token and return (seq_len, n_outputs) for each text."""
-    texts = check_ragged(input_ids, model.config)
+    texts = check_ragged(input_ids, model.config, token_type_ids)
     weights = Linear.from_tensors(model.weights, layer)
     all_tokens = np.ones(len(texts.input_ids), bool)
 

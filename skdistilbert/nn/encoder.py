@@ -59,9 +59,11 @@ def encode(
 
 
 def embed_tokens(weights: Embeddings, batch: PackedBatch, tape: Tape | None = None) -> Array:
-    """Return the normalised sum of word and position embeddings: (dim, n_tokens)."""
+    """Return the normalised sum of the embeddings of each token: (dim, n_tokens)."""
     x = weights.word_embeddings.take(batch.input_ids, axis=0)  # (n_tokens, dim)
     x += weights.position_embeddings.take(batch.position_ids, axis=0)
+    if batch.token_type_ids is not None and weights.token_type_difference is not None:
+        x[batch.token_type_ids == 1] += weights.token_type_difference
     x = layer_norm(np.ascontiguousarray(x.T), weights.layer_norm, tape)
     if tape is not None:
         tape.drop(x, tape.rates.hidden)

@@ -52,6 +52,7 @@ class PackedBatch:
     input_ids: IntArray  # (n_tokens,)
     position_ids: IntArray  # (n_tokens,)
     is_key: BoolArray | None = None  # (n_tokens,): False where a token is hidden from others
+    token_type_ids: IntArray | None = None  # (n_tokens,): 0 or 1; None: all are 0
 
     @property
     def starts(self) -> IntArray:
@@ -76,6 +77,13 @@ class PackedBatch:
         return groups
 
 
+def _flat(rows: Sequence[TokenIds], n_values: int) -> IntArray:
+    """Join the values of all texts: (n_values,)."""
+    if n_values and all(isinstance(row, np.ndarray) for row in rows):
+        return np.concatenate(rows, dtype=np.intp)
+    return np.fromiter(chain.from_iterable(rows), np.intp, n_values)
+
+
 def _key_bias(group: Group, is_key: BoolArray) -> NDArray[np.float32]:
     bias = np.where(is_key[group.columns], np.float32(0), np.float32(-np.inf))
     return bias.reshape(group.n_texts, 1, group.length, 1)
@@ -89,22 +97,28 @@ class Ragged:
     position_ids: IntArray  # (n_tokens,)
     lengths: IntArray  # (n_texts,)
     is_key: BoolArray | None = None  # (n_tokens,): False where a token is hidden from others
+    token_type_ids: IntArray | None = None  # (n_tokens,): 0 or 1; None: all are 0
 
     @classmethod
-    def from_lists(cls, input_ids: Sequence[TokenIds]) -> Ragged:
+    def from_lists(
+        cls, input_ids: Sequence[TokenIds], token_type_ids: Sequence[TokenIds] | None = None
+    ) -> Ragged:
         """Pack one list or array of ids per text; positions count from 0 in each text."""
         lengths = np.fromiter(map(len, input_ids), np.intp, len(input_ids))
         n_tokens = int(lengths.sum())
-        if n_tokens and all(isinstance(ids, np.ndarray) for ids in input_ids):
-            flat = np.concatenate(input_ids, dtype=np.intp)
-        else:
-            flat = np.fromiter(chain.from_iterable(input_ids), np.intp, n_tokens)
         starts = np.cumsum(lengths) - lengths
-        return cls(flat, np.arange(n_tokens) - np.repeat(starts, lengths), lengths)
+        return cls(
+            _flat(input_ids, n_tokens),
+            np.arange(n_tokens) - np.repeat(starts, lengths),
+            lengths,
+            token_type_ids=None if token_type_ids is None else _flat(token_type_ids, n_tokens),
+        )
 
     @classmethod
-    def from_padded(cls, input_ids: IntArray, visible: BoolArray) -> Ragged:
-        """Drop hidden tokens at any position; both arrays are (n_texts, seq_len).
+    def from_padded(
+        cls, input_ids: IntArray, visible: BoolArray, token_type_ids: IntArray | None = None
+    ) -> Ragged:
+        """Drop hidden tokens at any position; all arrays are (n_texts, seq_len).
 
         A hidden first token is kept, but is no key for other tokens: transformers' classification
         head reads its state even then, as with texts that are padded on the left.
@@ -113,7 +127,8 @@ class Ragged:
         keep[:, :1] = True
         is_key = None if visible[:, :1].all() else visible[keep]
         lengths = np.count_nonzero(keep, axis=1)
-        return cls(input_ids[keep], np.nonzero(keep)[1], lengths, is_key)
+        types = None if token_type_ids is None else token_type_ids[keep]
+        return cls(input_ids[keep], np.nonzero(keep)[1], lengths, is_key, types)
 
     def batches(self, n_batches: int, texts: IntArray | None = None) -> list[PackedBatch]:
         """Sort all or some texts by length and split them into batches of about equal tokens.
@@ -135,7 +150,14 @@ class Ragged:
     def pack(self, texts: IntArray) -> PackedBatch:
         """Pack some texts, which are sorted by descending length."""
         part = self.select(texts)
-        return PackedBatch(texts, part.lengths, part.input_ids, part.position_ids, part.is_key)
+        return PackedBatch(
+            texts,
+            part.lengths,
+            part.input_ids,
+            part.position_ids,
+            part.is_key,
+            part.token_type_ids,
+        )
 
     def distinct(self) -> tuple[Ragged, IntArray]:
         """Return one of each group of equal texts, and for each text its row in the result.
@@ -148,7 +170,7 @@ class Ragged:
         stops = np.cumsum(self.lengths)
         bounds = zip((stops - self.lengths).tolist(), stops.tolist(), strict=True)
         columns: list[NDArray[Any]] = [self.input_ids, self.position_ids]
-        columns += [] if self.is_key is None else [self.is_key]
+        columns += [x for x in (self.is_key, self.token_type_ids) if x is not None]
         contents = (
             b"".join(column[start:stop].tobytes() for column in columns) for start, stop in bounds
         )
@@ -166,6 +188,7 @@ class Ragged:
             self.position_ids[tokens],
             self.lengths[texts],
             None if self.is_key is None else self.is_key[tokens],
+            None if self.token_type_ids is None else self.token_type_ids[tokens],
         )
 
     def token_indices(self, texts: IntArray) -> IntArray:

@@ -67,11 +67,16 @@ class LayerNorm:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """Word and position embeddings, summed and normalised."""
+    """Word, position and token-type embeddings, summed and normalised.
+
+    The embedding of token type 0 is part of every position embedding, so that it takes no time.
+    """
 
     word_embeddings: Array  # (vocab_size, dim)
     position_embeddings: Array  # (max_position_embeddings, dim)
     layer_norm: LayerNorm
+    # (dim,): the embedding of token type 1 minus that of type 0; None without token types.
+    token_type_difference: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +202,15 @@ class Encoder:
         activation: Activation,
         layer_norm_eps: float,
     ) -> Encoder:
-        """Take tensors named as in a Hugging Face DistilBERT file, without its prefix."""
+        """Take tensors named as in a Hugging Face DistilBERT file, without its prefix.
+
+        The difference of BERT's token types, "embeddings.token_type_difference", is optional.
+        """
         embeddings = Embeddings(
             tensors["embeddings.word_embeddings.weight"],
             tensors["embeddings.position_embeddings.weight"],
             LayerNorm.from_tensors(tensors, "embeddings.LayerNorm", layer_norm_eps),
+            tensors.get("embeddings.token_type_difference"),
         )
         layers = tuple(
             Layer.from_tensors(tensors, f"transformer.layer.{index}", layer_norm_eps)

@@ -62,6 +62,17 @@ def test_bert_fields_are_mapped() -> None:
     config = DistilBertConfig.from_dict(BERT)
     assert (config.dim, config.n_layers, config.n_heads, config.hidden_dim) == (384, 3, 6, 1536)
     assert (config.activation, config.layer_norm_eps, config.vocab_size) == ("relu", 1e-7, 100)
+    assert (config.model_type, config.type_vocab_size) == ("bert", 2)
+
+
+def test_only_a_bert_uses_token_types() -> None:
+    assert DistilBertConfig.from_dict(BERT).uses_token_types
+    assert not DistilBertConfig.from_dict(BERT | {"type_vocab_size": 1}).uses_token_types
+    assert not DistilBertConfig().uses_token_types
+    values = {"model_type": "distilbert", "type_vocab_size": 0}  # ignored, as in transformers
+    assert DistilBertConfig.from_dict(values) == DistilBertConfig()
+    with pytest.raises(ValueError, match="model_type must be one of .*; got 'roberta'"):
+        DistilBertConfig(model_type="roberta")  # type: ignore[arg-type]
 
 
 def test_fields_of_distilbert_have_no_effect_in_a_bert_file() -> None:
@@ -134,6 +145,7 @@ def test_to_dict_and_from_dict_are_inverse() -> None:
         ({"per_layer_config": {"0": {"n_heads": 2}}}, "per_layer_config must be None or {}"),
         ({"problem_type": "ranking"}, "problem_type must be one of"),
         (BERT | {"position_embedding_type": "relative_key"}, "position_embedding_type must be"),
+        (BERT | {"type_vocab_size": 0}, "type_vocab_size must be an integer of at least 1; got 0"),
         (BERT | {"is_decoder": True}, "is_decoder must be False"),
     ],
 )

@@ -115,7 +115,7 @@ def test_a_bert_encoder_is_a_distilbert(copy: Path, tiny: Path) -> None:
                 name = name.replace(ours, theirs)
             bert[f"bert.{name}"] = tensor
         types = np.full((2, 32), 0.5, np.float32)
-        types[1] = np.nan  # never read
+        types[1] = 2
         extra = {"embeddings.token_type_embeddings.weight": types, "pooler.dense.bias": types[0]}
         return bert | {f"bert.{name}": tensor for name, tensor in extra.items()}
 
@@ -132,11 +132,52 @@ def test_a_bert_encoder_is_a_distilbert(copy: Path, tiny: Path) -> None:
     }
     (copy / "config.json").write_text(json.dumps(config))
     ours, original = read_checkpoint(copy).weights, read_checkpoint(tiny).weights
-    assert set(ours) == set(original)
+    difference = "embeddings.token_type_difference"
+    assert set(ours) == {*original, difference}
+    np.testing.assert_array_equal(ours[difference], np.full(32, 1.5))
     positions = "embeddings.position_embeddings.weight"
     np.testing.assert_array_equal(ours[positions], original[positions] + np.float32(0.5))
     for name in set(original) - {positions}:
         np.testing.assert_array_equal(ours[name], original[name])
+
+
+def token_types(table: object) -> Callable[[Tensors], Tensors]:
+    name = "bert.embeddings.token_type_embeddings.weight"
+    return lambda tensors: tensors | {name: np.array(table, np.float32)}
+
+
+def test_a_bert_may_have_one_token_type(copy: Path) -> None:
+    make_bert(copy, "BertModel", type_vocab_size=1)
+    rewrite(copy, token_types(np.ones((1, 32))))
+    model = load_model(copy)
+    assert not model.config.uses_token_types
+    assert "embeddings.token_type_difference" not in model.weights
+
+
+def test_the_first_two_of_many_token_types_are_used(copy: Path) -> None:
+    make_bert(copy, "BertModel", type_vocab_size=4)
+    rewrite(copy, token_types(np.arange(4)[:, None] * np.ones(32)))
+    np.testing.assert_array_equal(
+        read_checkpoint(copy).weights["embeddings.token_type_difference"], np.ones(32)
+    )
+
+
+def test_malformed_token_types_are_reported(copy: Path) -> None:
+    make_bert(copy, "BertModel")
+    for table, message in (
+        (
+            np.zeros((3, 32)),
+            r"type_embeddings.weight' has shape \(3, 32\); expected \(2, 32",
+        ),
+        (np.zeros(32), r"type_embeddings.weight' has shape \(32,\); expected \(2, 32"),
+        (np.full((2, 32), np.nan), "token_type_embeddings.weight' holds NaN or infinity"),
+    ):
+        rewrite(copy, token_types(table))
+        with pytest.raises(CheckpointError, match=message):
+            read_checkpoint(copy)
+    rewrite(copy, without("bert.embeddings.token_type_embeddings.weight"))
+    with pytest.raises(CheckpointError, match="token_type_embeddings.weight' is missing"):
+        read_checkpoint(copy)
 
 
 @pytest.mark.parametrize("architecture", ["BertForSequenceClassification"])
@@ -175,7 +216,7 @@ def test_the_next_sentence_head_is_ignored(tmp_path: Path, architecture: str) ->
     rewrite(copy, lambda tensors: tensors | _zeros(next_sentence))
     got = read_checkpoint(copy)
     assert got.head == "masked_lm"
-    assert set(got.weights) == set(expected.weights)
+    assert set(got.weights) == {*expected.weights, "embeddings.token_type_difference"}
     assert read_checkpoint(copy, encoder_only=True).head is None
 
 
@@ -227,10 +268,7 @@ def test_the_word_embeddings_may_be_stored_as_the_projector(
         },
     )
     if model_type == "bert":
-        config = json.loads((copy / "config.json").read_text())
-        sizes = {theirs: config[ours] for theirs, ours in BERT_FIELDS.items()}
-        set_config(copy, model_type="bert", architectures=["BertForMaskedLM"], **sizes)
-        rewrite(copy, _with_bert_names)
+        make_bert(copy, "BertForMaskedLM")
     expected, got = read_checkpoint(source), read_checkpoint(copy)
     assert got.weights["vocab_projector.weight"] is got.weights[words.removeprefix("distilbert.")]
     for name, tensor in expected.weights.items():
@@ -246,6 +284,14 @@ def tensor_of(directory: Path) -> np.ndarray:
     return load_file(directory / WEIGHTS)["distilbert.embeddings.word_embeddings.weight"]
 
 
+def make_bert(directory: Path, architecture: str, **config: object) -> None:
+    """Rewrite a DistilBERT as a BERT with zeros for the token types."""
+    values = json.loads((directory / "config.json").read_text())
+    sizes = {theirs: values[ours] for theirs, ours in BERT_FIELDS.items()}
+    set_config(directory, model_type="bert", architectures=[architecture], **sizes, **config)
+    rewrite(directory, _with_bert_names)
+
+
 def _with_bert_names(tensors: Tensors) -> Tensors:
     renamed = _zeros({"bert.embeddings.token_type_embeddings.weight": (2, 32)})
     for name, tensor in tensors.items():
@@ -258,10 +304,7 @@ def _with_bert_names(tensors: Tensors) -> Tensors:
 
 def test_the_bias_of_the_decoder_is_used_as_in_transformers(tmp_path: Path) -> None:
     copy = shutil.copytree(DATA / "distilbert-tiny-masked-lm", tmp_path / "model")
-    config = json.loads((copy / "config.json").read_text())
-    sizes = {theirs: config[ours] for theirs, ours in BERT_FIELDS.items()}
-    set_config(copy, model_type="bert", architectures=["BertForMaskedLM"], **sizes)
-    rewrite(copy, _with_bert_names)
+    make_bert(copy, "BertForMaskedLM")
     biases = {
         f"cls.predictions.{name}": value for name, value in (("bias", 1), ("decoder.bias", 2))
     }

@@ -135,6 +135,79 @@ def test_logits_of_ragged_and_padded_texts_are_equal() -> None:
     np.testing.assert_allclose(ragged, padded, atol=1e-5)
 
 
+def a_bert(name: str) -> DistilBertModel:
+    """Return a model with token types."""
+    model = load_model(DATA / name)
+    difference = np.random.default_rng(0).normal(size=32).astype(np.float32)
+    weights = {**model.weights, "embeddings.token_type_difference": difference}
+    return type(model)(replace(model.config, model_type="bert"), weights)
+
+
+IDS, TYPES = [[2, 10, 11, 3], [2, 12, 3], [2, 12, 3]], [[0, 0, 1, 1], [0, 0, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_token_types_of_ragged_and_padded_texts_agree(name: str) -> None:
+    model = a_bert(name)
+    ids, types = ([[*row, 0][:4] for row in rows] for rows in (IDS, TYPES))
+    mask = np.array(ids) > 0
+    states = model(ids, mask, token_type_ids=types, output_hidden_states=True).hidden_states[-1]
+    ragged = model.hidden_states(IDS, token_type_ids=TYPES)
+    np.testing.assert_allclose(ragged, states, atol=1e-5)
+    np.testing.assert_allclose(
+        model.pooled(IDS, "cls", token_type_ids=TYPES), states[:, 0], atol=1e-5
+    )
+    alone = model.hidden_states(IDS[1:2])
+    np.testing.assert_allclose(alone[0], states[2, :3], atol=1e-5)
+    assert np.abs(alone[0] - states[1, :3]).max() > 0.1
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "cation" in name or "answ" in name])
+def test_logits_depend_on_token_types(name: str) -> None:
+    model = a_bert(name)
+    arrays = [np.array(types, np.uint8) for types in TYPES]
+    typed = model.logits(IDS, token_type_ids=arrays)
+    plain = model.logits(IDS, token_type_ids=[[0] * len(ids) for ids in IDS])
+    for got, expected in zip(plain, model.logits(IDS), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert [np.abs(a - b).max() > 1e-3 for a, b in zip(typed, plain, strict=True)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("types", "message"),
+    [
+        ([[0, 0, 1, 1]], "one list for each text; got 1 lists for 3 texts"),
+        ([[0, 0, 1, 1], [0], [0] * 3], "text 1 has 3 tokens and 1 token types"),
+        ([[0, 0, 2, 1], [0] * 3, [0] * 3], "0 for tokens of the first text .*; got 2"),
+    ],
+)
+def test_invalid_token_types_raise(types: list[list[int]], message: str) -> None:
+    model = a_bert("distilbert-tiny")
+    with pytest.raises(ValueError, match=message):
+        model.pooled(IDS, "mean", token_type_ids=types)
+
+
+def test_invalid_padded_token_types_raise() -> None:
+    model = a_bert("distilbert-tiny")
+    for types, message in (
+        ([[0, 1]], r"of the shape of input_ids, \(1, 3\); got int64 of shape \(1, 2\)"),
+        ([[0, 1.0, 1]], "must be integers .*; got float64"),
+        ([[0, -1, 1]], "0 for tokens of the first text .*; got -1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model([[2, 10, 3]], token_type_ids=types)
+
+
+def test_distilbert_has_no_second_token_type(tiny: Path) -> None:
+    model = load_model(tiny)
+    expected = model([[2, 10, 3]]).last_hidden_state
+    got = model([[2, 10, 3]], token_type_ids=[[0, 0, 0]]).last_hidden_state
+    np.testing.assert_array_equal(got, expected)
+    for call in (model, model.hidden_states):
+        with pytest.raises(ValueError, match="this model has one token type only; got 1"):
+            call([[2, 10, 3]], token_type_ids=[[0, 1, 1]])
+
+
 def test_the_base_class_reads_the_encoder_of_any_checkpoint() -> None:
     model = DistilBertModel.from_pretrained(DATA / "distilbert-tiny-masked-lm")
     assert model([[2, 3]]).last_hidden_state.shape == (1, 2, 32)

@@ -70,6 +70,7 @@ def hidden_states(
     n_heads: int = 4,
     activation: str = "gelu",
     positions: Sequence[int] | None = None,
+    token_types: Sequence[int] | None = None,
 ) -> list[FloatArray]:
     """Every hidden state of one text: (length, dim) each."""
     t = {name: value.astype(np.float64) for name, value in tensors.items()}
@@ -77,6 +78,8 @@ def hidden_states(
     positions = range(len(ids)) if positions is None else positions
     x = t["embeddings.word_embeddings.weight"][list(ids)]
     x = x + t["embeddings.position_embeddings.weight"][list(positions)]
+    if token_types is not None:
+        x = x + np.outer(token_types, t["embeddings.token_type_difference"])
     states = [_norm(x, t, "embeddings.LayerNorm")]
     for index in range(n_layers):
         states.append(_layer(states[-1], t, f"transformer.layer.{index}", n_heads, activation))

@@ -26,6 +26,18 @@ def test_packed_texts_have_the_hidden_states_of_single_texts(activation: str) ->
         np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
+def test_the_second_token_type_changes_the_embeddings() -> None:
+    tensors = random_tensors(n_layers=1)
+    tensors["embeddings.token_type_difference"] = tensors["embeddings.LayerNorm.weight"]
+    encoder = Encoder.from_tensors(
+        tensors, n_layers=1, n_heads=4, activation="gelu", layer_norm_eps=1e-12
+    )
+    for types in ([0, 0, 1, 1, 1], [0] * 5, None):
+        (batch,) = Ragged.from_lists(TEXTS[:1], types and [types]).batches(1)
+        expected = hidden_states(tensors, TEXTS[0], token_types=types)[-1]
+        np.testing.assert_allclose(encode(encoder, batch).T, expected, atol=1e-5)
+
+
 def test_layer_outputs_are_those_of_the_plain_network() -> None:
     encoder, tensors = random_encoder(n_layers=3)
     (batch,) = Ragged.from_lists([TEXTS[0]]).batches(1)

@@ -101,6 +101,25 @@ def test_distinct_texts_do_not_depend_on_the_order() -> None:
     assert kept.lengths.tolist() == of_reversed.lengths.tolist()
 
 
+def test_token_types_follow_their_tokens() -> None:
+    types = [[0, 1], [0, 0, 1], [0], [1, 1], np.array([0, 1, 1], np.uint8)]
+    texts = Ragged.from_lists(TEXTS, types)
+    assert texts.token_type_ids.tolist() == [0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 1]
+    first, second = texts.batches(2)
+    assert first.token_type_ids.tolist() == [0, 0, 1, 0, 1, 1]
+    assert second.token_type_ids.tolist() == [0, 1, 1, 1, 0]
+    assert Ragged.from_lists(TEXTS).batches(1)[0].token_type_ids is None
+    padded = Ragged.from_padded(np.ones((1, 3), int), np.array([[1, 0, 1]]) > 0, np.eye(3)[2:])
+    assert padded.token_type_ids.tolist() == [0, 1]
+
+
+def test_texts_with_different_token_types_are_distinct() -> None:
+    texts = Ragged.from_lists([[1, 2], [1, 2], [1, 2]], [[0, 0], [0, 1], [0, 0]])
+    kept, kept_as = texts.distinct()
+    assert kept.token_type_ids.tolist() == [0, 0, 0, 1]
+    assert kept_as.tolist() == [0, 1, 0]
+
+
 def test_distinct_of_no_texts_is_empty() -> None:
     kept, kept_as = Ragged.from_lists([]).distinct()
     assert len(kept.lengths) == len(kept_as) == 0

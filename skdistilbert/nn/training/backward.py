@@ -62,10 +62,15 @@ def embeddings_backward(
     """Differentiate `embed_tokens` with respect to the rows read and to the normalisation."""
     d_x, d_norm = layer_norm_backward(tape.undrop(d_out), weights.layer_norm, tape)
     values = np.ascontiguousarray(d_x.T)  # (n_tokens, dim)
+    d_types = None
+    if weights.token_type_difference is not None:
+        types = np.zeros(0, int) if batch.token_type_ids is None else batch.token_type_ids
+        d_types = np.add.reduce(values[np.flatnonzero(types)], axis=0)
     return EmbeddingsGradient(
         RowGradient.summed(batch.input_ids, values),
         RowGradient.summed(batch.position_ids, values),
         d_norm,
+        d_types,
     )
 
 

@@ -76,6 +76,7 @@ class EmbeddingsGradient:
     word_embeddings: RowGradient
     position_embeddings: RowGradient
     layer_norm: LayerNorm
+    token_type_difference: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

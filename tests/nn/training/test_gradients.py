@@ -31,6 +31,7 @@ TEXTS = [
     list(range(1, 16)),
     [4, 6, 2],
 ]  # 0 is torch's padding
+TOKEN_TYPES = [[0, 0, 0, 1, 1, 1], [0], [0, 1, 1], [0, 0, 1], [0] * 4 + [1] * 11, [0, 0, 0]]
 SIZES = {"vocab_size": 20, "positions": 16, "dim": 8, "hidden_dim": 12}
 RATES = DropoutRates(hidden=0.1, attention=0.2, head=0.3)
 
@@ -41,13 +42,17 @@ def a_network(
     n_layers: int = 2,
     dtype: type[np.floating] = np.float64,
     num_labels: int = 3,
+    *,
+    token_types: bool = False,
 ) -> Network:
     tensors = random_tensors(n_layers=n_layers, **SIZES)
+    rng = np.random.default_rng(1)
+    if token_types:
+        tensors["embeddings.token_type_difference"] = rng.normal(size=8)
     tensors = {name: value.astype(dtype) for name, value in tensors.items()}
     encoder = Encoder.from_tensors(
         tensors, n_layers=n_layers, n_heads=2, activation=activation, layer_norm_eps=1e-12
     )
-    rng = np.random.default_rng(1)
     hidden, output = (
         Linear(rng.normal(size=(n, 8)).astype(dtype), rng.normal(size=n).astype(dtype))
         for n in (8, num_labels)
@@ -71,8 +76,9 @@ def loss_and_gradients(
     loss: Loss,
     targets: Any,  # noqa: ANN401
     rates: DropoutRates = NO_DROPOUT,
+    token_types: list[list[int]] | None = None,
 ) -> tuple[float, dict[str, Array]]:
-    (batch,) = Ragged.from_lists(TEXTS).batches(1)
+    (batch,) = Ragged.from_lists(TEXTS, token_types).batches(1)
     inputs, tape = Inputs(batch), Tape(rates)
     logits = forward(network, inputs, tape)
     weights = np.linspace(0.5, 2, logits.shape[1]).astype(logits.dtype)
@@ -125,9 +131,24 @@ def test_gradients_of_features_equal_finite_differences() -> None:
     check_gradients(network, squared_error, targets, RATES)
 
 
-def check_gradients(network: Network, loss: Loss, targets: Array, rates: DropoutRates) -> None:
+@pytest.mark.parametrize("token_types", [None, TOKEN_TYPES])
+def test_gradients_of_token_types_equal_finite_differences(
+    token_types: list[list[int]] | None,
+) -> None:
+    network = a_network("mean", token_types=True)
+    targets = targets_of(network, cross_entropy)
+    check_gradients(network, cross_entropy, targets, RATES, token_types)
+
+
+def check_gradients(
+    network: Network,
+    loss: Loss,
+    targets: Array,
+    rates: DropoutRates,
+    token_types: list[list[int]] | None = None,
+) -> None:
     def evaluate() -> tuple[float, dict[str, Array]]:
-        return loss_and_gradients(network, loss, targets, rates)
+        return loss_and_gradients(network, loss, targets, rates, token_types)
 
     _, gradients = evaluate()
     rng = np.random.default_rng(3)
