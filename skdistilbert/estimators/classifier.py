@@ -20,6 +20,7 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training import History, binary_cross_entropy, cross_entropy
 from skdistilbert.nn.weights import Linear
+from skdistilbert.tasks.pair_input import are_pairs
 
 if TYPE_CHECKING:
     import os
@@ -205,7 +206,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         if self.early_stopping:
             labels.check_can_be_held_out(targets[rows])
         options = self._begin_fit()
-        self._labels = labels
+        self._labels, self._reads_pairs = labels, are_pairs(texts)
         training = self._start(options)
         split = training.split(rows, None if labels.multilabel else targets[rows])
         scaled = normalize_to_mean_one(weights, rows)
@@ -255,6 +256,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         self._validate()
         texts, labels = self._check_texts(X), Labels.from_targets(y, classes)
         options = self._begin_partial_fit(labels, are_given=classes is not None)
+        self._reads_pairs = are_pairs(texts)
         targets = self._labels.encode(y)
         check_consistent_length(texts, targets.T)
         weights = check_sample_weight(sample_weight, len(texts))

@@ -24,6 +24,7 @@ from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training import squared_error
+from skdistilbert.tasks.pair_input import are_pairs
 
 if TYPE_CHECKING:
     import os
@@ -173,6 +174,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         weights = normalize_to_mean_one(all_weights, rows)[rows]
         used, targets = [texts[row] for row in rows], numbers[rows].reshape(len(rows), -1).T
         options = self._begin_fit()
+        self._reads_pairs = are_pairs(texts)
         self._set_scale(numbers.ndim, targets, weights)
         new_head = partial(new_sequence_head, n_outputs=len(targets))
         training = self._start_training(options, squared_error, new_head)

@@ -22,7 +22,7 @@ from skdistilbert.files import Location
 from skdistilbert.files.sentence_config_file import SENTENCE_FILES
 from skdistilbert.nn.training import Examples, History
 from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tasks.pair_input import check_texts_or_pairs
+from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
 from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     _fine_tuning: FineTuning | None = None  # kept between calls of partial_fit
+    _reads_pairs: bool | None = None  # None: not known, after `from_pretrained`
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "head_")
@@ -146,12 +147,24 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
     def _logits(self, X: object) -> FloatArray:
         """Return the logits of texts, (n_texts, n_outputs)."""
         check_is_fitted(self)
-        features = self._features(self._check_texts(X))
+        texts = self._check_texts(X)
+        self._check_fitted_kind(texts)
+        features = self._features(texts)
         # In float32 a text's logits would change with the number and order of the other texts.
         columns = np.ascontiguousarray(features.T, np.float64)
         with np.errstate(over="ignore"):
             logits: FloatArray = self.head_.logits(columns).T.astype(np.float32)
         return check_finite(logits, self.model)
+
+    def _check_fitted_kind(self, texts: Sequence[TextOrPair]) -> None:
+        kinds = ("single texts", "pairs of texts")
+        reads_pairs = are_pairs(texts)
+        if self._reads_pairs not in (None, reads_pairs):
+            raise ValueError(
+                f"This {type(self).__name__} was fitted on {kinds[not reads_pairs]}; got "
+                f"{kinds[reads_pairs]}, the first of which is {texts[0]!r:.100}. One pair alone is "
+                "[(text, text_pair)], and one text alone is [text]."
+            )
 
     # -- checkpoints
 

@@ -14,6 +14,8 @@ from skdistilbert.tasks.text_input import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from skdistilbert.tasks.text_input import Missing
 
 TextOrPair = str | tuple[str, str]
@@ -60,6 +62,11 @@ def check_texts_or_pairs(
         for texts, noun in ((firsts, "first text"), (seconds, "second text"))
     )
     return [*zip(*checked, strict=True)]
+
+
+def are_pairs(texts: Sequence[TextOrPair]) -> bool:
+    """Return whether validated texts are pairs."""
+    return bool(texts) and isinstance(texts[0], tuple)
 
 
 def _as_tuples(rows: list[Any]) -> list[tuple[Any, ...]]:

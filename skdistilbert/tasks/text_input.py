@@ -14,7 +14,7 @@ Text = str | list[str] | tuple[str, ...]  # running text, or its words
 
 ABOUT_PAIRS = (
     "Pairs of texts are accepted only by classify, DistilBertClassifier and DistilBertRegressor, "
-    "and only if all rows are pairs: (text, text_pair)."
+    "and only if all rows are pairs: (text, text_pair), or frame[['text', 'text_pair']]."
 )
 
 
@@ -137,11 +137,11 @@ def _columns_as_list(X: object, noun: str, max_columns: int) -> list[Any]:
         return list(texts.ravel().tolist())
     if texts.ndim == 2 and texts.shape[1] == max_columns:
         return list(texts.tolist())
-    expected = "one column" if max_columns == 1 else f"one or {max_columns} columns"
     raise TypeError(
-        f"Expected {expected} of {noun}s; got {type(X).__name__} of shape {texts.shape}. "
-        "Select one column, such as frame['text']. To use several columns, pass one estimator "
-        f"per column to ColumnTransformer, with the column's name as a string. {ABOUT_PAIRS}"
+        f"Expected one column of {noun}s{' or two of pairs' if max_columns == 2 else ''}; got "
+        f"{type(X).__name__} of shape {texts.shape}. Select one column, such as frame['text']. To "
+        "use several columns, pass one estimator per column to ColumnTransformer, with the "
+        f"column's name as a string. {ABOUT_PAIRS}"
     )
 
 
