@@ -162,8 +162,8 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         if self._reads_pairs not in (None, reads_pairs):
             raise ValueError(
                 f"This {type(self).__name__} was fitted on {kinds[not reads_pairs]}; got "
-                f"{kinds[reads_pairs]}, the first of which is {texts[0]!r:.100}. One pair alone is "
-                "[(text, text_pair)], and one text alone is [text]."
+                f"{kinds[reads_pairs]} (the first is {texts[0]!r:.100}). Pass one pair alone as "
+                "[(text, text_pair)], and one text alone as [text]."
             )
 
     # -- checkpoints
