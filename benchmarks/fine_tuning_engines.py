@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.checkpoints import find_minilm
-from benchmarks.fine_tuning_tasks import MAX_LENGTH, read_task, text_ids, word_ids
+from benchmarks.fine_tuning_tasks import MAX_LENGTH, READERS, text_ids, word_ids
 from skdistilbert import DistilBertClassifier, DistilBertTokenClassifier, WordPieceTokenizer
 
 if TYPE_CHECKING:
@@ -99,10 +99,9 @@ class Fit:
     pooling: str
     seed: int
     n_threads: int
-    quick: bool
 
     def read(self) -> Task:
-        return read_task(self.task, self.data, quick=self.quick)
+        return READERS[self.task](self.data)
 
     def recipe(self) -> dict[str, Any]:
         if self.layers == "0":

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[1]
-# A short piece of work is repeated within one measurement for this long.
+# A short piece of work is repeated within one measurement for this long. A pause of half this
+# duration precedes, because threads of the previous engine spin for a while before they sleep.
 SECONDS_PER_MEASUREMENT = 0.2
-# Threads of the previous engine spin for a while before they sleep.
-PAUSE_SECONDS = 0.1
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # `skdistilbert` is imported from the checkout, and `benchmarks` from this directory.
 START_SERVER = """
@@ -83,7 +82,7 @@ class EngineProcess:
 
     def seconds(self, work: Any) -> float:  # noqa: ANN401
         """Return the seconds of one run of `work`, the median of several if it is short."""
-        self._send(work)
+        self._send((work, SECONDS_PER_MEASUREMENT))
         assert self._process.stdout is not None
         answer = pickle.load(self._process.stdout)
         if isinstance(answer, Exception):
@@ -110,22 +109,22 @@ def serve() -> None:
     engine = pickle.load(requests)()
     while True:
         try:
-            work = pickle.load(requests)
+            work, duration = pickle.load(requests)
         except EOFError:
             return
         try:
-            answer: object = _time(engine, work), peak_memory()
+            answer: object = _time(engine, work, duration), peak_memory()
         except Exception as error:
             answer = error
         pickle.dump(answer, answers)
         answers.flush()
 
 
-def _time(engine: Engine, work: Any) -> float:  # noqa: ANN401
-    time.sleep(PAUSE_SECONDS)
+def _time(engine: Engine, work: Any, duration: float) -> float:  # noqa: ANN401
+    time.sleep(duration / 2)
     seconds: list[float] = []
-    deadline = time.perf_counter() + 10 * SECONDS_PER_MEASUREMENT
-    while sum(seconds) < SECONDS_PER_MEASUREMENT and time.perf_counter() < deadline:
+    deadline = time.perf_counter() + 10 * duration
+    while not seconds or (sum(seconds) < duration and time.perf_counter() < deadline):
         start = time.perf_counter()
         measured = engine.run(work)
         elapsed = time.perf_counter() - start

@@ -1,8 +1,8 @@
 """DistilBERT as scikit-learn estimators, computed with NumPy instead of PyTorch.
 
-The estimators are `DistilBertEmbedder`, `DistilBertClassifier`, `DistilBertRegressor` and
-`DistilBertTokenClassifier`. `embed`, `predict`, `classify`, `extract_entities`, `answer` and
-`unmask` are functions of texts without scikit-learn.
+The estimators are `DistilBertEmbedder`, `DistilBertClassifier`, `DistilBertZeroShotClassifier`,
+`DistilBertRegressor` and `DistilBertTokenClassifier`. `embed`, `predict`, `classify`,
+`extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
 
 Loading
 -------
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
+        DistilBertZeroShotClassifier,
     )
     from skdistilbert.exceptions import (
         CheckpointError,
@@ -82,6 +83,7 @@ __all__ = [
     "DistilBertModel",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "DistilBertZeroShotClassifier",
     "HubError",
     "NonFiniteError",
     "SkdistilbertError",

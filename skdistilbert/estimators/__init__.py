@@ -8,6 +8,7 @@ from skdistilbert.estimators.classifier import DistilBertClassifier
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.regressor import DistilBertRegressor
 from skdistilbert.estimators.token_classifier import DistilBertTokenClassifier
+from skdistilbert.estimators.zero_shot_classifier import DistilBertZeroShotClassifier
 
 __all__ = [
     "SKOPS_TRUSTED",
@@ -15,6 +16,7 @@ __all__ = [
     "DistilBertEmbedder",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "DistilBertZeroShotClassifier",
 ]
 
 SKOPS_TRUSTED = [
@@ -24,5 +26,6 @@ SKOPS_TRUSTED = [
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
+        DistilBertZeroShotClassifier,
     )
 ]

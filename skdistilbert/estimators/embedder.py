@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tasks.text_input import Missing
 
-OWN_PARAMETERS = """\
+EMBEDDER_PARAMETERS = """\
 pooling : {POOLINGS} or None
     How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. The
     tokens include [CLS] and [SEP]. None: use ``modules.json`` of a sentence-transformers directory
@@ -37,9 +37,10 @@ verbose : bool or int of at least 0
     Show on stderr how many texts have been embedded: with a progress bar in terminals and
     notebooks if the extra ``progress`` is installed, otherwise with lines.
 """
+EMBEDDER_ACCEPTED = ACCEPTED | {"pooling": Accepted(NoneType, options=POOLINGS)}
 
 
-@documented(OWN_PARAMETERS, accepted=ACCEPTED | {"pooling": Accepted(NoneType, options=POOLINGS)})
+@documented(EMBEDDER_PARAMETERS, accepted=EMBEDDER_ACCEPTED)
 class DistilBertEmbedder(
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]

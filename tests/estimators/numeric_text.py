@@ -16,6 +16,7 @@ from skdistilbert import (
     DistilBertEmbedder,
     DistilBertRegressor,
     DistilBertTokenClassifier,
+    DistilBertZeroShotClassifier,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +80,18 @@ class NumericTextRegressor(NumericText, DistilBertRegressor):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True  # random weights learn little from digits
+        return tags
+
+
+class NumericTextZeroShotClassifier(NumericText, DistilBertZeroShotClassifier):
+    """DistilBertZeroShotClassifier on rows of numbers."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ANN401
+        return super().fit(self._spelled(X, reset=True), y)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True  # it does not learn from the rows
         return tags
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("default")]
 
-SHAPES = [
+Shape = tuple[int, int, int, int, str, float]
+SHAPES: list[Shape] = [
     (32, 2, 4, 37, "gelu", 1e-12),
     (24, 3, 2, 96, "relu", 1e-7),
     (40, 1, 5, 20, "silu", 1e-3),
@@ -24,7 +25,7 @@ LENGTHS, N_FIRST = (20, 9, 2, 9), (7, 9, 1, 3)  # tokens per text, and tokens of
 
 def random_bert(
     architecture: str,
-    shape: tuple[int, int, int, int, str, float] = SHAPES[0],
+    shape: Shape = SHAPES[0],
     **options: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
     """Return a model of transformers in which every weight matters."""
@@ -32,9 +33,8 @@ def random_bert(
     torch.manual_seed(0)
     sizes = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
     names = (*sizes, "hidden_act", "layer_norm_eps")
-    config = transformers.BertConfig(
-        **dict(zip(names, shape, strict=True)), vocab_size=99, **options
-    )
+    options |= dict(zip(names, shape, strict=True))
+    config = transformers.BertConfig(vocab_size=99, **options)
     model = getattr(transformers, architecture)(config).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, 1.0 if parameter.ndim == 1 else 0.0, 0.3)
@@ -55,7 +55,7 @@ def padded(side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_hidden_states_of_pairs(shape: Any, side: str, tmp_path: Path) -> None:  # noqa: ANN401
+def test_hidden_states_of_pairs(shape: Shape, side: str, tmp_path: Path) -> None:
     theirs = random_bert("BertModel", shape)
     theirs.save_pretrained(tmp_path)
     model = load_model(tmp_path)
