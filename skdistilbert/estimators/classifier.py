@@ -47,6 +47,11 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     linear warm-up and decay of the learning rate, gradients clipped to a norm of 1, and the
     dropout of the checkpoint's configuration in the trained parts.
 
+    A text may also be a pair of texts, such as a question and an answer: ``(text, text_pair)``, an
+    array of shape (n_texts, 2) or a frame of two columns. Then all rows are pairs. The tokens of a
+    pair are [CLS] text [SEP] text_pair [SEP], with token types if the encoder has them. If a pair
+    has more than `max_length` tokens, the longer text is truncated first.
+
     Parameters
     ----------
     {parameters}

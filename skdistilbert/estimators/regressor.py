@@ -47,7 +47,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
 
     `fit` trains like `DistilBertClassifier`, but with the squared error as its loss
     (``problem_type="regression"`` of transformers). It standardises the targets, so the losses
-    refer to standardised targets.
+    refer to standardised targets. A text may be a pair of texts, as in `DistilBertClassifier`.
 
     Parameters
     ----------

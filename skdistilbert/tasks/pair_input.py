@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from skdistilbert.tasks.text_input import (
     ABOUT_PAIRS,
@@ -21,14 +21,8 @@ if TYPE_CHECKING:
 TextOrPair = str | tuple[str, str]
 
 
-class PairDict(TypedDict):
-    """A pair of texts in the form of transformers' pipelines."""
-
-    text: str
-    text_pair: str
-
-
-# What estimators accept. The type does not include arrays and frames of two columns.
+PairDict = dict[str, str]  # with the keys "text" and "text_pair", as in transformers' pipelines
+# Single texts, or pairs. Arrays and frames of two columns are accepted, too.
 Texts = Iterable[str] | Iterable[tuple[str, str]] | Iterable[list[str]] | Iterable[PairDict]
 
 
