@@ -117,5 +117,6 @@ def test_the_longer_text_of_a_pair_is_truncated() -> None:
 def test_labels_of_pairs_equal_those_of_transformers() -> None:
     transformers = pytest.importorskip("transformers")
     pipeline = transformers.pipeline("text-classification", str(DIRECTORY), top_k=None)
-    dicts = [{"text": first, "text_pair": second} for first, second in PAIRS]
-    assert_same(classify(MODEL, TOKENIZER, PAIRS, top_k=None), [pipeline(pair) for pair in dicts])
+    pairs = PAIRS[:3]  # The pipeline reads a pair with an empty second text as a single text.
+    expected = [pipeline({"text": first, "text_pair": second}) for first, second in pairs]
+    assert_same(classify(MODEL, TOKENIZER, pairs, top_k=None), expected)
