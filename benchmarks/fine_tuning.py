@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OURS, TORCH = "skdistilbert", "torch"
+# The head without layers, as DistilBertClassifier trains it by default.
+HEAD_ONLY = {"layers": 0, "epochs": 100, "batch_size": 32, "learning_rate": 5e-3}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -75,9 +78,15 @@ def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
         n_seeds[TORCH] = 0
     scores: dict[str, list[float]] = {OURS: [], TORCH: []}
     seconds: dict[str, list[float]] = {OURS: [], TORCH: []}
-    shared = (options.task, options.data, layers, options.epochs, options.pooling)
+    fit = Fit(
+        options.task, options.data, layers, options.epochs, options.pooling, 0, options.threads
+    )
+    if layers == "0":
+        fit = replace(fit, **HEAD_ONLY)
+    elif layers != "all":
+        fit = replace(fit, layers=int(layers))
     for seed in range(max(n_seeds.values())):
-        fit = Fit(*shared, seed, options.threads)
+        fit = replace(fit, seed=seed)
         for name, engine in ((OURS, FitOurs), (TORCH, FitTorch)):
             if seed < n_seeds[name]:
                 with EngineProcess(engine, options.threads) as process:
@@ -85,7 +94,7 @@ def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
                     scores[name].append(process.seconds(None))
     ours = statistics.median(seconds[OURS])
     columns: dict[str, float | str] = {**summary("score", scores[OURS])}
-    columns["fit, s"] = ours * fit.recipe()["epochs"]
+    columns["fit, s"] = ours * fit.epochs
     if seconds[TORCH]:
         columns |= summary("torch score", scores[TORCH])
         columns["torch / skdistilbert"] = statistics.median(seconds[TORCH]) / ours

@@ -1,8 +1,9 @@
 """DistilBERT as scikit-learn estimators, computed with NumPy instead of PyTorch.
 
-The estimators are `DistilBertEmbedder`, `DistilBertClassifier`, `DistilBertZeroShotClassifier`,
-`DistilBertRegressor` and `DistilBertTokenClassifier`. `embed`, `predict`, `classify`,
-`extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
+The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
+`DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`. `embed`,
+`predict`, `classify`, `extract_entities`, `answer` and `unmask` are functions of texts without
+scikit-learn.
 
 Loading
 -------
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators import (
         DistilBertClassifier,
+        DistilBertContrastiveEmbedder,
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
@@ -75,6 +77,7 @@ __all__ = [
     "CheckpointError",
     "DistilBertClassifier",
     "DistilBertConfig",
+    "DistilBertContrastiveEmbedder",
     "DistilBertEmbedder",
     "DistilBertForMaskedLM",
     "DistilBertForQuestionAnswering",

@@ -5,6 +5,7 @@
 """
 
 from skdistilbert.estimators.classifier import DistilBertClassifier
+from skdistilbert.estimators.contrastive_embedder import DistilBertContrastiveEmbedder
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.regressor import DistilBertRegressor
 from skdistilbert.estimators.token_classifier import DistilBertTokenClassifier
@@ -13,6 +14,7 @@ from skdistilbert.estimators.zero_shot_classifier import DistilBertZeroShotClass
 __all__ = [
     "SKOPS_TRUSTED",
     "DistilBertClassifier",
+    "DistilBertContrastiveEmbedder",
     "DistilBertEmbedder",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
@@ -23,6 +25,7 @@ SKOPS_TRUSTED = [
     f"{trusted.__module__}.{trusted.__qualname__}"
     for trusted in (
         DistilBertClassifier,
+        DistilBertContrastiveEmbedder,
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdistilbert import (
     DistilBertClassifier,
+    DistilBertContrastiveEmbedder,
     DistilBertEmbedder,
     DistilBertRegressor,
     DistilBertTokenClassifier,
@@ -50,6 +51,16 @@ class NumericTextEmbedder(NumericText, DistilBertEmbedder):
         return super().fit(self._spelled(X, reset=True), y)
 
     def fit_transform(self, X: Any, y: object = None, **params: Any) -> Any:  # noqa: ANN401
+        return super().fit_transform(self._spelled(X, reset=True), y, **params)
+
+
+class NumericTextContrastiveEmbedder(NumericText, DistilBertContrastiveEmbedder):
+    """DistilBertContrastiveEmbedder on rows of numbers."""
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: ANN401
+        return super().fit(self._spelled(X, reset=True), y)
+
+    def fit_transform(self, X: Any, y: Any, **params: Any) -> Any:  # noqa: ANN401
         return super().fit_transform(self._spelled(X, reset=True), y, **params)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from skdistilbert import (
     DistilBertClassifier,
+    DistilBertContrastiveEmbedder,
     DistilBertEmbedder,
     DistilBertRegressor,
     DistilBertTokenClassifier,
@@ -21,6 +22,7 @@ from skdistilbert import (
 TEXTS, LABELS = ["where", "who", "where is it", "who would"], [0, 1, 0, 1]
 ESTIMATORS: list[tuple[type, Any, Any]] = [
     (DistilBertEmbedder, TEXTS, None),
+    (DistilBertContrastiveEmbedder, TEXTS, LABELS),
     (DistilBertClassifier, TEXTS, LABELS),
     (DistilBertRegressor, TEXTS, LABELS),
     (DistilBertTokenClassifier, [[text] for text in TEXTS], [["O"]] * 4),
@@ -85,7 +87,7 @@ def test_values_of_numpy_are_accepted(params: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("cls", "X", "y"), ESTIMATORS)
 def test_a_wrong_parameter_does_not_discard_the_previous_fit(cls: Any, X: Any, y: Any) -> None:  # noqa: ANN401
     estimator = cls(**({} if cls in UNTRAINED else {"max_iter": 1})).fit(X, y)
-    method = estimator.transform if cls is DistilBertEmbedder else estimator.predict
+    method = estimator.transform if hasattr(cls, "transform") else estimator.predict
     expected = method(X)
     for wrong in ({"model": "no/such/directory"}, {"max_length": 1000}):
         with pytest.raises(ValueError, match=r"no/such|max_length"):
@@ -106,7 +108,8 @@ def test_predictions_follow_changed_parameters(cls: Any, X: Any, y: Any) -> None
     else:
         params = {} if cls in UNTRAINED else {"max_iter": 1}
         estimator = cls(**params).fit(X, y).set_params(n_threads=1)
-        assert len(estimator.predict(X)) == len(X)
+        method = estimator.transform if hasattr(cls, "transform") else estimator.predict
+        assert len(method(X)) == len(X)
 
 
 @pytest.mark.parametrize("cls", [cls for cls, *_ in ESTIMATORS])
