@@ -50,7 +50,7 @@ pipelines = {
 
 # %%
 # A draw takes some requests of each intent for training and tests on all others.
-sizes, n_draws = (2, 4, 8, 16), 5
+sizes, n_draws = (2, 4, 8, 16), 3
 scores = np.zeros((len(pipelines), len(sizes), n_draws))
 for draw in range(n_draws):
     order = np.random.default_rng(draw).permutation(len(texts))

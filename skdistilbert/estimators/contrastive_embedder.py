@@ -58,7 +58,7 @@ max_length : int of at least 2 or None
     the model; with ``modules.json`` at most the maximum length of the tokenizer.
 loss : {"auto", "cosine", "supervised"}
     "cosine" compares all pairs of texts equally. "supervised" is the supervised contrastive loss,
-    which stresses the classes that are most similar. "auto": "cosine" for up to 20 classes, and
+    which stresses the classes that are most similar. "auto": "cosine" for up to 8 classes, and
     "supervised" for more.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 2e-4.

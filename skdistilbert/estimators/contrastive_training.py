@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 LEARNING_RATE, BATCH_SIZE, STEPS = 2e-4, 64, 40
 WEIGHT_DECAY = 0.01
 # With more classes most pairs of different classes are easy. The softmax ignores easy pairs.
-FEW_CLASSES = 20
+FEW_CLASSES = 8
 LOSSES: dict[str, PairLoss] = {
     "cosine": cosine_loss,
     "supervised": supervised_contrastive_loss,
