@@ -135,9 +135,9 @@ class CountingEmbedder(DistilBertEmbedder):
         super().__init__(model, embedding_cache=embedding_cache)
         self.log = log
 
-    def _features(self, texts: list[str]) -> np.ndarray:
+    def _transform(self, texts: list[str]) -> np.ndarray:
         with on_encoding(self.note):
-            return super()._features(texts)
+            return super()._transform(texts)
 
     def note(self, n_texts: int) -> None:
         with self.log.open("a") as file:
