@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.weights import Array
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
+    from skdistilbert.tasks.pair_input import TextOrPair
 
     FloatArray = NDArray[np.float32]
 
@@ -87,7 +88,7 @@ class TextEncoder:
 
     def features(
         self,
-        texts: list[str],
+        texts: Sequence[TextOrPair],
         plan: EmbeddingPlan,
         n_threads: int | None,
         cache_file: Path | None = None,
@@ -107,12 +108,12 @@ class TextEncoder:
         else:
             pooled, truncated = pool_texts(self.model, self.tokenizer, texts, plan, n_threads)
         remedy = USE_WINDOWS if suggests_windows else SPLIT_TEXTS
-        warn_truncated(truncated, len(texts), f"max_length={plan.max_length}", remedy=remedy)
+        warn_truncated(truncated, texts, f"max_length={plan.max_length}", remedy=remedy)
         return plan.after_pooling(pooled)
 
     def _cached(
         self,
-        texts: list[str],
+        texts: Sequence[TextOrPair],
         plan: EmbeddingPlan,
         n_threads: int | None,
         cache_file: Path | None,
@@ -120,7 +121,7 @@ class TextEncoder:
     ) -> tuple[FloatArray, list[int]]:
         """Return pooled features and the rows of truncated texts."""
 
-        def encode(some: Sequence[str]) -> tuple[FloatArray, list[int]]:
+        def encode(some: Sequence[TextOrPair]) -> tuple[FloatArray, list[int]]:
             return pool_texts(self.model, self.tokenizer, some, plan, n_threads)
 
         context = repr((__version__, self.pretrained.fingerprint, plan.pooling_key)).encode()

@@ -14,7 +14,7 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, normalize_features, unit_length
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches
+from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches, token_types
 from skdistilbert.tasks.windows import TextVectors, WindowPlaces, cut, place_windows
 from skdistilbert.tokenization.ragged import encode_ragged
 from skdistilbert.tokenization.truncation import check_stride
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.tape import Tape
+    from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import WordPieceTokenizer
 
 LongText = Literal["truncate", "window"]
@@ -96,22 +97,24 @@ def apply_modules(
 def pool_texts(
     model: DistilBertModel,
     tokenizer: WordPieceTokenizer,
-    texts: Sequence[str],
+    texts: Sequence[TextOrPair],
     plan: EmbeddingPlan,
     n_threads: int | None = None,
 ) -> tuple[FloatArray, list[int]]:
     """Return the pooled hidden states, (n_texts, n_poolings * dim), and the truncated rows.
 
-    The states of a text depend on the text, the checkpoint and `plan.pooling_key` only.
+    The states of a text depend on the text, the checkpoint and `plan.pooling_key` only. Pairs are
+    always truncated.
     """
     if plan.stride is not None:
-        return _pool_windows(model, tokenizer, texts, plan, n_threads), []
+        return _pool_windows(model, tokenizer, cast("list[str]", texts), plan, n_threads), []
     pooled = np.empty((len(texts), len(plan.poolings) * model.config.dim), np.float32)
     truncated_rows: list[int] = []
     for rows, encoded in encode_in_batches(tokenizer, texts, plan.max_length, plan.prompt):
         pooled[rows] = model.pooled(
             encoded.input_ids,
             plan.poolings,
+            token_type_ids=token_types(encoded, model.config),
             n_threads=n_threads,
             layers=plan.layers,
             layer_weights=plan.layer_weights,
