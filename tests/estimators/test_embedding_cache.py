@@ -135,9 +135,9 @@ class CountingEmbedder(DistilBertEmbedder):
         super().__init__(model, embedding_cache=embedding_cache)
         self.log = log
 
-    def _transform(self, texts: list[str]) -> np.ndarray:
+    def _features(self, *args: Any) -> np.ndarray:  # noqa: ANN401
         with on_encoding(self.note):
-            return super()._transform(texts)
+            return super()._features(*args)
 
     def note(self, n_texts: int) -> None:
         with self.log.open("a") as file:
