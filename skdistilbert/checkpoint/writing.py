@@ -11,12 +11,15 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from skdistilbert.checkpoint.tensor_names import (
-    ARCHITECTURE_OF_HEAD,
+    CLASSES,
+    PREFIXES,
     PROJECTOR,
-    TOKEN_TYPE_DIFFERENCE,
     WORDS,
+    encoder_shapes,
     head_shapes,
+    name_in_file,
 )
+from skdistilbert.checkpoint.token_types import split_token_types
 from skdistilbert.files.atomic_save import replace_files
 from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE
 
@@ -45,7 +48,8 @@ def write_checkpoint(
     The ``architectures`` of `config` are replaced by the one that belongs to `head`. In
     `extra_files`, None removes a file. The module `atomic_save` explains the state after a crash.
     """
-    values = config.to_dict() | {"architectures": [ARCHITECTURE_OF_HEAD[head]]}
+    architecture = PREFIXES[config.model_type] + CLASSES[head]
+    values = config.to_dict() | {"architectures": [architecture]}
     tensors = _tensors_in_file(config, weights, head)
     # Other loaders would read shards from an earlier save instead of the new weights.
     shards = (file.name for file in Path(path).glob("model-*-of-*.safetensors"))
@@ -59,12 +63,16 @@ def write_checkpoint(
 def _tensors_in_file(
     config: DistilBertConfig, weights: Tensors, head: Head | None
 ) -> dict[str, NDArray[np.float32]]:
-    in_head = head_shapes(config, head)
-    prefix = "" if head is None else "distilbert."
+    shapes, pooler = encoder_shapes(config), head_shapes(config, None)
+    used = {*shapes, *head_shapes(config, head)}
+    prefix = "" if head is None else f"{config.model_type}."
+    bert = config.model_type == "bert"
     return {
-        name if name in in_head else prefix + name: np.ascontiguousarray(tensor)
-        for name, tensor in weights.items()
-        if name != TOKEN_TYPE_DIFFERENCE
+        (prefix if name in {*shapes, *pooler} else "") + name_in_file(name, bert=bert): (
+            np.ascontiguousarray(tensor)
+        )
+        for name, tensor in (split_token_types(weights, config) if bert else weights).items()
+        if name in used
         # transformers ties the projector to the word embeddings again.
         if not (name == PROJECTOR and tensor is weights[WORDS])
     }

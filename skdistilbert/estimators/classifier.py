@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -162,7 +163,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         order = np.arange(len(labels)) if multilabel else np.argsort(labels)
         classifier._labels = Labels(labels[order], multilabel)
         output = Linear(head.classifier.weight[order], head.classifier.bias[order])
-        classifier.head_ = SequenceClassificationHead(head.pre_classifier, output)
+        classifier.head_ = replace(head, classifier=output)
         return classifier
 
     @with_callbacks
@@ -324,7 +325,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
 
     def _start(self, options: TrainingOptions) -> FineTuning:
         loss = binary_cross_entropy if self._multilabel else cross_entropy
-        new_head = partial(new_sequence_head, n_outputs=len(self.classes_))
+        new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(self.classes_))
         return self._start_training(options, loss, new_head)
 
     def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:

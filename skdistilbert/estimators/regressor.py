@@ -174,7 +174,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         used, targets = [texts[row] for row in rows], numbers[rows].reshape(len(rows), -1).T
         options = self._begin_fit()
         self._set_scale(numbers.ndim, targets, weights)
-        new_head = partial(new_sequence_head, n_outputs=len(targets))
+        new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(targets))
         training = self._start_training(options, squared_error, new_head)
         split = training.split(np.arange(len(used)))
         _check_held_out(split[1])

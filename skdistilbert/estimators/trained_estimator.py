@@ -80,9 +80,8 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
     ) -> FineTuning:
         """Continue with the fitted head, or start with a new one."""
         random_state = check_random_state(self.random_state)
-        dim = self._encoder.model.config.dim
-        fitted = hasattr(self, "head_")
-        head = self.head_ if fitted else new_head(dim=dim, random_state=random_state)
+        config, fitted = self._encoder.model.config, hasattr(self, "head_")
+        head = self.head_ if fitted else new_head(config=config, random_state=random_state)
         return FineTuning(self._encoder, head, loss, options, random_state)
 
     def _examples(
@@ -238,7 +237,8 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         config, pooling = encoder.model.config, self.pooling or "mean"
         max_length = check_max_length(self.max_length, config, encoder.tokenizer)
         tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
-        files = tokenizer_files(tokenizer) | sentence_module_files(pooling, config.dim)
+        files = tokenizer_files(tokenizer, config.model_type)
+        files |= sentence_module_files(pooling, config.dim)
         encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
         self._reload_if_saved_to(directory)
         return DistilBertEmbedder(
