@@ -36,6 +36,7 @@ UNSUPPORTED_ARCHITECTURES = {
     "DistilBertForMultipleChoice": "its head has no counterpart here",
 }
 
+MASKED_LM_BIAS, DECODER_BIAS = "cls.predictions.bias", "cls.predictions.decoder.bias"
 # Applied in this order; the longer ".attention.output." must come before ".output.".
 BERT_TO_DISTILBERT = (
     ("encoder.layer.", "transformer.layer."),
@@ -50,7 +51,7 @@ BERT_TO_DISTILBERT = (
     ("cls.predictions.transform.dense.", "vocab_transform."),
     ("cls.predictions.transform.LayerNorm.", "vocab_layer_norm."),
     ("cls.predictions.decoder.", "vocab_projector."),
-    ("cls.predictions.bias", "vocab_projector.bias"),
+    (MASKED_LM_BIAS, "vocab_projector.bias"),
 )
 # The original BERT checkpoints also have a next-sentence head.
 NEXT_SENTENCE = "cls.seq_relationship."

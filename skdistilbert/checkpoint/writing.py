@@ -12,6 +12,8 @@ from safetensors.numpy import save_file
 
 from skdistilbert.checkpoint.tensor_names import (
     CLASSES,
+    DECODER_BIAS,
+    MASKED_LM_BIAS,
     PREFIXES,
     PROJECTOR,
     WORDS,
@@ -63,16 +65,17 @@ def write_checkpoint(
 def _tensors_in_file(
     config: DistilBertConfig, weights: Tensors, head: Head | None
 ) -> dict[str, NDArray[np.float32]]:
-    shapes, pooler = encoder_shapes(config), head_shapes(config, None)
-    used = {*shapes, *head_shapes(config, head)}
-    prefix = "" if head is None else f"{config.model_type}."
     bert = config.model_type == "bert"
-    return {
-        (prefix if name in {*shapes, *pooler} else "") + name_in_file(name, bert=bert): (
-            np.ascontiguousarray(tensor)
-        )
-        for name, tensor in (split_token_types(weights, config) if bert else weights).items()
-        if name in used
-        # transformers ties the projector to the word embeddings again.
-        if not (name == PROJECTOR and tensor is weights[WORDS])
+    ours = split_token_types(weights, config) if bert else dict(weights)
+    if ours.get(PROJECTOR) is ours[WORDS]:  # transformers ties both again
+        del ours[PROJECTOR]
+    encoder = {*encoder_shapes(config), *head_shapes(config, None)}
+    prefix = "" if head is None else f"{config.model_type}."
+    tensors = {
+        (prefix if name in encoder else "") + name_in_file(name, bert=bert): ours[name]
+        for name in encoder_shapes(config) | head_shapes(config, head)
+        if name in ours
     }
+    if MASKED_LM_BIAS in tensors:  # transformers reads the second name if nothing is tied
+        tensors[DECODER_BIAS] = tensors[MASKED_LM_BIAS]
+    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
