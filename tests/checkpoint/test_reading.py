@@ -180,6 +180,41 @@ def test_malformed_token_types_are_reported(copy: Path) -> None:
         read_checkpoint(copy)
 
 
+@pytest.fixture
+def bert(tmp_path: Path) -> Path:
+    return shutil.copytree(DATA / "bert-tiny-sequence-classification", tmp_path / "bert")
+
+
+def test_the_head_of_a_bert_needs_its_pooler(bert: Path) -> None:
+    rewrite(bert, without("bert.pooler.dense.weight"))
+    with pytest.raises(CheckpointError, match="tensor 'pooler.dense.weight' is missing"):
+        read_checkpoint(bert)
+    assert read_checkpoint(bert, encoder_only=True).head is None
+
+
+@pytest.mark.parametrize("name", ["bert.pooler.dense.weight", "classifier.bias"])
+def test_malformed_tensors_of_the_head_of_a_bert_are_reported(name: str, bert: Path) -> None:
+    rewrite(bert, lambda tensors: tensors | {name: np.zeros((31, 32), np.float32)})
+    message = rf"model.safetensors: tensor '{name}' has shape \(31, 32\); expected \(3"
+    with pytest.raises(CheckpointError, match=message):
+        read_checkpoint(bert)
+
+
+def test_other_heads_of_a_bert_do_not_read_its_pooler(bert: Path) -> None:
+    set_config(bert, architectures=["BertForTokenClassification"])
+    checkpoint = read_checkpoint(bert)
+    assert checkpoint.head == "token_classification"
+    assert "pooler.dense.weight" not in checkpoint.weights
+
+
+def test_the_head_of_a_bert_is_found_by_its_tensors(bert: Path) -> None:
+    set_config(bert, architectures=None)
+    assert read_checkpoint(bert).head == "sequence_classification"
+    rewrite(bert, without("bert.pooler.dense.bias"))
+    rewrite(bert, without("bert.pooler.dense.weight"))
+    assert read_checkpoint(bert).head == "token_classification"
+
+
 @pytest.mark.parametrize(
     "architecture", ["BertForMultipleChoice", "BertForNextSentencePrediction"]
 )
