@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.checkpoints import find_minilm, random_model
 from benchmarks.engines import Ours, Work
-from benchmarks.fine_tuning_tasks import read_task
+from benchmarks.fine_tuning_tasks import READERS
 from benchmarks.measuring import alternate, engine_processes, medians
 from benchmarks.results import Results, add_save_option, save
 from skdistilbert import (
@@ -66,13 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="mini", help="model to measure (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="few texts, to try the script")
     add_save_option(parser)
     options = parser.parse_args(arguments)
-    tasks = {
-        name: read_task(task, options.data / task, quick=options.quick)
-        for name, task in TASKS.items()
-    }
+    tasks = {name: READERS[task](options.data / task) for name, task in TASKS.items()}
     sentences = held_out_sentences(options.data, tasks)
     with tempfile.TemporaryDirectory() as directory:
         models = checkpoints(Path(directory), options.model)
@@ -98,7 +94,7 @@ def checkpoints(directory: Path, model: str) -> dict[str, str]:
 
 def held_out_sentences(data: Path, tasks: Mapping[str, Task]) -> list[str]:
     """Return sentences of three sources that the bundled model was not trained on."""
-    news = read_task("wnut17", data / "wnut17").test_texts
+    news = READERS["wnut17"](data / "wnut17").test_texts
     sources = [task.test_texts for task in tasks.values()] + [[" ".join(w) for w in news]]
     rng = np.random.default_rng(0)
     return [

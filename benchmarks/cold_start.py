@@ -28,7 +28,7 @@ from benchmarks.measuring import ROOT, EngineProcess
 from benchmarks.results import Results, add_save_option, save
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SENTENCE = "Where is my parcel?"
 # Statements that import, load and embed; {0!r} is the directory and {1!r} the sentence.
@@ -87,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_checkpoint(one_layer, **SIZES[options.size] | {"n_layers": 1})
         if "ONNX Runtime" in options.engines:
             export_onnx(checkpoint)
-        results = cold_starts(options.engines, str(checkpoint), options.rounds)
+        programs = {name: Program(PROGRAMS[name], str(checkpoint)) for name in options.engines}
+        results = cold_starts(programs, options.rounds)
         results |= imports(options.rounds)
         results |= memory(str(one_layer), options.n_memory)
     for row, columns in results.items():
@@ -103,44 +104,57 @@ class Run(NamedTuple):
     peak: float
 
 
-def run_alone(code: str, checkout: Path = ROOT) -> Run:
-    """Run a program made by `timed` in a fresh process that imports from the checkout."""
-    # Keep compiled modules, as an installed package does.
-    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPATH"] = str(checkout)
-    start = time.perf_counter()
-    process = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, env=environment, text=True
-    )
-    seconds = time.perf_counter() - start
-    steps, peak = process.stdout.splitlines()[-2:]
-    return Run(seconds, [float(step) for step in steps.split()], 1024 * float(peak))
+class Program(NamedTuple):
+    """Statements with the placeholders of `PROGRAMS`, to run in a process of their own."""
+
+    steps: Sequence[str]
+    directory: str
+    python: str = sys.executable
+    checkout: Path | None = ROOT  # None: the installed package
+
+    def run(self) -> Run:
+        # Keep compiled modules, as an installed package does.
+        environment = {key: os.environ[key] for key in os.environ if not key.startswith("PYTHON")}
+        environment |= {"PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1"}
+        environment["PYTHONPATH"] = str(self.checkout or "")
+        command = [self.python, "-c", self.code()]
+        start = time.perf_counter()
+        process = subprocess.run(
+            command, check=True, capture_output=True, env=environment, text=True
+        )
+        seconds = time.perf_counter() - start
+        steps, peak = process.stdout.splitlines()[-2:]
+        return Run(seconds, [float(step) for step in steps.split()], 1024 * float(peak))
+
+    def code(self) -> str:
+        """Return a program that prints the seconds of each step, and its peak memory in kB."""
+        lines = ["import time", "times = [time.perf_counter()]"]
+        for step in self.steps:
+            lines += [step.strip().format(self.directory, SENTENCE, FUSED_ONNX_FILE)]
+            lines += ["times.append(time.perf_counter())"]
+        return "\n".join(lines) + PRINT_STEPS
 
 
-def timed(steps: Sequence[str], directory: str) -> str:
-    """Return a program that prints the seconds of each step, and its peak memory in kB."""
-    lines = ["import time", "times = [time.perf_counter()]"]
-    for step in steps:
-        lines += [step.strip().format(directory, SENTENCE, FUSED_ONNX_FILE)]
-        lines += ["times.append(time.perf_counter())"]
-    return "\n".join(lines) + PRINT_STEPS
-
-
-def cold_starts(engines: Sequence[str], directory: str, rounds: int) -> Results:
-    """Return the median seconds of each engine, as a whole and by step."""
-    runs: dict[str, list[Run]] = {name: [] for name in engines}
+def alternate_programs(programs: Mapping[str, Program], rounds: int) -> dict[str, list[Run]]:
+    """Return the runs of each program in each round."""
+    runs: dict[str, list[Run]] = {name: [] for name in programs}
     for turn in range(rounds + 1):
-        for name in engines:
-            run = run_alone(timed(PROGRAMS[name], directory))
-            if turn > 0:  # the first run fills the page cache
+        for name, program in programs.items():
+            run = program.run()
+            if turn > 0:  # the first run compiles the modules and fills the page cache
                 runs[name].append(run)
+    return runs
+
+
+def cold_starts(programs: Mapping[str, Program], rounds: int) -> Results:
+    """Return the median seconds of each engine, as a whole and by step."""
     rows: Results = {}
-    for name, of_engine in runs.items():
+    for name, of_engine in alternate_programs(programs, rounds).items():
         steps = map(statistics.median, zip(*(run.steps for run in of_engine), strict=True))
         seconds = statistics.median(run.seconds for run in of_engine)
         columns = dict(zip(("import, s", "load, s", "embed, s"), steps, strict=True))
         rows[f"cold start, {name}"] = {"process, s": seconds, **columns}
-    if OURS in engines:
+    if OURS in programs:
         ours = float(rows[f"cold start, {OURS}"]["process, s"])
         for row in rows.values():
             row["process / functions"] = float(row["process, s"]) / ours
@@ -150,8 +164,8 @@ def cold_starts(engines: Sequence[str], directory: str, rounds: int) -> Results:
 def imports(rounds: int) -> Results:
     """Return the seconds to import ours after scikit-learn: functions, then estimators."""
     functions, *_ = PROGRAMS[OURS]
-    program = timed(("import sklearn", functions, "from skdistilbert import *"), "")
-    runs = [run_alone(program).steps[1:] for _ in range(rounds)]
+    program = Program(("import sklearn", functions, "from skdistilbert import *"), "")
+    runs = [program.run().steps[1:] for _ in range(rounds)]
     names = ("import of the functions", "import of the estimators")
     steps = map(statistics.median, zip(*runs, strict=True))
     return {name: {"import, s": step} for name, step in zip(names, steps, strict=True)}

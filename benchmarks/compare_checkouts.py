@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.checkpoints import SIZES, write_checkpoint
-from benchmarks.cold_start import PROGRAMS, run_alone, timed
+from benchmarks.cold_start import PROGRAMS, Program, alternate_programs
 from benchmarks.corpora import add_text_options
 from benchmarks.engines import Ours
 from benchmarks.fine_tuning_engines import OurSteps, StepBatch
 from benchmarks.measuring import ROOT, alternate, engine_processes
-from benchmarks.network_speed import cases, measure
+from benchmarks.network_speed import cases, measure, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,9 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkouts = {THIS: {"checkout": ROOT}, OTHER: {"checkout": options.other.resolve()}}
     print(f"{'':<40}{'this':>10}{'other':>10}{'ratio':>8}")
     with tempfile.TemporaryDirectory() as directory:
-        for size, config in SIZES.items():
-            write_checkpoint(Path(directory) / size, **config)
         checkpoint = str(Path(directory) / options.size)
+        write_checkpoint(Path(checkpoint), **SIZES[options.size])
         if "network" in options.parts:
             compare_network(Path(directory), checkouts, options)
         if "step" in options.parts:
@@ -77,6 +76,7 @@ def compare_network(
     directory: Path, checkouts: Mapping[str, Mapping[str, Path]], options: argparse.Namespace
 ) -> None:
     for size, group in groupby(cases(options), attrgetter("size")):
+        prepare(directory / size, SIZES[size], with_onnx=False)
         engines_of_size = makers(Ours, str(directory / size))
         with engine_processes(engines_of_size, options.threads, checkouts) as engines:
             for case in group:
@@ -98,16 +98,13 @@ def compare_cold_starts(
 ) -> None:
     """Time fresh processes from their start to the first embedding."""
     for kind, name in COLD_STARTS.items():
-        code = timed(PROGRAMS[kind], directory)
-        seconds: dict[str, list[float]] = {checkout: [] for checkout in checkouts}
-        peaks: dict[str, list[float]] = {checkout: [] for checkout in checkouts}
-        for turn in range(rounds + 1):
-            for checkout, options in checkouts.items():
-                run = run_alone(code, options["checkout"])
-                if turn > 0:  # the first run compiles the modules
-                    seconds[checkout].append(run.seconds)
-                    peaks[checkout].append(run.peak)
-        show(name, seconds)
+        programs = {
+            checkout: Program(PROGRAMS[kind], directory, **options)
+            for checkout, options in checkouts.items()
+        }
+        runs = alternate_programs(programs, rounds)
+        show(name, {checkout: [run.seconds for run in runs[checkout]] for checkout in runs})
+        peaks = {checkout: [run.peak for run in runs[checkout]] for checkout in runs}
         show(f"{name}, peak memory, MB", peaks, scale=1e-6)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from benchmarks.resources import from_status
+from benchmarks.measuring import from_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OURS, TORCH = "skdistilbert", "torch"
+# The head without layers, as DistilBertClassifier trains it by default.
+HEAD_ONLY = {"layers": 0, "epochs": 100, "batch_size": 32, "learning_rate": 5e-3}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,7 +55,6 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("task", choices=[*READERS, "step"])
     parser.add_argument("--data", type=Path, help="directory of the data set")
     parser.add_argument("--layers", nargs="+", default=["0", "2", "all"], help="trainable layers")
-    parser.add_argument("--torch-layers", nargs="*", help="the subset that torch trains")
     parser.add_argument("--pooling", choices=["mean", "cls"], default="mean")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
@@ -61,12 +63,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--engines", nargs="+", choices=[OURS, TORCH], default=[OURS, TORCH])
     parser.add_argument("--size", choices=SIZES, default="base", help="of the step")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="few texts, to try the script")
     add_save_option(parser)
     options = parser.parse_args(arguments)
     if options.task != "step" and options.data is None:
         parser.error("give --data, the directory of the data set")
-    options.torch_layers = options.layers if options.torch_layers is None else options.torch_layers
     options.torch_seeds = options.seeds if options.torch_seeds is None else options.torch_seeds
     return options
 
@@ -74,13 +74,19 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
     """Fine-tune with each seed and each engine in turn."""
     n_seeds = {OURS: options.seeds, TORCH: options.torch_seeds}
-    if TORCH not in options.engines or layers not in options.torch_layers:
+    if TORCH not in options.engines:
         n_seeds[TORCH] = 0
     scores: dict[str, list[float]] = {OURS: [], TORCH: []}
     seconds: dict[str, list[float]] = {OURS: [], TORCH: []}
-    shared = (options.task, options.data, layers, options.epochs, options.pooling)
+    fit = Fit(
+        options.task, options.data, layers, options.epochs, options.pooling, 0, options.threads
+    )
+    if layers == "0":
+        fit = replace(fit, **HEAD_ONLY)
+    elif layers != "all":
+        fit = replace(fit, layers=int(layers))
     for seed in range(max(n_seeds.values())):
-        fit = Fit(*shared, seed, options.threads, options.quick)
+        fit = replace(fit, seed=seed)
         for name, engine in ((OURS, FitOurs), (TORCH, FitTorch)):
             if seed < n_seeds[name]:
                 with EngineProcess(engine, options.threads) as process:
@@ -88,7 +94,7 @@ def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
                     scores[name].append(process.seconds(None))
     ours = statistics.median(seconds[OURS])
     columns: dict[str, float | str] = {**summary("score", scores[OURS])}
-    columns["fit, s"] = ours * fit.recipe()["epochs"]
+    columns["fit, s"] = ours * fit.epochs
     if seconds[TORCH]:
         columns |= summary("torch score", scores[TORCH])
         columns["torch / skdistilbert"] = statistics.median(seconds[TORCH]) / ours

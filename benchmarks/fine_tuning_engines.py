@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.checkpoints import find_minilm
-from benchmarks.fine_tuning_tasks import MAX_LENGTH, read_task, text_ids, word_ids
+from benchmarks.fine_tuning_tasks import MAX_LENGTH, READERS, text_ids, word_ids
 from skdistilbert import DistilBertClassifier, DistilBertTokenClassifier, WordPieceTokenizer
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 CLASSES = ["a", "b", "c", "d", "e", "f"]
 LEARNING_RATE = 5e-5
-SHARED = {"weight_decay": 0.01, "warmup": 0.1}  # the defaults of DistilBertClassifier
-# The head without layers, as DistilBertClassifier trains it by default.
-HEAD_ONLY = {"layers": 0, "epochs": 100, "batch_size": 32, "learning_rate": 5e-3}
+WEIGHT_DECAY = 0.01
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class TorchSteps:
         self.tokenizer = WordPieceTokenizer.from_pretrained(directory)
         encoder = transformers.DistilBertModel.from_pretrained(directory)
         self.model = Classifier(encoder, len(CLASSES)).train()
-        self.optimizer = adamw(self.model, LEARNING_RATE, 0.01)
+        self.optimizer = adamw(self.model, LEARNING_RATE)
 
     def run(self, batch: StepBatch) -> None:
         import torch
@@ -90,26 +88,20 @@ class TorchSteps:
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit on one task: the work of both engines."""
+    """One fit on one task, with the hyperparameters that both engines use."""
 
     task: str
     data: Path
-    layers: str
+    layers: int | str
     epochs: int
     pooling: str
     seed: int
     n_threads: int
-    quick: bool
+    batch_size: int = 16
+    learning_rate: float = 1e-4
 
     def read(self) -> Task:
-        return read_task(self.task, self.data, quick=self.quick)
-
-    def recipe(self) -> dict[str, Any]:
-        if self.layers == "0":
-            return HEAD_ONLY | SHARED
-        layers = self.layers if self.layers == "all" else int(self.layers)
-        sizes = {"epochs": self.epochs, "batch_size": 16, "learning_rate": 1e-4}
-        return {"layers": layers, **sizes, **SHARED}
+        return READERS[self.task](self.data)
 
 
 class FitOurs:
@@ -118,18 +110,18 @@ class FitOurs:
     def run(self, fit: Fit | None) -> float:
         if fit is None:
             return self.score
-        task, recipe = fit.read(), fit.recipe()
+        task = fit.read()
         kind: Any = DistilBertTokenClassifier
         if fit.task != "wnut17":
             kind = partial(DistilBertClassifier, pooling=fit.pooling)
         classifier = kind(
             find_minilm(),
-            trainable_layers=recipe["layers"],
+            trainable_layers=fit.layers,
             max_length=MAX_LENGTH,
-            max_iter=recipe["epochs"],
-            batch_size=recipe["batch_size"],
-            learning_rate_init=recipe["learning_rate"],
-            alpha=recipe["weight_decay"],
+            max_iter=fit.epochs,
+            batch_size=fit.batch_size,
+            learning_rate_init=fit.learning_rate,
+            alpha=WEIGHT_DECAY,
             random_state=fit.seed,
             n_threads=fit.n_threads,
         )
@@ -144,20 +136,16 @@ class FitTorch:
     """The same in torch."""
 
     def run(self, fit: Fit | None) -> float:
-        from benchmarks.fine_tuning_torch import Recipe, fit_and_predict
+        from benchmarks.fine_tuning_torch import fit_and_predict
 
         if fit is None:
             return self.score
         task = fit.read()
-        shared = {"pooling": fit.pooling, "seed": fit.seed, "n_threads": fit.n_threads}
-        recipe = Recipe(**fit.recipe(), **shared)
         classes = np.unique(np.hstack(task.labels))
         encode: Any = word_ids if fit.task == "wnut17" else text_ids
         ids, targets, *_ = encode(task.texts, task.labels, classes)
         test_ids, test_targets, *firsts = encode(task.test_texts, task.test_labels, classes)
-        predicted, seconds = fit_and_predict(
-            find_minilm(), ids, targets, test_ids, recipe, len(classes)
-        )
+        predicted, seconds = fit_and_predict(fit, ids, targets, test_ids, len(classes))
         if firsts:
             self.score = token_score(task, predicted, firsts[0], classes)
         else:

@@ -68,16 +68,6 @@ READERS: dict[str, Callable[[Path], Task]] = {
 }
 
 
-def read_task(name: str, directory: Path, *, quick: bool = False) -> Task:
-    """Read a data set; with `quick`, only 256 texts for training and 100 for testing."""
-    task = READERS[name](directory)
-    if not quick:
-        return task
-    rows = np.random.default_rng(0).permutation(len(task.texts))[:256]
-    texts, labels = ([of[row] for row in rows] for of in (task.texts, task.labels))
-    return Task(texts, labels, task.test_texts[:100], task.test_labels[:100])
-
-
 def text_ids(
     texts: list[str], labels: list[str], classes: np.ndarray
 ) -> tuple[list[list[int]], list[int]]:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import transformers
 
+from benchmarks.checkpoints import find_minilm
+from benchmarks.fine_tuning_engines import WEIGHT_DECAY
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from benchmarks.fine_tuning_engines import Fit
 
     Tensor = torch.Tensor
-
-
-class Recipe(NamedTuple):
-    """The hyperparameters that both engines use."""
-
-    layers: int | str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    warmup: float
-    pooling: str
-    seed: int
-    n_threads: int
 
 
 class Classifier(torch.nn.Module):
@@ -77,28 +67,27 @@ def freeze(model: Classifier, layers: int | str) -> None:
 
 
 def fit_and_predict(
-    directory: Path,
+    fit: Fit,
     texts: list[list[int]],
     targets: list[int] | list[list[int]],
     test_texts: list[list[int]],
-    recipe: Recipe,
     num_labels: int,
 ) -> tuple[list[Any], float]:
     """Train on token ids; return the predicted classes and the seconds of an epoch.
 
     Targets are one class per text, or per text a list with a class or -100 for each token.
     """
-    torch.set_num_threads(recipe.n_threads)
-    torch.manual_seed(recipe.seed)
+    torch.set_num_threads(fit.n_threads)
+    torch.manual_seed(fit.seed)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    encoder = transformers.BertModel.from_pretrained(directory, add_pooling_layer=False)
+    encoder = transformers.BertModel.from_pretrained(find_minilm(), add_pooling_layer=False)
     by_token = isinstance(targets[0], list)
-    model = (Tagger if by_token else Classifier)(encoder, num_labels, recipe.pooling)
-    freeze(model, recipe.layers)
+    model = (Tagger if by_token else Classifier)(encoder, num_labels, fit.pooling)
+    freeze(model, fit.layers)
     start = time.perf_counter()
-    train(model, texts, targets, recipe)
-    seconds = (time.perf_counter() - start) / recipe.epochs
+    train(model, texts, targets, fit)
+    seconds = (time.perf_counter() - start) / fit.epochs
     model.eval()
     predicted: list[Any] = []
     with torch.inference_mode():
@@ -109,23 +98,20 @@ def fit_and_predict(
 
 
 def train(
-    model: Classifier,
-    texts: list[list[int]],
-    targets: list[int] | list[list[int]],
-    recipe: Recipe,
+    model: Classifier, texts: list[list[int]], targets: list[int] | list[list[int]], fit: Fit
 ) -> None:
-    n_steps = recipe.epochs * -(-len(texts) // recipe.batch_size)
-    optimizer = adamw(model, recipe.learning_rate, recipe.weight_decay)
+    n_steps = fit.epochs * -(-len(texts) // fit.batch_size)
+    optimizer = adamw(model, fit.learning_rate)
+    # A tenth of the steps is the warm-up, as in DistilBertClassifier.
     schedule = transformers.get_linear_schedule_with_warmup(
-        optimizer, round(recipe.warmup * n_steps), n_steps
+        optimizer, round(0.1 * n_steps), n_steps
     )
-    rng = np.random.default_rng(recipe.seed)
-    logits_of = batch_logits(model, texts, recipe.layers)
+    rng = np.random.default_rng(fit.seed)
+    logits_of = batch_logits(model, texts, fit.layers)
+    borders = range(fit.batch_size, len(texts), fit.batch_size)
     model.train()
-    for _ in range(recipe.epochs):
-        for rows in np.split(
-            rng.permutation(len(texts)), range(recipe.batch_size, len(texts), recipe.batch_size)
-        ):
+    for _ in range(fit.epochs):
+        for rows in np.split(rng.permutation(len(texts)), borders):
             classes = np.hstack([targets[row] for row in rows])
             train_step(model, logits_of(rows), torch.from_numpy(classes), optimizer)
             schedule.step()
@@ -156,13 +142,11 @@ def batch_logits(
     return lambda rows: model.logits(torch.cat([features[row] for row in rows]))
 
 
-def adamw(
-    model: torch.nn.Module, learning_rate: float, weight_decay: float
-) -> torch.optim.Optimizer:
+def adamw(model: torch.nn.Module, learning_rate: float) -> torch.optim.Optimizer:
     """Return AdamW without decay of biases and normalisations, as in transformers' Trainer."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
-        {"params": [x for x in trained if x.ndim > 1], "weight_decay": weight_decay},
+        {"params": [x for x in trained if x.ndim > 1], "weight_decay": WEIGHT_DECAY},
         {"params": [x for x in trained if x.ndim == 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=learning_rate)

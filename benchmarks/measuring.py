@@ -1,13 +1,15 @@
-"""Time engines against each other: one process per engine, alternating rounds, medians.
+"""Time engines against each other, and measure the memory of a process.
 
 Thread pools of different libraries disturb each other within one process, and the speed of a
-machine drifts. Therefore each engine has its own process, and the engines alternate.
+machine drifts. Therefore each engine has its own process, and the engines alternate. Medians of
+the rounds are compared.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import re
 import statistics
 import subprocess
 import sys
@@ -16,16 +18,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from benchmarks.resources import peak_memory
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[1]
-# A short piece of work is repeated within one measurement for this long.
+STATUS = Path("/proc/self/status")
+# A short piece of work is repeated within one measurement for this long. A pause of half this
+# duration precedes, because threads of the previous engine spin for a while before they sleep.
 SECONDS_PER_MEASUREMENT = 0.2
-# Threads of the previous engine spin for a while before they sleep.
-PAUSE_SECONDS = 0.1
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # `skdistilbert` is imported from the checkout, and `benchmarks` from this directory.
 START_SERVER = """
@@ -83,7 +83,7 @@ class EngineProcess:
 
     def seconds(self, work: Any) -> float:  # noqa: ANN401
         """Return the seconds of one run of `work`, the median of several if it is short."""
-        self._send(work)
+        self._send((work, SECONDS_PER_MEASUREMENT))
         assert self._process.stdout is not None
         answer = pickle.load(self._process.stdout)
         if isinstance(answer, Exception):
@@ -110,22 +110,22 @@ def serve() -> None:
     engine = pickle.load(requests)()
     while True:
         try:
-            work = pickle.load(requests)
+            work, duration = pickle.load(requests)
         except EOFError:
             return
         try:
-            answer: object = _time(engine, work), peak_memory()
+            answer: object = _time(engine, work, duration), peak_memory()
         except Exception as error:
             answer = error
         pickle.dump(answer, answers)
         answers.flush()
 
 
-def _time(engine: Engine, work: Any) -> float:  # noqa: ANN401
-    time.sleep(PAUSE_SECONDS)
+def _time(engine: Engine, work: Any, duration: float) -> float:  # noqa: ANN401
+    time.sleep(duration / 2)
     seconds: list[float] = []
-    deadline = time.perf_counter() + 10 * SECONDS_PER_MEASUREMENT
-    while sum(seconds) < SECONDS_PER_MEASUREMENT and time.perf_counter() < deadline:
+    deadline = time.perf_counter() + 10 * duration
+    while not seconds or (sum(seconds) < duration and time.perf_counter() < deadline):
         start = time.perf_counter()
         measured = engine.run(work)
         elapsed = time.perf_counter() - start
@@ -165,3 +165,26 @@ def engine_processes(
             name: stack.enter_context(EngineProcess(make, n_threads, **options.get(name, {})))
             for name, make in makers.items()
         }
+
+
+def memory_in_use() -> int | None:
+    """Return the bytes of physical memory in use, or None where /proc does not exist."""
+    return from_status("VmRSS") if STATUS.is_file() else None
+
+
+def peak_memory() -> int | None:
+    """Return the peak of physical memory in bytes, or None on Windows."""
+    if STATUS.is_file():
+        return from_status("VmHWM")
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def from_status(field: str) -> int:
+    """Return a field of /proc/self/status in bytes (Linux)."""
+    found = re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text("ascii"))
+    assert found is not None, field
+    return 1024 * int(found[1])

@@ -30,7 +30,6 @@ README_CASES = {
     "base, 1,000 texts, sorted": "1,000 paragraphs, sorted by length",
     "base, 1,000 texts, in arrival order": "1,000 paragraphs, unsorted",
 }
-PEERS = ("torch", "ONNX Runtime", "sentence-transformers")
 FIXED_CASE = r"\w+, \d x \d+$|.*8\.\.128$"
 SHOWN_CASE = r"tiny, \d x (16|128)$|base, \d x \d+$|.*8\.\.128$"  # the files contain all cases
 BUNDLED_FORMATS = {

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SENTENCE = "Hello, this is a test sentence for benchmarking purpose."
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-VOCAB = Path(skdistilbert.__file__).parent / "mini_model" / "vocab.txt"
+VOCAB = str(Path(skdistilbert.__file__).parent / "mini_model" / "vocab.txt")
 OURS, RUST, RUST_THREADS, TRANSFORMERS = (
     "skdistilbert",
     "tokenizers, 1 thread",
@@ -46,24 +46,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     add_text_options(parser, 4000)
     add_save_option(parser)
-    parser.add_argument("--vocab", default=str(VOCAB))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--scale", type=float, default=1, help="share of the artificial texts")
     options = parser.parse_args(arguments)
     texts = read_texts(options.texts, options.n_texts)
     makers: dict[str, Callable[[], Engine]] = {
-        OURS: partial(Ours, options.vocab),
-        RUST: partial(Rust, options.vocab, 1),
-        RUST_THREADS: partial(Rust, options.vocab, os.cpu_count() or 1),
+        OURS: partial(Ours, VOCAB),
+        RUST: partial(Rust, VOCAB, 1),
+        RUST_THREADS: partial(Rust, VOCAB, os.cpu_count() or 1),
     }
     if find_spec("transformers"):
-        makers[TRANSFORMERS] = partial(Transformers, options.vocab)
+        makers[TRANSFORMERS] = partial(Transformers, VOCAB)
     results: Results = {}
     with engine_processes(makers, 1) as engines:
         for name, work in cases(texts, options.scale).items():
             results[name] = compare(work, engines, options.rounds)
             print(name, results[name], flush=True)
-    results |= memory(options.vocab, options.scale)
+    results |= memory(options.scale)
     save(options.save, "tokenizer_speed", results, 1)
 
 
@@ -122,11 +121,11 @@ def compare(
     return {f"{OURS}, texts per second": len(work.texts) / ours, **ratios}
 
 
-def memory(vocab: str, scale: float) -> Results:
+def memory(scale: float) -> Results:
     """Return the megabytes that the caches hold after many distinct words."""
     results: Results = {}
     for output in ("ids", "offsets"):
-        tokenizer = Ours(vocab).tokenizer
+        tokenizer = Ours(VOCAB).tokenizer
         encode: Callable[[str], Any] = (
             tokenizer.encode if output == "ids" else tokenizer.encode_with_offsets
         )

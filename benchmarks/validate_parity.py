@@ -22,30 +22,18 @@ import numpy as np
 import torch
 import transformers
 
-import skdistilbert
-from benchmarks.checkpoints import find_minilm
+from benchmarks.checkpoints import SIZES, find_minilm
 from benchmarks.results import Results, add_save_option, save
 from skdistilbert import WordPieceTokenizer, embed, load_model, predict
 from skdistilbert.tokenization import encode_ragged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from skdistilbert import DistilBertModel
 
 TOLERANCE = 1e-5
-VOCAB = Path(skdistilbert.__file__).parent / "mini_model" / "vocab.txt"
-SIZES: dict[str, dict[str, int]] = {
-    "small": {"dim": 32, "n_layers": 5, "n_heads": 4, "hidden_dim": 37},
-    "big": {},
-}
-ARCHITECTURES = (
-    "DistilBertModel",
-    "DistilBertForSequenceClassification",
-    "DistilBertForTokenClassification",
-    "DistilBertForQuestionAnswering",
-    "DistilBertForMaskedLM",
-)
+SMALL_AND_BIG = {"small": SIZES["tiny"], "big": SIZES["base"]}
+HEADS = ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MaskedLM")
+ARCHITECTURES = ("DistilBertModel", *(f"DistilBertFor{head}" for head in HEADS))
 # Lengths in tokens of the texts that are cut from a long text.
 LENGTHS = (1, 2, 3, 5, 8, 17, 33, 64, 100, 128, 255, 400, 510)
 SENTENCES = (
@@ -90,7 +78,7 @@ def main() -> int:
     if options.model == "minilm":
         compare_minilm(report)
     else:
-        compare_random(SIZES[options.model], report)
+        compare_random(SMALL_AND_BIG[options.model], report)
     row: Results = {options.model: {"largest difference": report.worst}}
     save(options.save, f"validate_parity_{options.model}", row, torch.get_num_threads())
     passed = report.all_equal and report.worst <= TOLERANCE
@@ -106,7 +94,7 @@ def compare_random(sizes: dict[str, int], report: Report) -> None:
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
             theirs.save_pretrained(directory)
-            (directory / "vocab.txt").write_bytes(VOCAB.read_bytes())
+            WordPieceTokenizer.from_pretrained("mini").save_pretrained(directory)
             compare(theirs, directory, report, architecture)
 
 
@@ -164,16 +152,12 @@ def compare_outputs(
         zip(got.hidden_states, expected.hidden_states, strict=True)
     ):
         report.compare(f"hidden state {layer}", state[visible], other.numpy()[visible])
-    for name in heads_of(got):
+    for name in (each for each in got._fields if each.endswith("logits")):
         mine, other = getattr(got, name), getattr(expected, name).numpy()
         by_token = mine.shape[:2] == visible.shape
         report.compare(
             name, mine[visible] if by_token else mine, other[visible] if by_token else other
         )
-
-
-def heads_of(output: Any) -> Iterable[str]:  # noqa: ANN401
-    return (name for name in output._fields if name.endswith("logits"))
 
 
 def compare_embeddings(

@@ -53,7 +53,6 @@ def main() -> None:
 def embed(model: str, requests: dask.dataframe.DataFrame) -> pd.DataFrame:
     """Embed each partition on the worker that holds it."""
     embedder = DistilBertEmbedder(model, normalize=True).set_output(transform="pandas")
-    embedder.fit(["any text, as fit learns nothing"])
     print(f"a pickle of the embedder takes {len(pickle.dumps(embedder))} bytes")
     names = embedder.get_feature_names_out()
     layout = pd.DataFrame(np.empty((0, len(names)), np.float32), columns=names)

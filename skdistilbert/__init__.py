@@ -1,8 +1,9 @@
 """DistilBERT as scikit-learn estimators, computed with NumPy instead of PyTorch.
 
-The estimators are `DistilBertEmbedder`, `DistilBertClassifier`, `DistilBertRegressor` and
-`DistilBertTokenClassifier`. `embed`, `predict`, `classify`, `extract_entities`, `answer` and
-`unmask` are functions of texts without scikit-learn.
+The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
+`DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`.
+`AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `extract_entities`,
+`answer` and `unmask` are functions of texts without scikit-learn.
 
 Loading
 -------
@@ -48,9 +49,11 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators import (
         DistilBertClassifier,
+        DistilBertContrastiveEmbedder,
         DistilBertEmbedder,
         DistilBertRegressor,
         DistilBertTokenClassifier,
+        DistilBertZeroShotClassifier,
     )
     from skdistilbert.exceptions import (
         CheckpointError,
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
         SkdistilbertError,
         TruncationWarning,
     )
+    from skdistilbert.inspection import AttributionDisplay
     from skdistilbert.models import (
         DistilBertForMaskedLM,
         DistilBertForQuestionAnswering,
@@ -71,9 +75,11 @@ if TYPE_CHECKING:
     from skdistilbert.tokenization import WordPieceTokenizer
 
 __all__ = [
+    "AttributionDisplay",
     "CheckpointError",
     "DistilBertClassifier",
     "DistilBertConfig",
+    "DistilBertContrastiveEmbedder",
     "DistilBertEmbedder",
     "DistilBertForMaskedLM",
     "DistilBertForQuestionAnswering",
@@ -82,6 +88,7 @@ __all__ = [
     "DistilBertModel",
     "DistilBertRegressor",
     "DistilBertTokenClassifier",
+    "DistilBertZeroShotClassifier",
     "HubError",
     "NonFiniteError",
     "SkdistilbertError",
@@ -97,7 +104,15 @@ __all__ = [
 ]
 
 # In the order of their imports: a module imports earlier ones only.
-_MODULES = ("exceptions", "tokenization", "checkpoint", "models", "tasks", "estimators")
+_MODULES = (
+    "exceptions",
+    "tokenization",
+    "checkpoint",
+    "models",
+    "tasks",
+    "estimators",
+    "inspection",
+)
 
 
 def __getattr__(name: str) -> object:

@@ -17,6 +17,7 @@ from benchmarks import (
     fine_tuning,
     grid_search_cache,
     install_size,
+    measuring,
     network_speed,
     report,
     tokenizer_speed,
@@ -32,6 +33,11 @@ FOLDER = ROOT / "benchmarks"
 OURS = ["--engines", "skdistilbert"]
 needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(autouse=True)
+def _short_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "SECONDS_PER_MEASUREMENT", 0.01)
 
 
 def run(main: Callable[[list[str]], None], directory: Path, *arguments: str) -> dict[str, Any]:

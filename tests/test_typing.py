@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from skdistilbert import (
     DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor, DistilBertTokenClassifier,
-    answer, classify, embed, extract_entities, load_model, predict, unmask,
+    DistilBertZeroShotClassifier, answer, classify, embed, extract_entities, load_model, predict,
+    unmask,
 )
 from skdistilbert.tasks.aggregation import Entity
 from skdistilbert.tasks.answer_spans import Answer
@@ -48,6 +49,7 @@ assert_type(DistilBertClassifier().fit(["a"], ["b"]), DistilBertClassifier)
 assert_type(DistilBertClassifier().fit(["a"], ["b"]).predict_proba(["a"]), NDArray[np.float32])
 assert_type(DistilBertRegressor().fit(["a"], [1.0]), DistilBertRegressor)
 assert_type(DistilBertTokenClassifier().fit([["a"]], [["O"]]), DistilBertTokenClassifier)
+assert_type(DistilBertZeroShotClassifier(classes={1: "a"}).fit(), DistilBertZeroShotClassifier)
 assert_type(DistilBertEmbedder().fit(["a"]).transform(["a"]), NDArray[np.float32])
 classify(m, "a", topk=1)  # type: ignore[call-overload]
 embed("dir", ["a"], "mean")  # type: ignore[call-overload]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skdistilbert.checkpoint.module_files import (
-    LEGACY_POOLINGS,
     DenseFiles,
     LayerMean,
     LayerNormFiles,
@@ -96,26 +94,6 @@ def read_sentence_modules(directory: Path, config: DistilBertConfig) -> Sentence
             after.append(None)
     n_features = min(n_features, _truncate_dim(directory) or n_features)
     return SentenceModules(layer_mean, poolings, include_prompt, tuple(after), n_features)
-
-
-def sentence_module_files(pooling: str, dim: int) -> dict[str, bytes | None]:
-    """Return the contents of the module files, by file name; None deletes an old file.
-
-    All versions of sentence-transformers read the flags of ``1_Pooling/config.json``.
-    """
-    modules = [
-        {"idx": 0, "name": "0", "path": "", "type": f"{SENTENCE_MODULES}Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{SENTENCE_MODULES}Pooling"},
-    ]
-    flags = {name: mode == pooling for name, mode in LEGACY_POOLINGS.items()}
-    return {
-        MODULES_FILE: json.dumps(modules, indent=2).encode() + b"\n",
-        "1_Pooling/config.json": json.dumps(
-            {"word_embedding_dimension": dim, **flags, "include_prompt": True}, indent=2
-        ).encode()
-        + b"\n",
-        SENTENCE_CONFIG_FILE: None,  # an old file could truncate the vectors or add a prompt
-    }
 
 
 def _truncate_dim(directory: Path) -> int | None:

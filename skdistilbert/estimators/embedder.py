@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.preprocessing import normalize
-from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.text_estimator import TextEstimator
@@ -21,11 +20,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.utils import Tags
 
+    from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tasks.text_input import Missing
 
-OWN_PARAMETERS = """\
+EMBEDDER_PARAMETERS = """\
 pooling : {POOLINGS} or None
     How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. The
     tokens include [CLS] and [SEP]. None: use ``modules.json`` of a sentence-transformers directory
@@ -37,9 +37,10 @@ verbose : bool or int of at least 0
     Show on stderr how many texts have been embedded: with a progress bar in terminals and
     notebooks if the extra ``progress`` is installed, otherwise with lines.
 """
+EMBEDDER_ACCEPTED = ACCEPTED | {"pooling": Accepted(NoneType, options=POOLINGS)}
 
 
-@documented(OWN_PARAMETERS, accepted=ACCEPTED | {"pooling": Accepted(NoneType, options=POOLINGS)})
+@documented(EMBEDDER_PARAMETERS, accepted=EMBEDDER_ACCEPTED)
 class DistilBertEmbedder(
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]
@@ -65,8 +66,12 @@ class DistilBertEmbedder(
 
     Notes
     -----
+    `transform` does not need `fit`, like scikit-learn's ``HashingVectorizer``. Without `fit` each
+    call validates the parameters, finds the files of `model` and sets no attributes. After `fit`
+    small calls are faster, and the embedder never uses other weights.
+
     A pickle holds the path and the fingerprint of the weights, but not the weights. If they have
-    moved, name their new place with ``set_params(model=...)``. Other weights raise an error.
+    moved, name their new place with ``set_params(model=...)``.
 
     Examples
     --------
@@ -77,6 +82,8 @@ class DistilBertEmbedder(
     >>> pipeline = make_pipeline(DistilBertEmbedder(), LogisticRegression())
     >>> pipeline.fit(texts, ["order", "order", "account", "account"]).predict(texts[:1])
     array(['order'], dtype='<U7')
+    >>> DistilBertEmbedder().transform(texts).shape
+    (4, 192)
     """
 
     _embedding_parameters: ClassVar = (
@@ -130,12 +137,12 @@ class DistilBertEmbedder(
         self._validate()
         self._check_texts(X)
         encoder, location = self._load_named()
-        self._n_features_out = encoder.plan(self._embedding_options()).n_features
+        encoder.plan(self._embedding_options())  # validates the options for this encoder
         self._set_encoder(encoder, location)
         return self
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:
-        """Return the features of texts.
+        """Return the features of texts; `fit` is not needed.
 
         Parameters
         ----------
@@ -148,19 +155,27 @@ class DistilBertEmbedder(
 
         Raises
         ------
-        NotFittedError
-            If `fit` was not called.
         CheckpointError
-            If the weights have changed since `fit`.
+            If the weights have changed since `fit`, or the encoder cannot be loaded.
         ValueError, TypeError
-            If a text is not valid.
+            If a parameter or a text is not valid.
         """
-        check_is_fitted(self)
         return self._transform(self._check_texts(X))
 
     def _transform(self, texts: list[str]) -> NDArray[np.float32]:
-        features = self._features(texts)
+        features = self._features(texts, self._current_encoder())
         return normalize(features, copy=False) if self.normalize else features
+
+    def _current_encoder(self) -> TextEncoder:
+        """Return the fitted encoder, or without `fit` the encoder that `model` names."""
+        if hasattr(self, "fingerprint_"):
+            return self._loaded_encoder()
+        self._validate()
+        return self._load_named()[0]
+
+    @property
+    def _n_features_out(self) -> int:  # for `get_feature_names_out`
+        return self._current_encoder().plan(self._embedding_options()).n_features
 
     def fit_transform(self, X: Iterable[str], y: object = None, **params: Any) -> Any:  # noqa: ANN401
         """Call `fit` and return the features of the same texts.
@@ -184,4 +199,5 @@ class DistilBertEmbedder(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
+        tags.requires_fit = False
         return tags

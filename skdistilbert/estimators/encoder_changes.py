@@ -70,7 +70,7 @@ def with_changes(model: DistilBertModel, changes: Mapping[str, Array]) -> Distil
     for name, tensor in others.items():
         weights[re.sub(r"-\d+", lambda match: str(n_layers + int(match[0])), name)] = tensor
     tuned = DistilBertModel(model.config, weights)
-    tuned.mapped = model.mapped
+    tuned._directory, tuned.mapped = model._directory, model.mapped
     return tuned
 
 

@@ -71,20 +71,15 @@ class TrainingOptions(NamedTuple):
     @classmethod
     def resolve(cls, estimator: Any, encoder: PretrainedEncoder) -> TrainingOptions:  # noqa: ANN401
         """Return the options of an estimator for an encoder, or raise ValueError."""
-        config = encoder.model.config
-        stated, n_layers = estimator.trainable_layers, config.n_layers
-        if stated != "all" and stated > n_layers:
-            raise ValueError(
-                f"trainable_layers must be at most {n_layers}, the number of layers of "
-                f"{estimator.model}, or 'all' to train the embeddings as well; got {stated!r}."
-            )
+        config, stated = encoder.model.config, estimator.trainable_layers
+        n_layers = count_trained_layers(estimator, encoder)
 
         def resolved(name: str) -> Any:  # noqa: ANN401
             value = getattr(estimator, name)
             return AUTO[name][stated != 0] if value == "auto" else value
 
         options = cls(
-            n_layers if stated == "all" else int(stated),
+            n_layers,
             stated == "all",
             estimator.pooling,
             check_max_length(estimator.max_length, config, encoder.tokenizer),
@@ -134,6 +129,17 @@ class TrainingOptions(NamedTuple):
         )
 
 
+def count_trained_layers(estimator: Any, encoder: PretrainedEncoder | TextEncoder) -> int:  # noqa: ANN401
+    """Return how many layers `trainable_layers` names, or raise ValueError."""
+    stated, n_layers = estimator.trainable_layers, encoder.model.config.n_layers
+    if stated != "all" and stated > n_layers:
+        raise ValueError(
+            f"trainable_layers must be at most {n_layers}, the number of layers of "
+            f"{estimator.model}, or 'all' to train the embeddings as well; got {stated!r}."
+        )
+    return n_layers if stated == "all" else int(stated)
+
+
 class FineTuning:
     """A head in training, with or without the last layers of an encoder.
 
@@ -148,6 +154,8 @@ class FineTuning:
     options : TrainingOptions
     random_state : RandomState
         Determines dropout, the held-out texts and the order of texts.
+    trainer : type, default=Trainer
+        `ContrastiveTrainer` for losses that compare texts.
     """
 
     def __init__(
@@ -157,6 +165,7 @@ class FineTuning:
         loss: Loss,
         options: TrainingOptions,
         random_state: RandomState,
+        trainer: type[Trainer] = Trainer,
     ) -> None:
         self.encoder, self.options, self._random_state = encoder, options, random_state
         weights, config = encoder.model.encoder, encoder.model.config
@@ -173,7 +182,7 @@ class FineTuning:
         head_dropout = config.seq_classif_dropout if has_own_rate else config.dropout
         rates = DropoutRates(config.dropout, config.attention_dropout, head_dropout)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
-        self.trainer = Trainer(network, loss, rates, seed, options.alpha, options.n_threads)
+        self.trainer = trainer(network, loss, rates, seed, options.alpha, options.n_threads)
 
     def set_pace(self, options: TrainingOptions) -> None:
         """Replace the learning rate and the batch size by those of other options."""
@@ -232,7 +241,7 @@ class FineTuning:
         self,
         examples: Examples,
         validation: Examples | None,
-        score: Score,
+        score: Score | None,
         n_epochs: int,
         observer: Observer,
         history: History,
@@ -244,6 +253,7 @@ class FineTuning:
 
         def validate() -> float:
             assert validation is not None
+            assert score is not None
             return score(self.trainer.logits(validation), validation)
 
         plan = self.options.plan(n_epochs, decay=True)

@@ -211,7 +211,7 @@ def validate_parameters(estimator: BaseEstimator) -> None:
     for name, value in estimator.get_params(deep=False).items():
         # A subclass may have further parameters.
         if name in estimator._accepted and value not in estimator._accepted[name]:
-            kind = estimator._kinds[name].replace("{", "one of {")
+            kind = re.sub(r"\{(?=['\"])", "one of {", estimator._kinds[name])
             raise InvalidParameterError(f"{name} must be {kind}; got {value!r:.200}.")
 
 

@@ -71,11 +71,18 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     def _model_name(self) -> str:
         return os.fspath(self.model)
 
-    def _set_encoder(self, encoder: TextEncoder, location: Location) -> None:
+    def _set_encoder(
+        self,
+        encoder: TextEncoder,
+        location: Location,
+        **others: Any,  # noqa: ANN401
+    ) -> None:
+        """Set the fitted encoder and other fitted attributes."""
         attributes = {
             "_encoder": encoder,
             "revision_": location.commit,
             "fingerprint_": encoder.pretrained.fingerprint,
+            **others,
         }
         self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
 
@@ -112,9 +119,11 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     def _embedding_options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._embedding_parameters}
 
-    def _features(self, texts: list[str]) -> NDArray[np.float32]:
-        """Return the pooled features of texts, (n_texts, n_features)."""
-        encoder = self._loaded_encoder()
+    def _features(
+        self, texts: list[str], encoder: TextEncoder | None = None
+    ) -> NDArray[np.float32]:
+        """Return the features of texts, (n_texts, n_features); None is the fitted encoder."""
+        encoder = encoder or self._loaded_encoder()
         plan = encoder.plan(self._embedding_options())
         cache = self.embedding_cache
         cache_file = None if cache is None else embedding_cache_file(cache)

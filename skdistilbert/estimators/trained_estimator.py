@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.checkpoint import read_checkpoint
-from skdistilbert.checkpoint.sentence_modules import sentence_module_files
+from skdistilbert.checkpoint.module_writing import sentence_module_files
 from skdistilbert.estimators.embedder import DistilBertEmbedder
+from skdistilbert.estimators.encoder_tuner import EncoderTuner
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
-from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
-from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
-from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
-from skdistilbert.estimators.text_estimator import TextEstimator
+from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.files import Location
-from skdistilbert.files.sentence_config_file import SENTENCE_FILES
-from skdistilbert.nn.training import Examples, History
-from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tokenization.tokenizer_files import tokenizer_files
+from skdistilbert.nn.training import Examples
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from numpy.random import RandomState
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import Checkpoint
@@ -36,44 +29,24 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.fine_tuning import Score
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.heads import TrainableHead
+    from skdistilbert.nn.training import History
     from skdistilbert.nn.training.losses import Loss
 
     FloatArray = NDArray[np.float32]
     Rows = NDArray[np.intp]
 
 
-class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
+class TrainedEstimator(EncoderTuner):
     """Base of the estimators with a trained head."""
 
-    trainable_layers: int | Literal["all"]
     early_stopping: bool
-    warm_start: bool
-    random_state: int | RandomState | None
 
     head_: Any
-    n_iter_: int
-    loss_curve_: list[float]
-    best_loss_: float | None
     validation_scores_: list[float] | None
     best_validation_score_: float | None
-    _fine_tuning: FineTuning | None = None  # kept between calls of partial_fit
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "head_")
+    _fitted_attribute = "head_"
 
     # -- training
-
-    def _begin_fit(self) -> TrainingOptions:
-        """Load the encoder; replace the previous fit unless training continues from it."""
-        self.__dict__.pop("_fine_tuning", None)
-        if self.warm_start and hasattr(self, "head_"):
-            self._encoder.load(self._load_fitted(), self._model_name)
-            return TrainingOptions.resolve(self, self._encoder.pretrained)
-        encoder, location = self._load_named()
-        options = TrainingOptions.resolve(self, encoder.pretrained)
-        self.__dict__.pop("head_", None)
-        self._set_encoder(encoder, location)
-        return options
 
     def _start_training(
         self, options: TrainingOptions, loss: Loss, new_head: Callable[..., TrainableHead]
@@ -108,32 +81,22 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
     ) -> None:
         """Train on the first rows of the split, validate on the others, and keep the result."""
         n_epochs = training.options.n_epochs(len(split[0]))
-        observer = FitObserver(self, n_epochs, partial(_fitted_attributes, training), data)
         examples = examples_of(split[0])
         validation = None if split[1] is None else examples_of(split[1])
-        history = History()
-        try:
-            training.run(examples, validation, score, n_epochs, observer, history)
-        except KeyboardInterrupt as error:
-            # A search would score an incomplete fit if `fit` returned.
-            if self.warm_start:
-                self._keep(training, history)
-            error.add_note(_interruption_note(history, kept=self.warm_start))
-            raise
-        self._keep(training, history)
-        observer.end()
+        run = partial(training.run, examples, validation, score, n_epochs)
+        self._run(training, n_epochs, run, data)
 
-    def _keep(self, training: FineTuning, history: History) -> None:
-        """Set the fitted attributes."""
+    def _results(self, training: FineTuning) -> dict[str, Any]:
+        return super()._results(training) | {"head_": training.network.head}
+
+    def _record(self, history: History) -> dict[str, Any]:
+        record = super()._record(history)
         scores = history.scores if self.early_stopping else None
-        attributes = _fitted_attributes(training) | {
-            "loss_curve_": history.losses,
-            "n_iter_": len(history.losses),
+        return record | {
             "validation_scores_": scores,
             "best_validation_score_": None if scores is None else max(scores, default=None),
-            "best_loss_": None if self.early_stopping else min(history.losses, default=None),
+            "best_loss_": None if self.early_stopping else record["best_loss_"],
         }
-        self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
 
     # -- prediction
 
@@ -196,17 +159,6 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
         self._task_model().save_pretrained(directory, self._loaded_encoder().tokenizer)
         self._reload_if_saved_to(directory)
 
-    def _reload_if_saved_to(self, directory: str | os.PathLike[str]) -> None:
-        """Use the saved files if they have replaced the files of the pretrained encoder."""
-        replaced = self._encoder.pretrained.directory
-        if not (replaced.is_dir() and replaced.samefile(directory)):
-            return
-        pretrained = load_pretrained_encoder(replaced)  # holds everything that was trained
-        encoder = TextEncoder(pretrained, self._model_name)
-        self._set_encoder(encoder, Location(replaced, self.revision_))
-        if self._fine_tuning is not None:
-            self._fine_tuning.encoder = encoder
-
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the fitted encoder to a directory and return an embedder that reads it.
 
@@ -233,32 +185,12 @@ class TrainedEstimator(CallbackSupportMixin, TextEstimator):  # type: ignore[mis
             If the directory cannot be written or is not accepted.
         """
         check_is_fitted(self)
-        encoder = self._loaded_encoder()
-        config, pooling = encoder.model.config, self.pooling or "mean"
-        max_length = check_max_length(self.max_length, config, encoder.tokenizer)
-        tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
-        files = tokenizer_files(tokenizer, config.model_type)
-        files |= sentence_module_files(pooling, config.dim)
-        encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
-        self._reload_if_saved_to(directory)
+        pooling = self.pooling or "mean"
+        dim = self._loaded_encoder().model.config.dim
+        self._write_encoder(directory, sentence_module_files(pooling, dim))
         return DistilBertEmbedder(
             directory,
             pooling=pooling,
             max_length=self.max_length,
             n_threads=self.n_threads,
         )
-
-
-def _interruption_note(history: History, *, kept: bool) -> str:
-    weights = "best" if history.scores else "latest"
-    state = (
-        f"The estimator keeps the {weights} weights; call fit again to continue."
-        if kept
-        else "The estimator is not fitted. Set warm_start=True to keep the weights so far."
-    )
-    return f"Training was interrupted after {len(history.losses)} complete epochs. {state}"
-
-
-def _fitted_attributes(training: FineTuning) -> dict[str, Any]:
-    """Return the attributes with which an estimator predicts as if training ended now."""
-    return {"head_": training.network.head, "_encoder": training.tuned_encoder()}

@@ -139,21 +139,27 @@ def tanh(x: Array, tape: Tape | None = None) -> Array:
     return x
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid(x: Array, tape: Tape | None = None) -> Array:
     """Logistic function `1 / (1 + exp(-x))`, in place."""
     x[...] = _logistic(x)
+    if tape is not None:
+        tape.push(x * (1 - x))
     return x
 
 
-def leaky_relu(x: Array) -> Array:
+def leaky_relu(x: Array, tape: Tape | None = None) -> Array:
     """Return `x` where it is positive, and 1 % of `x` elsewhere, in place."""
+    if tape is not None:
+        tape.push(np.where(x > 0, 1, 0.01).astype(x.dtype))
     out: Array = np.maximum(x, 0.01 * x, out=x)
     return out
 
 
-def elu(x: Array) -> Array:
+def elu(x: Array, tape: Tape | None = None) -> Array:
     """Exponential linear unit: `x` where it is positive, and `exp(x) - 1` elsewhere, in place."""
     negative = np.expm1(np.minimum(x, 0))
+    if tape is not None:
+        tape.push(negative + 1)
     return np.add(np.maximum(x, 0), negative, out=x)
 
 

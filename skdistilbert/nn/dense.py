@@ -11,11 +11,21 @@ from skdistilbert.nn.activations import elu, gelu, leaky_relu, relu, sigmoid, si
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from skdistilbert.nn.tape import Tape
     from skdistilbert.nn.weights import Array
 
-# By the names of the classes in torch, with torch's default parameters.
-DENSE_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "Identity": lambda x: x,
+
+def identity(x: Array, tape: Tape | None = None) -> Array:
+    """Return `x`."""
+    if tape is not None:
+        tape.push(np.ones_like(x))
+    return x
+
+
+# By the names of the classes in torch, with torch's default parameters. Each works in place; with
+# a tape it records its derivative.
+DENSE_ACTIVATIONS: dict[str, Callable[[Array, Tape | None], Array]] = {
+    "Identity": identity,
     "Tanh": tanh,
     "ReLU": relu,
     "GELU": gelu,
@@ -28,26 +38,34 @@ DENSE_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 # Overflow and NaN propagate as in torch; estimators raise an error for them.
 @np.errstate(all="ignore")
-def dense(x: Array, tensors: Mapping[str, Array], activation: str) -> Array:
+def dense(
+    x: Array, tensors: Mapping[str, Array], activation: str, tape: Tape | None = None
+) -> Array:
     """Apply an affine map and an activation: (n_texts, n_in) -> (n_texts, n_out)."""
     out = x @ tensors["linear.weight"].T
     if "linear.bias" in tensors:
         out += tensors["linear.bias"]
-    return DENSE_ACTIVATIONS[activation](out)
+    return DENSE_ACTIVATIONS[activation](out, tape)
 
 
 @np.errstate(all="ignore")
-def normalize_features(x: Array, tensors: Mapping[str, Array]) -> Array:
+def normalize_features(x: Array, tensors: Mapping[str, Array], tape: Tape | None = None) -> Array:
     """Normalise each row (n_texts, dim) to mean 0 and variance 1, then scale and shift it."""
     centred = x - x.mean(axis=1, keepdims=True)
     variance = np.mean(centred * centred, axis=1, keepdims=True)
-    scaled: Array = centred / np.sqrt(variance + np.float32(1e-5))  # torch's default epsilon
+    deviation = np.sqrt(variance + np.float32(1e-5))  # torch's default epsilon
+    scaled: Array = centred / deviation
+    if tape is not None:
+        tape.push(scaled, deviation)
     return scaled * tensors["norm.weight"] + tensors["norm.bias"]
 
 
 @np.errstate(all="ignore")
-def unit_length(x: Array) -> Array:
+def unit_length(x: Array, tape: Tape | None = None) -> Array:
     """Scale each row (n_texts, dim) to length 1; rows of zeros remain zero, as in torch."""
     lengths = np.sqrt(np.add.reduce(x * x, axis=1, keepdims=True))
-    scaled: Array = x / np.maximum(lengths, np.float32(1e-12))
+    lengths = np.maximum(lengths, np.float32(1e-12))
+    scaled: Array = x / lengths
+    if tape is not None:
+        tape.push(scaled, lengths)
     return scaled

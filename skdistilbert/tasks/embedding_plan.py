@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertModel
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.tape import Tape
     from skdistilbert.tokenization import WordPieceTokenizer
 
 LongText = Literal["truncate", "window"]
@@ -75,14 +76,21 @@ class EmbeddingPlan(NamedTuple):
 
     def after_pooling(self, pooled: FloatArray) -> FloatArray:
         """Return the features (n_texts, n_features) after the modules that follow the pooling."""
-        for module in self.after:
-            if module is None:
-                pooled = unit_length(pooled)
-            elif isinstance(module, LayerNormFiles):
-                pooled = normalize_features(pooled, module.tensors)
-            else:
-                pooled = dense(pooled, module.tensors, module.activation)
-        return pooled[:, : self.n_features]
+        return apply_modules(self.after, pooled)[:, : self.n_features]
+
+
+def apply_modules(
+    after: Sequence[AfterPooling], pooled: FloatArray, tape: Tape | None = None
+) -> FloatArray:
+    """Apply the modules that follow the pooling to rows (n_texts, n_poolings * dim)."""
+    for module in after:
+        if module is None:
+            pooled = unit_length(pooled, tape)
+        elif isinstance(module, LayerNormFiles):
+            pooled = normalize_features(pooled, module.tensors, tape)
+        else:
+            pooled = dense(pooled, module.tensors, module.activation, tape)
+    return pooled
 
 
 def pool_texts(

@@ -13,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdistilbert import (
     DistilBertClassifier,
+    DistilBertContrastiveEmbedder,
     DistilBertEmbedder,
     DistilBertRegressor,
     DistilBertTokenClassifier,
+    DistilBertZeroShotClassifier,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +54,16 @@ class NumericTextEmbedder(NumericText, DistilBertEmbedder):
         return super().fit_transform(self._spelled(X, reset=True), y, **params)
 
 
+class NumericTextContrastiveEmbedder(NumericText, DistilBertContrastiveEmbedder):
+    """DistilBertContrastiveEmbedder on rows of numbers."""
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: ANN401
+        return super().fit(self._spelled(X, reset=True), y)
+
+    def fit_transform(self, X: Any, y: Any, **params: Any) -> Any:  # noqa: ANN401
+        return super().fit_transform(self._spelled(X, reset=True), y, **params)
+
+
 class NumericTextClassifier(NumericText, DistilBertClassifier):
     """DistilBertClassifier on rows of numbers."""
 
@@ -79,6 +91,18 @@ class NumericTextRegressor(NumericText, DistilBertRegressor):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True  # random weights learn little from digits
+        return tags
+
+
+class NumericTextZeroShotClassifier(NumericText, DistilBertZeroShotClassifier):
+    """DistilBertZeroShotClassifier on rows of numbers."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ANN401
+        return super().fit(self._spelled(X, reset=True), y)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True  # it does not learn from the rows
         return tags
 
 

@@ -13,13 +13,21 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
-from skdistilbert import DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor
+from skdistilbert import (
+    DistilBertClassifier,
+    DistilBertContrastiveEmbedder,
+    DistilBertEmbedder,
+    DistilBertRegressor,
+    DistilBertZeroShotClassifier,
+)
 from tests.conftest import DATA
 from tests.estimators.numeric_text import (
     NumericTextClassifier,
+    NumericTextContrastiveEmbedder,
     NumericTextEmbedder,
     NumericTextRegressor,
     NumericTextTokenClassifier,
+    NumericTextZeroShotClassifier,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +45,8 @@ ESTIMATORS = [
     NumericTextClassifier(TINY, trainable_layers=1, learning_rate_init=2e-3, max_iter=30),
     NumericTextRegressor(TINY, trainable_layers=1, max_iter=5),
     NumericTextTokenClassifier(TINY, trainable_layers=1, max_iter=3),
+    NumericTextContrastiveEmbedder(TINY, trainable_layers=1, max_iter=3),
+    NumericTextZeroShotClassifier(TINY, template="{}"),  # the checks have numbers as labels
 ]
 # It trains for 1,000 epochs, which takes two minutes if a layer is trained.
 SLOW_CHECK = estimator_checks.check_class_weight_classifiers
@@ -44,7 +54,7 @@ CHECKS = [
     (estimator, check)
     for estimator in ESTIMATORS
     for _, check in estimator_checks_generator(estimator)
-    if check.func is not SLOW_CHECK or not estimator.trainable_layers
+    if check.func is not SLOW_CHECK or not getattr(estimator, "trainable_layers", 0)
 ]
 
 
@@ -104,10 +114,19 @@ def test_a_check_of_scikit_learn(
 
 def test_all_checks_of_numeric_estimators_apply() -> None:
     counts = [sum(other is estimator for other, _ in CHECKS) for estimator in ESTIMATORS]
-    assert np.all(np.array(counts) >= [46, 67, 60, 66, 60, 42])
+    assert np.all(np.array(counts) >= [45, 67, 60, 66, 60, 42, 46, 55])
 
 
-@pytest.mark.parametrize("kind", [DistilBertEmbedder, DistilBertClassifier, DistilBertRegressor])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        DistilBertEmbedder,
+        DistilBertContrastiveEmbedder,
+        DistilBertClassifier,
+        DistilBertRegressor,
+        DistilBertZeroShotClassifier,
+    ],
+)
 def test_estimators_pass_the_checks_for_texts(kind: type, tiny: Path) -> None:
     with pytest.warns(SkipTestWarning, match="Can't test estimator"):
         check_estimator(kind(tiny))

@@ -182,9 +182,9 @@ def test_invalid_texts_are_named(estimator: Estimator) -> None:
         result(estimator, ["a", None])
 
 
-def test_prediction_needs_fit(estimator: Estimator) -> None:
+def test_prediction_needs_fit(tiny: Path) -> None:
     with pytest.raises(NotFittedError):
-        result(estimator, TEXTS)
+        quick(tiny).predict(TEXTS)
 
 
 def test_empty_texts_are_valid(estimator: Estimator) -> None:

@@ -24,6 +24,7 @@ from skdistilbert import (
     DistilBertModel,
     DistilBertRegressor,
     DistilBertTokenClassifier,
+    DistilBertZeroShotClassifier,
     load_model,
 )
 from skdistilbert.estimators import SKOPS_TRUSTED, loaded_encoders
@@ -232,8 +233,17 @@ def test_a_second_fit_does_not_read_the_weights_again(
         (DistilBertClassifier(TINY, max_iter=2, trainable_layers=1), LABELS),
         (DistilBertClassifier(TINY, max_iter=2, trainable_layers="all"), LABELS),
         (DistilBertRegressor(TINY, max_iter=2), np.arange(9.0)),
+        (DistilBertZeroShotClassifier(TINY), LABELS),
     ],
-    ids=["pipeline", "classifier", "multi-label", "one layer", "all layers", "regressor"],
+    ids=[
+        "pipeline",
+        "classifier",
+        "multi-label",
+        "one layer",
+        "all layers",
+        "regressor",
+        "zero-shot",
+    ],
 )
 def test_skops_files(estimator: Any, y: Any) -> None:  # noqa: ANN401
     io = pytest.importorskip("skops.io")

@@ -21,6 +21,7 @@ from skdistilbert import (
     DistilBertModel,
     DistilBertRegressor,
     DistilBertTokenClassifier,
+    DistilBertZeroShotClassifier,
     WordPieceTokenizer,
     embed,
     load_model,
@@ -66,6 +67,7 @@ def test_the_configuration_is_read_by_name() -> None:
         DistilBertClassifier(),
         DistilBertRegressor(),
         DistilBertTokenClassifier(),
+        DistilBertZeroShotClassifier(),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )

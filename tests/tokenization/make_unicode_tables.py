@@ -1,4 +1,4 @@
-"""Write skdistilbert/tokenization/unicode_tables.py by probing the `tokenizers` library.
+"""Write skdistilbert/tokenization/unicode_tables.json by probing the `tokenizers` library.
 
 Run from the project's root, with the library installed:
 
@@ -7,10 +7,10 @@ Run from the project's root, with the library installed:
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from importlib.metadata import version
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Tokenizer
@@ -21,36 +21,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-OUTPUT = Path(__file__).parents[2] / "skdistilbert" / "tokenization" / "unicode_tables.py"
+OUTPUT = Path(__file__).parents[2] / "skdistilbert" / "tokenization" / "unicode_tables.json"
 CODE_POINTS = [code for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF]
-
-HEADER = '''"""Frozen tables of Unicode as the Rust library `tokenizers` {version} knows it.
-
-Written by tests/tokenization/make_unicode_tables.py; do not edit. The library mixes several
-versions of Unicode, none of them Python's.
-"""
-
-Ranges = tuple[tuple[int, int], ...]
-
-
-def _ranges(text: str) -> Ranges:
-    """Parse inclusive ranges of hexadecimal code points."""
-    bounds = (part.partition("-") for part in text.split())
-    return tuple((int(first, 16), int(last or first, 16)) for first, _, last in bounds)
-
-'''
-TABLES = {
-    "REMOVED": "Control characters and similar ones, removed from every text.",
-    "WHITESPACE": "Characters that separate words.",
-    "CJK": "Each is a word. The library omits U+2B820..2B91F by mistake.",
-    "PUNCTUATION": "Each is a word.",
-    "NONSPACING_MARKS": "Accents, removed after decomposition.",
-    "COMBINING": "Characters with a non-zero canonical combining class.",
-    "DECOMPOSABLE": "Characters with a canonical decomposition.",
-    "MARKS_THAT_STAY": "Combining characters that are not accents, and characters with them.",
-    "STRIPPED": "Whitespace that an added token with lstrip or rstrip includes.",
-    "WORD_CHARACTERS": "Characters that may not adjoin an added token with single_word.",
-}
 
 
 def ranges(codes: Iterable[int]) -> list[tuple[int, int]]:
@@ -73,16 +45,16 @@ def find_tables() -> dict[str, list[tuple[int, int]]]:
         return ranges(code for code in CODE_POINTS if holds(chr(code)))  # type: ignore[operator]
 
     return {
-        "REMOVED": where(lambda c: clean.normalize_str(c) == ""),
-        "WHITESPACE": where(lambda c: clean.normalize_str(c) == " "),
-        "CJK": where(lambda c: chinese.normalize_str(c) != c),
-        "PUNCTUATION": where(lambda c: len(split.pre_tokenize_str(f"a{c}a")) == 3),
-        "NONSPACING_MARKS": where(
+        "removed": where(lambda c: clean.normalize_str(c) == ""),
+        "whitespace": where(lambda c: clean.normalize_str(c) == " "),
+        "cjk": where(lambda c: chinese.normalize_str(c) != c),
+        "punctuation": where(lambda c: len(split.pre_tokenize_str(f"a{c}a")) == 3),
+        "nonspacing_marks": where(
             lambda c: nfd.normalize_str(c) == c and strip.normalize_str(c) == ""
         ),
-        "COMBINING": where(lambda c: unicodedata.combining(c) and _is_reordered(c)),
-        "DECOMPOSABLE": where(lambda c: nfd.normalize_str(c) != c),
-        "MARKS_THAT_STAY": where(
+        "combining": where(lambda c: unicodedata.combining(c) and _is_reordered(c)),
+        "decomposable": where(lambda c: nfd.normalize_str(c) != c),
+        "marks_that_stay": where(
             lambda c: any(
                 unicodedata.combining(each) and strip.normalize_str(each) and _is_reordered(each)
                 for each in nfd.normalize_str(c)
@@ -98,12 +70,12 @@ def _find_neighbours_of_added_tokens() -> dict[str, list[tuple[int, int]]]:
     stripped = tokenizer.encode_batch([f"{chr(code)}<s>" for code in CODE_POINTS])
     words = tokenizer.encode_batch([f"{chr(code)}<w>" for code in CODE_POINTS])
     return {
-        "STRIPPED": ranges(
+        "stripped": ranges(
             code
             for code, encoding in zip(CODE_POINTS, stripped, strict=True)
             if encoding.offsets == [(0, 4)]
         ),
-        "WORD_CHARACTERS": ranges(
+        "word_characters": ranges(
             code
             for code, encoding in zip(CODE_POINTS, words, strict=True)
             if "<w>" not in encoding.tokens
@@ -143,36 +115,19 @@ def _continues(run: list[int], code: int) -> bool:
 
 
 def find_long_lowercase() -> dict[int, str]:
+    """Return the characters whose lower case has several characters."""
     lowered = {code: Lowercase().normalize_str(chr(code)) for code in CODE_POINTS}
     return {code: text for code, text in lowered.items() if len(text) > 1}
 
 
-def lines(items: Iterable[str]) -> str:
-    """Return the items with spaces between them, in lines of equal width."""
-    return fill(
-        " ".join(items),
-        width=99,
-        initial_indent="    ",
-        subsequent_indent="    ",
-        break_on_hyphens=False,
-    )
-
-
 def main() -> None:
-    parts = [HEADER.format(version=version("tokenizers"))]
+    tables: dict[str, object] = {"tokenizers": version("tokenizers")}
     for name, found in find_tables().items():
-        numbers = (f"{a:X}" if a == b else f"{a:X}-{b:X}" for a, b in found)
-        parts.append(f'# {TABLES[name]}\n{name} = _ranges("""\n' + lines(numbers) + '\n""")\n')
-    runs = (f"({', '.join(map(str, run))})," for run in find_lowercase())
-    parts.append(
-        "# Runs (first, last, step, distance): the lower case of `code` is `code + distance`.\n"
-        "LOWERCASE: tuple[tuple[int, int, int, int], ...] = (\n" + lines(runs) + "\n)\n"
-    )
-    parts.append(
-        "# Characters whose lower case has several characters.\n"
-        f"LONG_LOWERCASE: dict[int, str] = {find_long_lowercase()!a}"
-    )
-    OUTPUT.write_text("\n".join(parts) + "\n", encoding="utf-8")
+        tables[name] = " ".join(f"{a:X}" if a == b else f"{a:X}-{b:X}" for a, b in found)
+    tables |= {"lowercase": find_lowercase(), "long_lowercase": find_long_lowercase()}
+    # One line per table.
+    lines = (f"{json.dumps(name)}: {json.dumps(table)}" for name, table in tables.items())
+    OUTPUT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,13 @@ import pytest
 from tokenizers.processors import BertProcessing
 
 from skdistilbert import CheckpointError, WordPieceTokenizer
-from skdistilbert.tokenization import AddedToken, bounded_cache, encode_ragged, normalization
+from skdistilbert.tokenization import (
+    AddedToken,
+    bounded_cache,
+    encode_ragged,
+    normalization,
+    unicode_tables,
+)
 from skdistilbert.tokenization.vocab_file import read_vocab
 from tests.conftest import DATA
 from tests.tokenization.reference import (
@@ -30,6 +36,14 @@ def tokenizer() -> WordPieceTokenizer:
     return WordPieceTokenizer(VOCAB)
 
 
+def borders_of_tables() -> set[int]:
+    """Return the first and the last code point of each range, and their neighbours."""
+    found = [table for name, table in vars(unicode_tables).items() if name.isupper()]
+    ranges = [entry[:2] for table in found if not isinstance(table, dict) for entry in table]
+    assert len(ranges) > 1000
+    return {border + step for pair in ranges for border in pair for step in (-1, 0, 1)}
+
+
 @pytest.mark.parametrize(("lowercase", "strip_accents", "chinese"), OPTIONS)
 def test_random_texts_are_tokenised_as_by_tokenizers(
     lowercase: bool, strip_accents: bool | None, chinese: bool
@@ -41,10 +55,11 @@ def test_random_texts_are_tokenised_as_by_tokenizers(
 
 
 @pytest.mark.parametrize("pattern", ["a{0}b", "{0}{0}", "\u0301{0}\u0323"])
-def test_every_seventh_code_point_is_tokenised_as_by_tokenizers(
+def test_code_points_are_tokenised_as_by_tokenizers(
     tokenizer: WordPieceTokenizer, pattern: str
 ) -> None:
-    codes = [code for code in range(0, 0x110000, 7) if not 0xD800 <= code < 0xE000]
+    codes = borders_of_tables() | {*range(0, 0x110000, 97)}
+    codes &= {*range(0xD800), *range(0xE000, 0x110000)}
     texts = [pattern.format(chr(code)) for code in codes]
     assert_same(tokenizer, reference_tokenizer(VOCAB, True, None, True), texts)
 

@@ -6,6 +6,12 @@ the loss with respect to `x`.
 """
 
 from skdistilbert.nn.tape import DropoutRates
+from skdistilbert.nn.training.contrastive import ContrastiveTrainer, cosine_loss, share_a_label
+from skdistilbert.nn.training.dense_backward import (
+    dense_backward,
+    normalize_features_backward,
+    unit_length_backward,
+)
 from skdistilbert.nn.training.examples import Examples
 from skdistilbert.nn.training.frozen import frozen_states
 from skdistilbert.nn.training.loop import (
@@ -23,6 +29,7 @@ from skdistilbert.nn.training.trainer import Trainer
 
 __all__ = [
     "POOLING_BACKWARD",
+    "ContrastiveTrainer",
     "DropoutRates",
     "Examples",
     "History",
@@ -32,9 +39,14 @@ __all__ = [
     "Trainer",
     "binary_cross_entropy",
     "constant",
+    "cosine_loss",
     "cross_entropy",
+    "dense_backward",
     "frozen_states",
+    "normalize_features_backward",
+    "share_a_label",
     "squared_error",
     "train",
+    "unit_length_backward",
     "warm_up_and_decay",
 ]

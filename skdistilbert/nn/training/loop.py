@@ -122,12 +122,12 @@ def _run_epoch(
     trainer: Trainer, examples: Examples, plan: Plan, epoch: int, rng: np.random.RandomState
 ) -> float:
     """Train on all examples once and return the mean loss."""
-    order = rng.permutation(len(examples))
-    starts = range(0, len(order), plan.batch_size)
-    n_steps = plan.max_iter * len(starts)
-    total = 0.0
-    for index, start in enumerate(starts):
-        step = epoch * len(starts) + index
-        pieces = examples.pieces(order[start : start + plan.batch_size])
+    batches = trainer.batches(examples, plan.batch_size, rng)
+    n_steps = plan.max_iter * len(batches)
+    total, n_columns = 0.0, 0
+    for index, rows in enumerate(batches):
+        step = epoch * len(batches) + index
+        pieces = examples.pieces(rows)
         total += trainer.step(pieces, plan.schedule(step, n_steps) * plan.learning_rate)
-    return total / int(np.count_nonzero(examples.weights))
+        n_columns += sum(int(np.count_nonzero(piece.weights)) for piece in pieces)
+    return total / n_columns

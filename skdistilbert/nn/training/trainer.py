@@ -18,6 +18,9 @@ from skdistilbert.nn.training.parameter_vector import Parameters
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.random import RandomState
+
+    from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.tape import DropoutRates
     from skdistilbert.nn.training.examples import Examples, Piece
@@ -69,6 +72,11 @@ class Trainer:
         """The network with its current weights."""
         return self.parameters.network
 
+    def batches(self, examples: Examples, batch_size: int, rng: RandomState) -> list[IntArray]:
+        """Return the texts of each batch of an epoch, in random order."""
+        order = rng.permutation(len(examples))
+        return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
     def step(self, pieces: list[Piece], learning_rate: float) -> float:
         """Update the weights on one batch and return the sum of the losses of its columns.
 
@@ -78,30 +86,43 @@ class Trainer:
             If the gradient is not finite. The weights are unchanged then.
         """
         self._prepare_rows(pieces)
+        self._gradient.start()
+        loss = self._differentiate(pieces)
+        n_threads = resolve_n_threads(self._n_threads)
+        self.optimizer.step(self._gradient, learning_rate, n_threads)
+        return loss
+
+    def _differentiate(self, pieces: list[Piece]) -> float:
+        """Sum up the gradients of the pieces and return the sum of the losses of their columns."""
         losses = np.zeros(len(pieces))
         n_columns = sum(int(np.count_nonzero(piece.weights)) for piece in pieces)
 
         def differentiate(index: int, _: Workers) -> None:
-            losses[index] = self._differentiate(pieces[index], index, n_columns)
+            piece = pieces[index]
+            logits, tape = self._forward(piece, index)
+            losses[index], d_logits = self._loss(logits, piece.targets, piece.weights)
+            d_logits /= max(1, n_columns)
+            self._backward(piece, index, d_logits, tape)
 
+        self._sum_gradients(differentiate, len(pieces))
+        return float(losses.sum())
+
+    def _forward(self, piece: Piece, index: int) -> tuple[Array, Tape]:
+        tape = Tape(self._rates, self._seed, (self.optimizer.n_steps, index))
+        return forward(self.network, piece.inputs, tape), tape
+
+    def _backward(self, piece: Piece, index: int, d_logits: Array, tape: Tape) -> None:
+        for name, gradient in backward(self.network, d_logits, piece.inputs, tape):
+            self._gradient.add(index, name, gradient)
+
+    def _sum_gradients(self, differentiate: Callable[[int, Workers], None], n_pieces: int) -> None:
+        """Sum up the gradients that `differentiate` adds for each piece."""
         n_threads = resolve_n_threads(self._n_threads)
-        self._gradient.start()
-        for start in range(0, len(pieces), PIECES_AT_ONCE):
-            at_once = range(len(pieces))[start : start + PIECES_AT_ONCE]
+        for start in range(0, n_pieces, PIECES_AT_ONCE):
+            at_once = range(n_pieces)[start : start + PIECES_AT_ONCE]
             self._gradient.expect(at_once)
             self._for_each(differentiate, at_once)
             self._gradient.sum_up(n_threads)
-        self.optimizer.step(self._gradient, learning_rate, n_threads)
-        return float(losses.sum())
-
-    def _differentiate(self, piece: Piece, index: int, n_columns: int) -> float:
-        tape = Tape(self._rates, self._seed, (self.optimizer.n_steps, index))
-        logits = forward(self.network, piece.inputs, tape)
-        loss, d_logits = self._loss(logits, piece.targets, piece.weights)
-        d_logits /= max(1, n_columns)
-        for name, gradient in backward(self.network, d_logits, piece.inputs, tape):
-            self._gradient.add(index, name, gradient)
-        return loss
 
     def _prepare_rows(self, pieces: list[Piece]) -> None:
         if self.network.embeddings is None:

@@ -1,0 +1,75 @@
+"""The classes of a zero-shot classifier and the sentences that describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Number
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    # Labels, or the description or the descriptions of each label.
+    Classes = Sequence[Any] | NDArray[Any] | Mapping[Any, str | Sequence[str]]
+
+
+def is_classes(value: object) -> bool:
+    """Return whether a value is an ordered collection of labels, or a mapping from them."""
+    is_column = hasattr(value, "__array__") and np.ndim(value) == 1
+    return is_column or isinstance(value, list | tuple | Mapping)
+
+
+def class_sentences(
+    classes: Classes, template: str | None
+) -> tuple[NDArray[Any], list[list[str]]]:
+    """Return the sorted labels, and the sentences of each label in the same order.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If labels are missing, repeated or of different types, or a label has no description.
+    """
+    values: list[Any] = (
+        np.asarray(classes).tolist() if hasattr(classes, "__array__") else [*classes]
+    )
+    is_label = isinstance(values[0], str | Number | np.bool) if values else False
+    if not is_label or len({*map(type, values)}) > 1:
+        raise ValueError(
+            "classes must have at least one label, and all labels must be strings, numbers or "
+            f"booleans; got {values!r:.200}."
+        )
+    if len({*values}) < len(values):
+        raise ValueError(f"classes must name each label once; got {values!r:.200}.")
+    labels = np.unique(values)
+    descriptions = [_descriptions(classes, label, template) for label in labels.tolist()]
+    pattern = template or "{}"
+    return labels, [[pattern.replace("{}", text) for text in texts] for texts in descriptions]
+
+
+def _descriptions(classes: Classes, label: Any, template: str | None) -> list[str]:  # noqa: ANN401
+    """Return the texts that describe a label: given ones, or the label itself."""
+    given: Any = (
+        classes[label] if isinstance(classes, Mapping) else _text_of_label(label, template)
+    )
+    is_one = isinstance(given, str) or not isinstance(given, Iterable)
+    texts = [given] if is_one else [*given]
+    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise ValueError(
+            "classes must describe each label with one text or several texts, which are not "
+            f"empty; got {given!r:.99} for the label {label!r}."
+        )
+    return texts
+
+
+def _text_of_label(label: Any, template: str | None) -> str:  # noqa: ANN401
+    if not isinstance(label, str) and template is None:
+        raise ValueError(
+            f"Label {label!r} does not describe its class. Describe each class with a dict, such "
+            f"as classes={{{label!r}: 'a complaint', ...}}, or set a template for the labels, "
+            'such as "a review with {} stars".'
+        )
+    return str(label).replace("_", " ")

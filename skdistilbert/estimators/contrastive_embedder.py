@@ -1,0 +1,301 @@
+"""The estimator that trains an encoder so that texts of the same class have similar features."""
+
+from __future__ import annotations
+
+from functools import partial
+from numbers import Integral
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skdistilbert.estimators.contrastive_training import (
+    check_classes,
+    contrastive_loss,
+    contrastive_options,
+    count_epochs,
+    module_files,
+)
+from skdistilbert.estimators.embedder import DistilBertEmbedder
+from skdistilbert.estimators.encoder_tuner import EncoderTuner
+from skdistilbert.estimators.fine_tuning import FineTuning
+from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
+from skdistilbert.estimators.sklearn_compat import with_callbacks
+from skdistilbert.estimators.targets import Labels
+from skdistilbert.nn.dense import unit_length
+from skdistilbert.nn.heads import FeatureHead
+from skdistilbert.nn.training import POOLING_BACKWARD, ContrastiveTrainer
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from numpy.random import RandomState
+    from numpy.typing import ArrayLike, NDArray
+    from sklearn.utils import Tags
+
+    from skdistilbert.estimators.fine_tuning import TrainingOptions
+    from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tasks.embedding_plan import EmbeddingPlan
+    from skdistilbert.tasks.text_input import Missing
+
+OWN_PARAMETERS = """\
+trainable_layers : int of at least 1 or "all"
+    How many layers of the encoder are trained, counted from the top. "all" trains every layer and
+    the embeddings. The frozen layers below are computed once, without dropout.
+pooling : {"cls", "mean", "max"} or None
+    How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. None: use
+    ``modules.json`` of a sentence-transformers directory with all its modules; without this file,
+    "mean". The weights of these modules are not trained.
+max_length : int of at least 2 or None
+    Truncate texts to this many tokens, with a warning. None: the ``max_position_embeddings`` of
+    the model; with ``modules.json`` at most the maximum length of the tokenizer.
+learning_rate_init : float above 0 or "auto"
+    Highest learning rate, reached after a tenth of all steps. "auto": 2e-4.
+batch_size : int of at least 4 or "auto"
+    Texts that are compared in a step of the optimiser. Memory and time grow with the number of
+    texts rather than with the number of pairs. "auto": 64.
+max_iter : int of at least 1 or "auto"
+    Number of epochs; the learning rate decays to 0 at their end. "auto": the number that makes 40
+    steps.
+warm_start : bool
+    Continue from the weights of the previous `fit`. If Ctrl-C interrupts `fit`, the estimator
+    keeps the weights so far, and the next `fit` continues from them. With False an interrupted
+    estimator is not fitted. In both cases KeyboardInterrupt is raised.
+random_state : int, RandomState or None
+    Determines the batches and dropout. The result does not depend on the number of threads.
+"""
+OWN_ACCEPTED = {
+    "trainable_layers": Accepted(Integral, low=1, options=("all",)),
+    "pooling": Accepted(NoneType, options=tuple(POOLING_BACKWARD)),
+    "batch_size": Accepted(Integral, low=4, options=("auto",)),
+}
+
+
+@documented(OWN_PARAMETERS, accepted=ACCEPTED | OWN_ACCEPTED)
+class DistilBertContrastiveEmbedder(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    EncoderTuner,
+):
+    """Turn texts into features with an encoder that is trained on labelled texts.
+
+    `fit` moves the features of texts with the same label together and those of other texts apart.
+    The features suit any classifier of scikit-learn, even with few texts per class.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Number of epochs.
+    loss_curve_ : list of float
+        Mean training loss of each epoch, with dropout.
+    best_loss_ : float
+        Lowest value of `loss_curve_`.
+    fingerprint_ : str
+        Hash of the weights and configuration of the pretrained encoder.
+    revision_ : str or None
+        Commit on the hub, which is used again after unpickling; None for a directory.
+
+    See Also
+    --------
+    DistilBertEmbedder : Compute features without training.
+    DistilBertClassifier : Train a head, and optionally the encoder, on many labelled texts.
+
+    Notes
+    -----
+    The loss compares all texts of a batch. It is half the mean of ``(cosine - 1)**2`` over the
+    pairs of texts with the same label, plus half the mean of ``cosine**2`` over the other pairs;
+    SetFit [1]_ minimises it on sampled pairs. A batch has several classes and several texts of
+    each, independent of the frequencies of the classes. A class with a single text is only moved
+    away from others.
+
+    A pickle holds the trained layers and the changed rows of the embeddings; all other weights are
+    read from the checkpoint again. With scikit-learn 1.9 or newer ``set_callbacks`` accepts its
+    callbacks.
+
+    References
+    ----------
+    .. [1] Tunstall et al. (2022). Efficient Few-Shot Learning Without Prompts.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdistilbert import DistilBertContrastiveEmbedder
+    >>> texts = ["where is my order", "cancel my order", "i forgot my password", "password reset"]
+    >>> embedder = DistilBertContrastiveEmbedder(max_iter=5, random_state=0)
+    >>> pipeline = make_pipeline(embedder, LogisticRegression())
+    >>> pipeline.fit(texts, ["order", "order", "account", "account"]).predict(texts[:1])
+    array(['order'], dtype='<U7')
+    """
+
+    _n_features_out: int
+    _fitted_attribute = "_n_features_out"
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "mini",
+        *,
+        trainable_layers: int | Literal["all"] = "all",
+        pooling: Pooling | None = None,
+        max_length: int | None = None,
+        missing: Missing = "error",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        warm_start: bool = False,
+        random_state: int | RandomState | None = None,
+        verbose: bool | int = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self._set_parameters(locals())
+
+    @with_callbacks
+    def fit(self, X: Iterable[str], y: ArrayLike) -> Self:
+        """Train the encoder on texts and their labels.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_labels)
+            Labels: strings, integers or booleans; or 1 for each label of a text. Texts that share
+            a label are moved together.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        CheckpointError
+            If the encoder cannot be loaded.
+        ValueError, TypeError
+            If a parameter, a text or a label is not valid; if there is only one class, or no class
+            has two texts; or if training diverges.
+        KeyboardInterrupt
+            If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
+            weights so far if `warm_start` is True.
+        """
+        # Validate everything before the previous fit is replaced.
+        self._validate()
+        texts, labels = self._check_texts(X), Labels.from_targets(y)
+        targets = labels.encode(y)
+        check_consistent_length(texts, targets.T)
+        check_classes(labels, targets)
+        options, plan = self._begin_fit(), self._plan()
+        random_state = check_random_state(self.random_state)
+        training = FineTuning(
+            self._encoder,
+            FeatureHead(),
+            contrastive_loss(plan),
+            options,
+            random_state,
+            ContrastiveTrainer,
+        )
+        weights = np.ones(len(texts), np.float32)
+        examples = training.examples([plan.prompt + text for text in texts], targets, weights)
+        n_epochs = count_epochs(options, len(texts))
+        run = partial(training.run, examples, None, None, n_epochs)
+        self._run(training, n_epochs, run, {"X": texts, "y": y, "metadata": None})
+        return self
+
+    def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
+        return contrastive_options(self, encoder, encoder.plan(self._embedding_options()))
+
+    def _plan(self) -> EmbeddingPlan:
+        return self._loaded_encoder().plan(self._embedding_options())
+
+    def _results(self, training: FineTuning) -> dict[str, Any]:
+        return super()._results(training) | {"_n_features_out": self._plan().n_features}
+
+    def transform(self, X: Iterable[str]) -> NDArray[np.float32]:
+        """Return the features of texts.
+
+        Parameters
+        ----------
+        X : iterable of str
+
+        Returns
+        -------
+        ndarray of shape (n_texts, dim)
+            Float32; each row has unit length, so that dot products are cosines.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        CheckpointError
+            If the pretrained weights have changed since `fit`.
+        ValueError, TypeError
+            If a text is not valid.
+        """
+        check_is_fitted(self)
+        return self._transform(self._check_texts(X))
+
+    def _transform(self, texts: list[str]) -> NDArray[np.float32]:
+        return unit_length(self._features(texts))
+
+    def fit_transform(self, X: Iterable[str], y: ArrayLike, **params: Any) -> Any:  # noqa: ANN401
+        """Call `fit` and return the features of the same texts.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_labels)
+        **params : dict
+            Ignored, as `fit` takes none.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, dim)
+            Float32; each row has unit length.
+        """
+        texts = self._check_texts(X)  # a generator can be read only once
+        # The public `transform` would return a frame without the index of `X`.
+        return self.fit(texts, y, **params)._transform(texts)
+
+    def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
+        """Write the fitted encoder to a directory and return an embedder that reads it.
+
+        The embedder can be cloned and pickled, and its features cached, like any other. The
+        directory also has ``modules.json``, so `embed`, a new `DistilBertEmbedder` and
+        sentence-transformers compute the same features, of unit length.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Directory for ``config.json``, ``model.safetensors``, the files of the tokenizer and
+            the files of sentence-transformers.
+
+        Returns
+        -------
+        DistilBertEmbedder
+            Not fitted; with the `max_length` and `n_threads` of this estimator.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        OSError, ValueError
+            If the directory cannot be written or is not accepted.
+        """
+        check_is_fitted(self)
+        self._write_encoder(directory, module_files(self._plan(), self._encoder.model.config.dim))
+        return DistilBertEmbedder(
+            directory, max_length=self.max_length, normalize=True, n_threads=self.n_threads
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -1,0 +1,138 @@
+"""Options and loss of contrastive training."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skdistilbert.checkpoint.module_files import DenseFiles, LayerNormFiles
+from skdistilbert.checkpoint.module_writing import sentence_module_files
+from skdistilbert.estimators.fine_tuning import TrainingOptions, count_trained_layers
+from skdistilbert.nn.dense import unit_length
+from skdistilbert.nn.tape import Tape
+from skdistilbert.nn.training import (
+    POOLING_BACKWARD,
+    cosine_loss,
+    dense_backward,
+    normalize_features_backward,
+    share_a_label,
+    unit_length_backward,
+)
+from skdistilbert.tasks.embedding_plan import apply_modules
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from skdistilbert.checkpoint.sentence_modules import AfterPooling
+    from skdistilbert.estimators.targets import Labels
+    from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.nn.weights import Array
+    from skdistilbert.tasks.embedding_plan import EmbeddingPlan
+
+# What "auto" means.
+LEARNING_RATE, BATCH_SIZE, STEPS = 2e-4, 64, 40
+WEIGHT_DECAY = 0.01
+
+
+def contrastive_options(
+    estimator: Any,  # noqa: ANN401
+    encoder: TextEncoder,
+    plan: EmbeddingPlan,
+) -> TrainingOptions:
+    """Return the options of an estimator for an encoder, or raise ValueError."""
+    _check_pooling(plan, estimator.model)
+
+    def resolved(name: str, auto: float) -> Any:  # noqa: ANN401
+        value = getattr(estimator, name)
+        return auto if value == "auto" else value
+
+    return TrainingOptions(
+        n_layers=count_trained_layers(estimator, encoder),
+        with_embeddings=estimator.trainable_layers == "all",
+        pooling=plan.poolings[0],
+        max_length=plan.max_length,
+        learning_rate=resolved("learning_rate_init", LEARNING_RATE),
+        alpha=WEIGHT_DECAY,
+        batch_size=resolved("batch_size", BATCH_SIZE),
+        max_iter=estimator.max_iter,
+        tol=0.0,
+        validation_fraction=None,
+        n_iter_no_change=1,
+        n_threads=estimator.n_threads,
+    )
+
+
+def _check_pooling(plan: EmbeddingPlan, model: object) -> None:
+    """Raise ValueError if gradients cannot pass through the pooling of the checkpoint."""
+    is_simple = len(plan.poolings) == 1 and plan.layer_weights is None and not plan.n_skipped
+    if not (is_simple and plan.poolings[0] in POOLING_BACKWARD):
+        raise ValueError(
+            f"pooling must be one of {', '.join(POOLING_BACKWARD)} to train the encoder; got "
+            f"{'+'.join(plan.poolings)} from {model}."
+        )
+
+
+def count_epochs(options: TrainingOptions, n_texts: int) -> int:
+    """Return the number of epochs for a number of texts."""
+    if options.max_iter != "auto":
+        return int(options.max_iter)
+    return ceil(STEPS / ceil(n_texts / options.batch_size))
+
+
+def check_classes(labels: Labels, targets: NDArray[Any]) -> None:
+    """Raise ValueError if no texts share a label, or all do."""
+    sizes = np.count_nonzero(targets, axis=1) if labels.multilabel else np.bincount(targets)
+    n_texts = targets.shape[-1]
+    if (sizes == n_texts).any():
+        raise ValueError(
+            "y must have at least two classes, because the loss moves texts of different classes "
+            f"apart; got {n_texts} texts of one class: "
+            f"{labels.classes[sizes.argmax()].item()!r}."
+        )
+    if not (sizes > 1).any():
+        raise ValueError(
+            "y must have at least one class with two texts or more, because the loss moves texts "
+            f"of a class together; got {n_texts} texts with at most one text per class."
+        )
+
+
+def contrastive_loss(plan: EmbeddingPlan) -> Loss:
+    """Return the loss of pooled columns (dim, n_texts) whose texts have labels."""
+
+    def loss(pooled: Array, targets: NDArray[Any], weights: Array) -> tuple[float, Array]:  # noqa: ARG001
+        tape = Tape()
+        features = apply_modules(plan.after, pooled.T, tape)
+        units = unit_length(features[:, : plan.n_features], tape)
+        value, d_units = cosine_loss(units, share_a_label(targets))
+        d_features = np.zeros_like(features)  # zero for features that are truncated
+        d_features[:, : plan.n_features] = unit_length_backward(d_units, tape)
+        return value, _modules_backward(plan.after, d_features, tape).T
+
+    return loss
+
+
+def _modules_backward(after: tuple[AfterPooling, ...], d_features: Array, tape: Tape) -> Array:
+    """Differentiate `apply_modules`."""
+    for module in reversed(after):
+        if module is None:
+            d_features = unit_length_backward(d_features, tape)
+        elif isinstance(module, LayerNormFiles):
+            d_features = normalize_features_backward(d_features, module.tensors, tape)
+        else:
+            d_features = dense_backward(d_features, module.tensors, tape)
+    return d_features
+
+
+def module_files(plan: EmbeddingPlan, dim: int) -> dict[str, bytes | None]:
+    """Return the files of sentence-transformers with which the features have unit length."""
+    after = plan.after if plan.after[-1:] == (None,) else (*plan.after, None)
+    config: dict[str, Any] = {}
+    if plan.prompt:
+        config |= {"prompts": {"default": plan.prompt}, "default_prompt_name": "default"}
+    dense = [module for module in after if isinstance(module, DenseFiles)]
+    if plan.n_features < (len(dense[-1].tensors["linear.weight"]) if dense else dim):
+        config["truncate_dim"] = plan.n_features
+    return sentence_module_files(plan.poolings[0], dim, after, config)

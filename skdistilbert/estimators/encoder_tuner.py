@@ -1,0 +1,133 @@
+"""What the estimators that train an encoder share: fitting, and writing the encoder."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
+from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
+from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
+from skdistilbert.estimators.text_encoder import TextEncoder
+from skdistilbert.estimators.text_estimator import TextEstimator
+from skdistilbert.files import Location
+from skdistilbert.files.sentence_config_file import SENTENCE_FILES
+from skdistilbert.nn.training import History
+from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.tokenization.tokenizer_files import tokenizer_files
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+    from numpy.random import RandomState
+
+    from skdistilbert.nn.training import Observer
+
+
+class EncoderTuner(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
+    """Base of the estimators that train an encoder."""
+
+    trainable_layers: int | Literal["all"]
+    warm_start: bool
+    random_state: int | RandomState | None
+
+    n_iter_: int
+    loss_curve_: list[float]
+    best_loss_: float | None
+    _fine_tuning: FineTuning | None = None  # kept between calls of partial_fit
+    _fitted_attribute: ClassVar[str]  # exists if the estimator is fitted
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, self._fitted_attribute)
+
+    # -- training
+
+    def _begin_fit(self) -> TrainingOptions:
+        """Load the encoder; replace the previous fit unless training continues from it."""
+        self.__dict__.pop("_fine_tuning", None)
+        if self.warm_start and self.__sklearn_is_fitted__():
+            self._encoder.load(self._load_fitted(), self._model_name)
+            return self._resolve_options(self._encoder)
+        encoder, location = self._load_named()
+        options = self._resolve_options(encoder)
+        self.__dict__.pop(self._fitted_attribute, None)
+        self._set_encoder(encoder, location)
+        return options
+
+    def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
+        """Return the options of the training, or raise ValueError."""
+        return TrainingOptions.resolve(self, encoder.pretrained)
+
+    def _run(
+        self,
+        training: FineTuning,
+        n_epochs: int,
+        train: Callable[[Observer, History], None],
+        data: dict[str, Any],
+    ) -> None:
+        """Call `train` with an observer and a history, and keep the result."""
+        observer = FitObserver(self, n_epochs, partial(self._results, training), data)
+        history = History()
+        try:
+            train(observer, history)
+        except KeyboardInterrupt as error:
+            # A search would score an incomplete fit if `fit` returned.
+            if self.warm_start:
+                self._keep(training, history)
+            error.add_note(_interruption_note(history, kept=self.warm_start))
+            raise
+        self._keep(training, history)
+        observer.end()
+
+    def _keep(self, training: FineTuning, history: History) -> None:
+        """Set the fitted attributes."""
+        attributes = self._results(training) | self._record(history)
+        self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
+
+    def _results(self, training: FineTuning) -> dict[str, Any]:
+        """Return the attributes with which the estimator predicts as if training ended now."""
+        return {"_encoder": training.tuned_encoder()}
+
+    def _record(self, history: History) -> dict[str, Any]:
+        """Return the attributes that describe the training."""
+        return {
+            "loss_curve_": history.losses,
+            "n_iter_": len(history.losses),
+            "best_loss_": min(history.losses, default=None),
+        }
+
+    # -- checkpoints
+
+    def _write_encoder(
+        self, directory: str | os.PathLike[str], module_files: Mapping[str, bytes | None]
+    ) -> None:
+        """Write the fitted encoder with the files of sentence-transformers."""
+        encoder = self._loaded_encoder()
+        config = encoder.model.config
+        max_length = check_max_length(self.max_length, config, encoder.tokenizer)
+        tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
+        files = tokenizer_files(tokenizer, config.model_type) | dict(module_files)
+        encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
+        self._reload_if_saved_to(directory)
+
+    def _reload_if_saved_to(self, directory: str | os.PathLike[str]) -> None:
+        """Use the saved files if they have replaced the files of the pretrained encoder."""
+        replaced = self._encoder.pretrained.directory
+        if not (replaced.is_dir() and replaced.samefile(directory)):
+            return
+        pretrained = load_pretrained_encoder(replaced)  # holds everything that was trained
+        encoder = TextEncoder(pretrained, self._model_name)
+        self._set_encoder(encoder, Location(replaced, self.revision_))
+        if self._fine_tuning is not None:
+            self._fine_tuning.encoder = encoder
+
+
+def _interruption_note(history: History, *, kept: bool) -> str:
+    weights = "best" if history.scores else "latest"
+    state = (
+        f"The estimator keeps the {weights} weights; call fit again to continue."
+        if kept
+        else "The estimator is not fitted. Set warm_start=True to keep the weights so far."
+    )
+    return f"Training was interrupted after {len(history.losses)} complete epochs. {state}"

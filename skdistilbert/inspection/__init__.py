@@ -1,0 +1,5 @@
+"""Explain the predictions of estimators and pipelines that read texts."""
+
+from skdistilbert.inspection.attribution_display import AttributionDisplay
+
+__all__ = ["AttributionDisplay"]

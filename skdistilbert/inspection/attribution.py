@@ -1,0 +1,178 @@
+"""Attribute the prediction of each text to its words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from skdistilbert.inspection.explained_output import ExplainedOutput
+from skdistilbert.inspection.explained_text import ExplainedText
+from skdistilbert.inspection.fitted_encoders import find_tokenizers
+from skdistilbert.inspection.occlusion import explain_by_occlusion
+from skdistilbert.inspection.word_spans import find_words, group_into_sentences
+from skdistilbert.tasks.text_input import check_texts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from skdistilbert.inspection.explained_text import Explanation, Groups
+    from skdistilbert.inspection.word_spans import Span
+    from skdistilbert.tokenization import WordPieceTokenizer
+
+Method = Literal["occlusion"]
+Unit = Literal["word", "sentence"]
+
+NO_WORDS = "The text has no words."
+UNKNOWN_WORDS = "The tokenizer knows no word of the text."
+NO_EFFECT = "No word changes the score."
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The attributions of one text.
+
+    Attributes
+    ----------
+    text : str
+    words : list of str
+        The words, or the sentences if `unit` is "sentence".
+    spans : list of (int, int)
+        Position of each word: ``text[start:stop]``.
+    values : ndarray of shape (n_words,)
+        Contribution of each word to the score. Float64.
+    target : object
+        The explained class, label or output. None if the estimator has only one output.
+    prediction : object
+        The prediction of the estimator; a list of labels for multi-label targets.
+    probability : float or None
+        The probability of the target if the estimator has ``predict_proba``.
+    score : float
+        The explained number of the text, such as the logit of the target.
+    base_value : float
+        The score of the text with all words hidden.
+    error : float or None
+        Of integrated gradients, the difference between the sum of the values and
+        ``score - base_value``, relative to the latter. None for occlusion.
+    reason : str or None
+        Why there are no values, or only zeros.
+    """
+
+    text: str
+    words: list[str]
+    spans: list[tuple[int, int]]
+    values: NDArray[np.float64]
+    target: Any
+    prediction: Any
+    probability: float | None
+    score: float
+    base_value: float
+    error: float | None
+    reason: str | None
+
+
+def explain(
+    estimator: Any,  # noqa: ANN401
+    X: object,
+    target: object,
+    method: Method,
+    unit: Unit,
+) -> list[Attribution]:
+    """Return a record for each text; see `AttributionDisplay.from_estimator`."""
+    _check_option("method", method, get_args(Method))
+    _check_option("unit", unit, get_args(Unit))
+    texts = check_texts(X, allow_empty=False)
+    output, predictions = ExplainedOutput.of_estimator(estimator, texts)
+    tokenizers = find_tokenizers(estimator)
+    records, explained = _begin(texts, output, predictions, target, unit)
+    records = [
+        replace(record, reason=_reason_against(text, tokenizers))
+        for record, text in zip(records, explained, strict=True)
+    ]
+    rows = [row for row, record in enumerate(records) if record.reason is None]
+    explanations = explain_by_occlusion(
+        [explained[row] for row in rows],
+        output,
+        _replacement(tokenizers),
+        refine_segments=unit == "word",
+    )
+    for row, explanation in zip(rows, explanations, strict=True):
+        records[row] = _with_values(records[row], explained[row], explanation)
+    return records
+
+
+def _begin(
+    texts: list[str],
+    output: ExplainedOutput,
+    predictions: list[Any],
+    target: object,
+    unit: Unit,
+) -> tuple[list[Attribution], list[ExplainedText]]:
+    """Return records without values, and the texts with the scores to explain."""
+    scores, probabilities = output.scores(texts), output.probabilities(texts)
+    columns = output.columns(target, predictions, scores)
+    records, explained = [], []
+    for row, (text, column) in enumerate(zip(texts, columns, strict=True)):
+        words, score = find_words(text), float(scores[row, column])
+        units = group_into_sentences(text, words) if unit == "sentence" else _each(words)
+        explained.append(ExplainedText(text, words, units, column, score))
+        record = Attribution(
+            text,
+            words=[],
+            spans=[],
+            values=np.empty(0),
+            target=output.targets[column],
+            prediction=output.named_prediction(predictions[row]),
+            probability=None if probabilities is None else float(probabilities[row, column]),
+            score=score,
+            base_value=score,
+            error=None,
+            reason=None,
+        )
+        records.append(record)
+    return records, explained
+
+
+def _with_values(
+    record: Attribution, explained: ExplainedText, explanation: Explanation
+) -> Attribution:
+    values, base_value, error = explanation
+    return replace(
+        record,
+        words=[record.text[start:stop] for start, stop in explained.spans],
+        spans=explained.spans,
+        values=values,
+        base_value=base_value,
+        error=error,
+        reason=None if values.any() else NO_EFFECT,
+    )
+
+
+def _each(words: list[Span]) -> Groups:
+    return [[index] for index in range(len(words))]
+
+
+def _reason_against(explained: ExplainedText, tokenizers: list[WordPieceTokenizer]) -> str | None:
+    """Return why a text cannot be explained, if so."""
+    if not explained.words:
+        return NO_WORDS
+    ids = [{*tokens.encode(explained.text, add_special_tokens=False)} for tokens in tokenizers]
+    unknown = [{tokenizer.unk_token_id} for tokenizer in tokenizers]
+    is_unknown = bool(ids) and all(map(set.issubset, ids, unknown))
+    return UNKNOWN_WORDS if is_unknown else None
+
+
+def _replacement(tokenizers: list[WordPieceTokenizer]) -> str:
+    """Return what hides a word: the mask token of all tokenizers, or "" to remove the word."""
+    masks = {
+        "" if x.mask_token_id is None or x.split_special_tokens else x.mask_token
+        for x in tokenizers
+    }
+    return masks.pop() if len(masks) == 1 else ""
+
+
+def _check_option(name: str, value: object, accepted: tuple[str, ...]) -> None:
+    if value not in accepted:
+        options = ", ".join(map(repr, accepted))
+        raise ValueError(f"{name} must be one of {options}; got {value!r:.99}.")

@@ -1,0 +1,150 @@
+"""Occlusion: how much the score falls if a word is hidden (Zeiler and Fergus, 2014)."""
+
+from __future__ import annotations
+
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skdistilbert.inspection.explained_text import Explanation
+from skdistilbert.inspection.word_spans import group_into_sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from skdistilbert.inspection.explained_output import ExplainedOutput
+    from skdistilbert.inspection.explained_text import ExplainedText, Groups
+
+    Scores = NDArray[np.float64]
+
+# A text of more words is first occluded by segment, and has at most so many segments.
+MAX_WORDS = 60
+# Variants of texts in one call of the estimator, which bounds the memory.
+VARIANTS_PER_CALL = 2048
+
+
+def explain_by_occlusion(
+    texts: list[ExplainedText],
+    output: ExplainedOutput,
+    replacement: str,
+    *,
+    refine_segments: bool,
+) -> list[Explanation]:
+    """Return the effect of hiding each unit of the texts.
+
+    Parameters
+    ----------
+    texts : list of ExplainedText
+    output : ExplainedOutput
+    replacement : str
+        What replaces a hidden word: [MASK], or "" to remove the word.
+    refine_segments : bool
+        Whether the units are words, which are then not all hidden one by one in a text of more
+        than `MAX_WORDS` words.
+    """
+    occlusion = _Occlusion(texts, output, replacement)
+    groups = [segments(text) if refine_segments else text.units for text in texts]
+    all_words = [[*range(len(text.words))] for text in texts]
+    effects = occlusion.effects(
+        [[*of_text, words] for of_text, words in zip(groups, all_words, strict=True)]
+    )
+    values = [effect[:-1] for effect in effects]
+    if refine_segments:
+        values = occlusion.word_effects(groups, values)
+    bases = [text.score - float(effect[-1]) for text, effect in zip(texts, effects, strict=True)]
+    return list(map(Explanation, values, bases))
+
+
+class _Occlusion:
+    """The effects of hiding words, computed in few calls of the estimator."""
+
+    def __init__(
+        self, texts: list[ExplainedText], output: ExplainedOutput, replacement: str
+    ) -> None:
+        self._texts, self._output, self._replacement = texts, output, replacement
+
+    def word_effects(self, groups: list[Groups], effects: list[Scores]) -> list[Scores]:
+        """Return the effect of each word, (n_words,), given those of the segments.
+
+        The words of the most important segments of a long text are hidden one by one. All other
+        words have an equal share of the effect of their segment.
+        """
+        refined = [
+            words_to_refine(of_text, effect, len(text.words))
+            for text, of_text, effect in zip(self._texts, groups, effects, strict=True)
+        ]
+        exact = self.effects([[[word] for word in words] for words in refined])
+        values = []
+        for of_text, effect in zip(groups, effects, strict=True):
+            sizes = [len(group) for group in of_text]
+            values.append(np.repeat(effect / sizes, sizes))
+        for value, words, of_words in zip(values, refined, exact, strict=True):
+            value[words] = of_words
+        return values
+
+    def effects(self, groups: list[Groups]) -> list[Scores]:
+        """Return by how much the score falls if a group of words is hidden, (n_groups,)."""
+        variants = (
+            (hide(text, hidden, self._replacement), text)
+            for text, of_text in zip(self._texts, groups, strict=True)
+            for hidden in of_text
+        )
+        effects = np.concatenate([np.empty(0), *self._effects_in_blocks(variants)])
+        return np.split(effects, np.cumsum([len(of_text) for of_text in groups]))[:-1]
+
+    def _effects_in_blocks(
+        self, variants: Iterator[tuple[str, ExplainedText]]
+    ) -> Iterator[Scores]:
+        while block := list(islice(variants, VARIANTS_PER_CALL)):
+            scores = self._output.scores([variant for variant, _ in block])
+            columns = [text.column for _, text in block]
+            yield [text.score for _, text in block] - scores[np.arange(len(block)), columns]
+
+
+def hide(text: ExplainedText, hidden: Sequence[int], replacement: str) -> str:
+    """Return the text with a replacement for each of the hidden words, in ascending order."""
+    parts, stop = [], 0
+    for index in hidden:
+        start, next_stop = text.words[index]
+        parts += [text.text[stop:start], replacement]
+        stop = next_stop
+    return "".join([*parts, text.text[stop:]])
+
+
+def segments(text: ExplainedText) -> Groups:
+    """Return each word as a group; in long texts at most `MAX_WORDS` groups of neighbours.
+
+    The groups of a long text are sentences. Longer sentences are split, and if there are too
+    many, neighbours are joined.
+    """
+    if len(text.words) <= MAX_WORDS:
+        return text.units
+    groups = [
+        sentence[start : start + MAX_WORDS]
+        for sentence in group_into_sentences(text.text, text.words)
+        for start in range(0, len(sentence), MAX_WORDS)
+    ]
+    n_joined = -(-len(groups) // MAX_WORDS)
+    return [
+        list(chain.from_iterable(groups[start : start + n_joined]))
+        for start in range(0, len(groups), n_joined)
+    ]
+
+
+def words_to_refine(groups: Groups, effects: Scores, n_words: int) -> list[int]:
+    """Return the words of the groups of largest effect: one group, or more up to `MAX_WORDS`.
+
+    Nothing is left to refine if each word is a group.
+    """
+    if len(groups) == n_words:
+        return []
+    first, *others = np.argsort(-np.abs(effects), kind="stable")
+    words = list(groups[first])
+    for index in others:
+        if len(words) + len(groups[index]) > MAX_WORDS:
+            break
+        words += groups[index]
+    return words
