@@ -42,9 +42,10 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     """Classify texts with DistilBERT's classification head; optionally fine-tune the encoder.
 
     `fit` trains the head of ``DistilBertForSequenceClassification`` (``pre_classifier``, ReLU,
-    ``classifier``) and the last `trainable_layers` layers of the encoder. It uses AdamW [1]_,
-    linear warm-up and decay of the learning rate, gradients clipped to a norm of 1, and the
-    dropout of the checkpoint's configuration in the trained parts.
+    ``classifier``) and the last `trainable_layers` layers of the encoder. The head on [CLS] of a
+    BERT is that of ``BertForSequenceClassification``, with tanh instead of ReLU. Training uses
+    AdamW [1]_, linear warm-up and decay of the learning rate, gradients clipped to a norm of 1,
+    and the dropout of the checkpoint's configuration in the trained parts.
 
     Parameters
     ----------
@@ -121,8 +122,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         Parameters
         ----------
         path : str or path-like
-            Checkpoint of a ``DistilBertForSequenceClassification``: a directory or a name on the
-            Hugging Face hub.
+            Checkpoint of a ``DistilBertForSequenceClassification`` or
+            ``BertForSequenceClassification``: a directory or a name on the Hugging Face hub.
         **params : dict
             Other parameters of the class; `pooling` is "cls", which such a head reads.
 

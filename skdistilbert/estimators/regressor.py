@@ -104,7 +104,8 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         Parameters
         ----------
         path : str or path-like
-            Checkpoint of a ``DistilBertForSequenceClassification`` whose logits are numbers.
+            Checkpoint of a ``DistilBertForSequenceClassification`` or
+            ``BertForSequenceClassification`` whose logits are numbers.
         **params : dict
             Other parameters of the class; `pooling` is "cls", which such a head reads.
 
