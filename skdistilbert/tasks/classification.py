@@ -12,7 +12,7 @@ from skdistilbert.tasks.checks import check_max_length, check_positive, load_inp
 from skdistilbert.tasks.entailment import entailment_scores, fill_template
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
 from skdistilbert.tasks.ranking import best_first
-from skdistilbert.tasks.text_batches import encode_with_warning, token_types
+from skdistilbert.tasks.text_batches import encode_with_warning
 from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _logits(
     """Return the logits of texts or pairs, (n_texts, n_labels)."""
     logits = np.empty((len(texts), model.config.num_labels), np.float32)
     for rows, encoded in encode_with_warning(tokenizer, texts, max_length):
-        types = token_types(encoded, model.config)
+        types = encoded.token_type_ids if model.config.uses_token_types else None
         logits[rows] = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
     return logits
 

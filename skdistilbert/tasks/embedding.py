@@ -201,7 +201,7 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
     )
     rows = check_texts([texts] if isinstance(texts, str) else texts)
     warn_unknown(tokenizer, rows)
-    pooled, truncated_rows = pool_texts(model, tokenizer, rows, plan, n_threads)
+    pooled, truncated_rows = pool_texts(model.encoder, tokenizer, rows, plan, n_threads)
     limit = f"max_length={plan.max_length}"
     warn_truncated(truncated_rows, rows, limit, remedy=USE_WINDOWS)
     embeddings = plan.after_pooling(pooled)

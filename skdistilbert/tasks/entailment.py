@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.nn.functional import softmax
-from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, token_types, warn_truncated
+from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, warn_truncated
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tokenization.ragged import encode_ragged
 
@@ -83,7 +83,7 @@ def _pair_logits(
         batch = texts[start : start + step]
         pairs = [(text, hypothesis) for text in batch for hypothesis in hypotheses]
         encoded = encode_ragged(tokenizer, pairs, max_length=max_length, truncation="only_first")
-        types = token_types(encoded, model.config)
+        types = encoded.token_type_ids if model.config.uses_token_types else None
         found = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
         logits[start : start + step] = found.reshape(len(batch), *shape[1:])
         truncated_rows |= {start + row // len(hypotheses) for row in encoded.truncated_rows}

@@ -414,7 +414,7 @@ def test_parameters_have_separate_entries(cache: Path, params: dict[str, Any]) -
 
 def test_the_key_covers_everything_that_affects_pooling() -> None:
     # The features depend only on these arguments of `pool_texts` ...
-    parameters = ["model", "tokenizer", "texts", "plan", "n_threads"]
+    parameters = ["encoder", "tokenizer", "texts", "plan", "n_threads"]
     assert list(inspect.signature(pool_texts).parameters) == parameters
     plan = plan_embedding(load_model(TINY), WordPieceTokenizer.from_pretrained(TINY), "mean")
     # ... and the key covers every field of the plan except those used after pooling.
