@@ -120,16 +120,38 @@ def test_other_heads_are_refused() -> None:
         classify(model, TOKENIZER, TEXTS, labels=LABELS)
 
 
+def save_bert(outputs: list[str], directory: Path) -> None:
+    """Save a BERT of random weights, which reads token types."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(TOKENIZER.vocab),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=37,
+        max_position_embeddings=128,
+        initializer_range=0.3,
+        id2label=dict(enumerate(outputs)),
+        label2id={label: index for index, label in enumerate(outputs)},
+    )
+    transformers.BertForSequenceClassification(config).save_pretrained(directory)
+    TOKENIZER.save_pretrained(directory)
+
+
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 @pytest.mark.parametrize("outputs", [OUTPUTS, ["entailment", "neutral", "contradiction"]])
 @pytest.mark.parametrize("multi_label", [False, True])
 def test_scores_equal_those_of_transformers(
-    outputs: list[str], multi_label: bool, tmp_path: Path
+    model_type: str, outputs: list[str], multi_label: bool, tmp_path: Path
 ) -> None:
     pipeline = pytest.importorskip("transformers").pipeline
-    model = entailment_model(outputs)
-    model.save_pretrained(tmp_path, TOKENIZER)
+    if model_type == "bert":
+        save_bert(outputs, tmp_path)
+    else:
+        entailment_model(outputs).save_pretrained(tmp_path, TOKENIZER)
     theirs = pipeline("zero-shot-classification", model=str(tmp_path), device="cpu")
     theirs.tokenizer.model_max_length = 64
     texts = [*TEXTS, "where is the water? " * 60]
