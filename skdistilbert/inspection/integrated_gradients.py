@@ -42,7 +42,7 @@ def explain_by_integrated_gradients(
     texts: list[ExplainedText], differentiable: Differentiable
 ) -> list[Explanation]:
     """Return the contributions of the units of texts; warn if they are not complete."""
-    paths = [_Path.to_text(text, differentiable) for text in texts]
+    paths = [TextPath.to_text(text, differentiable) for text in texts]
     explanations: dict[int, Explanation] = {}
     pending, n_points = list(range(len(texts))), FEWEST_POINTS
     while pending and n_points <= MOST_POINTS:
@@ -59,7 +59,7 @@ def explain_by_integrated_gradients(
     return [explanations[row] for row in range(len(texts))]
 
 
-class _Path(NamedTuple):
+class TextPath(NamedTuple):
     """The way from [MASK] tokens to the tokens of a text."""
 
     text: ExplainedText
@@ -69,7 +69,7 @@ class _Path(NamedTuple):
     difference: Array  # (dim, n_tokens)
 
     @classmethod
-    def to_text(cls, text: ExplainedText, differentiable: Differentiable) -> _Path:
+    def to_text(cls, text: ExplainedText, differentiable: Differentiable) -> TextPath:
         tokenizer, plan = differentiable.tokenizer, differentiable.plan
         assert tokenizer.mask_token_id is not None  # checked by `as_differentiable`
         encoding = tokenizer.encode_with_offsets(
@@ -93,7 +93,7 @@ def _copies(input_ids: IntArray, n: int) -> PackedBatch:
 
 
 def _integrate(
-    paths: list[_Path], n_points: int, differentiable: Differentiable
+    paths: list[TextPath], n_points: int, differentiable: Differentiable
 ) -> list[Explanation]:
     """Return the contributions by Gauss-Legendre quadrature.
 
@@ -115,7 +115,7 @@ def _integrate(
 class _Integral:
     """The scores of the points of a path, and the derivatives along the path."""
 
-    def __init__(self, path: _Path, points: FloatArray, differentiable: Differentiable) -> None:
+    def __init__(self, path: TextPath, points: FloatArray, differentiable: Differentiable) -> None:
         self._path, self._points, self._differentiable = path, points, differentiable
         self._scores = np.empty(len(points))
         self._slopes = np.empty((len(points), len(path.input_ids)))
