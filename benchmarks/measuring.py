@@ -1,13 +1,15 @@
-"""Time engines against each other: one process per engine, alternating rounds, medians.
+"""Time engines against each other, and measure the memory of a process.
 
 Thread pools of different libraries disturb each other within one process, and the speed of a
-machine drifts. Therefore each engine has its own process, and the engines alternate.
+machine drifts. Therefore each engine has its own process, and the engines alternate. Medians of
+the rounds are compared.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import re
 import statistics
 import subprocess
 import sys
@@ -16,12 +18,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from benchmarks.resources import peak_memory
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[1]
+STATUS = Path("/proc/self/status")
 # A short piece of work is repeated within one measurement for this long. A pause of half this
 # duration precedes, because threads of the previous engine spin for a while before they sleep.
 SECONDS_PER_MEASUREMENT = 0.2
@@ -164,3 +165,26 @@ def engine_processes(
             name: stack.enter_context(EngineProcess(make, n_threads, **options.get(name, {})))
             for name, make in makers.items()
         }
+
+
+def memory_in_use() -> int | None:
+    """Return the bytes of physical memory in use, or None where /proc does not exist."""
+    return from_status("VmRSS") if STATUS.is_file() else None
+
+
+def peak_memory() -> int | None:
+    """Return the peak of physical memory in bytes, or None on Windows."""
+    if STATUS.is_file():
+        return from_status("VmHWM")
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def from_status(field: str) -> int:
+    """Return a field of /proc/self/status in bytes (Linux)."""
+    found = re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text("ascii"))
+    assert found is not None, field
+    return 1024 * int(found[1])

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from benchmarks.resources import memory_in_use, peak_memory
+from benchmarks.measuring import memory_in_use, peak_memory
 from skdistilbert import DistilBertConfig, DistilBertEmbedder, TruncationWarning
 
 if TYPE_CHECKING:

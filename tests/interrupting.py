@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import skdistilbert
 from skdistilbert.nn.runtime.blas import blas_libraries
 from skdistilbert.nn.runtime.cores import cores
-from skdistilbert.nn.runtime.worker_threads import stop_idle_threads
+from skdistilbert.nn.runtime.workers import stop_idle_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def interrupt(action: Callable[[], object], at: Line, error: BaseException) -> b
             raise error
 
     done: list[bool] = []
-    with _Tracing(visit):
+    with _Tracing(visit, at.code):
         try:
             action()
         except type(error) as raised:
@@ -79,13 +79,13 @@ def interrupt(action: Callable[[], object], at: Line, error: BaseException) -> b
 
 
 class _Tracing:
-    """Call a function with each line of the package before it runs.
+    """Call a function with each line of the package, or of some code, before it runs.
 
     Python traces only threads that start after the tracer is set, so idle threads are stopped.
     """
 
-    def __init__(self, visit: Callable[[Line], object]) -> None:
-        self.visit = visit
+    def __init__(self, visit: Callable[[Line], object], code: CodeType | None = None) -> None:
+        self.visit, self.code = visit, code
 
     def __enter__(self) -> None:
         stop_idle_threads()
@@ -99,7 +99,11 @@ class _Tracing:
         stop_idle_threads()
 
     def _call(self, frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401, ARG002
-        return self._line if frame.f_code.co_filename.startswith(PACKAGE) else None
+        if self.code is None:
+            is_traced = frame.f_code.co_filename.startswith(PACKAGE)
+        else:
+            is_traced = frame.f_code is self.code  # other lines take most of the time
+        return self._line if is_traced else None
 
     def _line(self, frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401, ARG002
         if event == "line":

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from benchmarks.resources import memory_in_use
+from benchmarks.measuring import memory_in_use
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
 
 if TYPE_CHECKING:

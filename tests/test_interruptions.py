@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -38,6 +39,7 @@ def interrupt_everywhere(
     """Raise an error at each line that an action runs, and return the lines that it reached."""
     action()
     lines, before, interrupted = lines_of(action), resources(), []
+    gc.freeze()  # older objects would take most of the time of each collection
     for line in lines:
         error = in_main_thread() if line.in_main_thread else MemoryError()
         try:
@@ -48,6 +50,7 @@ def interrupt_everywhere(
         except BaseException as failure:
             failure.add_note(f"interrupted at {line}")
             raise
+    gc.unfreeze()
     return "\n".join(interrupted)
 
 

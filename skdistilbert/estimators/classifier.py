@@ -20,10 +20,11 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training import History, binary_cross_entropy, cross_entropy
 from skdistilbert.nn.weights import Linear
+from skdistilbert.tasks.pair_input import are_pairs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import Examples
+    from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
 
@@ -44,6 +46,11 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     ``classifier``) and the last `trainable_layers` layers of the encoder. It uses AdamW [1]_,
     linear warm-up and decay of the learning rate, gradients clipped to a norm of 1, and the
     dropout of the checkpoint's configuration in the trained parts.
+
+    A text may also be a pair of texts, such as a question and an answer: ``(text, text_pair)``, an
+    array of shape (n_texts, 2) or a frame of two columns. Then all rows are pairs. The tokens of a
+    pair are [CLS] text [SEP] text_pair [SEP], with token types if the encoder has them. If a pair
+    has more than `max_length` tokens, the longer text is truncated first.
 
     Parameters
     ----------
@@ -166,12 +173,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         return classifier
 
     @with_callbacks
-    def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Texts, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their labels.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
             Labels: strings, integers or booleans; or 1 for each label of a text.
         sample_weight : array-like of shape (n_texts,), default=None
@@ -204,7 +211,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         if self.early_stopping:
             labels.check_can_be_held_out(targets[rows])
         options = self._begin_fit()
-        self._labels = labels
+        self._labels, self._reads_pairs = labels, are_pairs(texts)
         training = self._start(options)
         split = training.split(rows, None if labels.multilabel else targets[rows])
         scaled = normalize_to_mean_one(weights, rows)
@@ -216,7 +223,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
 
     def partial_fit(
         self,
-        X: Iterable[str],
+        X: Texts,
         y: ArrayLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
@@ -225,7 +232,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
         classes : array-like of shape (n_classes,), default=None
             All labels of this and later calls; required in the first call. For multi-label
@@ -254,6 +261,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         self._validate()
         texts, labels = self._check_texts(X), Labels.from_targets(y, classes)
         options = self._begin_partial_fit(labels, are_given=classes is not None)
+        self._reads_pairs = are_pairs(texts)
         targets = self._labels.encode(y)
         check_consistent_length(texts, targets.T)
         weights = check_sample_weight(sample_weight, len(texts))
@@ -335,12 +343,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
             correct = logits.argmax(axis=0) == examples.targets
         return float(np.average(correct, weights=examples.weights))
 
-    def decision_function(self, X: Iterable[str]) -> NDArray[np.float32]:
+    def decision_function(self, X: Texts) -> NDArray[np.float32]:
         """Return the logits of texts.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
 
         Returns
         -------
@@ -352,12 +360,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         binary = logits.shape[1] == 2 and not self._labels.multilabel
         return logits[:, 1] - logits[:, 0] if binary else logits
 
-    def predict_proba(self, X: Iterable[str]) -> NDArray[np.float32]:
+    def predict_proba(self, X: Texts) -> NDArray[np.float32]:
         """Return the probabilities of the classes.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
 
         Returns
         -------
@@ -368,12 +376,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         logits = self._logits(X)
         return self._labels.probabilities(logits)
 
-    def predict(self, X: Iterable[str]) -> NDArray[Any]:
+    def predict(self, X: Texts) -> NDArray[Any]:
         """Return the most probable class of each text.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
 
         Returns
         -------

@@ -29,7 +29,7 @@ from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.text_batches import encode_with_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.random import RandomState
     from numpy.typing import NDArray
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import History, Observer
     from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.tasks.pair_input import TextOrPair
 
     FloatArray = NDArray[np.float32]
     Score = Callable[[FloatArray, Examples], float]
@@ -218,10 +219,16 @@ class FineTuning:
         )
         return trained, held_out
 
-    def examples(self, texts: list[str], targets: NDArray[Any], weights: FloatArray) -> Examples:
+    def examples(
+        self, texts: Sequence[TextOrPair], targets: NDArray[Any], weights: FloatArray
+    ) -> Examples:
         """Tokenise texts, compute their frozen layers, and return them with one target each."""
         batches = encode_with_warning(self.encoder.tokenizer, texts, self.options.max_length)
-        tokens = Ragged.from_lists([ids for _, batch in batches for ids in batch])
+        encodings = [encoded for _, encoded in batches]
+        types = [types for encoded in encodings for types in encoded.token_type_ids or ()]
+        tokens = Ragged.from_lists(
+            [ids for encoded in encodings for ids in encoded.input_ids], types or None
+        )
         return self.token_examples(tokens, targets, weights, by_token=False)
 
     def token_examples(

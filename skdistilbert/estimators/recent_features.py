@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from skdistilbert.tasks.pair_input import TextOrPair
+
     Key = tuple[object, ...]
     Features = tuple[NDArray[np.float32], list[int]]
 
@@ -26,7 +28,7 @@ SECONDS_KEPT = 1800
 _recent: dict[Key, Features] = {}
 
 
-def features_key(texts: Sequence[str], context: bytes, cache_file: Path) -> Key | None:
+def features_key(texts: Sequence[TextOrPair], context: bytes, cache_file: Path) -> Key | None:
     """Return a key that changes with the texts, their encoder and the contents of the file.
 
     Return None if there is no file, so that the features are written to a new file.

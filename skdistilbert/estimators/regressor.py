@@ -24,10 +24,10 @@ from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training import squared_error
+from skdistilbert.tasks.pair_input import are_pairs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
 
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import Examples
     from skdistilbert.nn.weights import Array
+    from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
 
@@ -46,7 +47,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
 
     `fit` trains like `DistilBertClassifier`, but with the squared error as its loss
     (``problem_type="regression"`` of transformers). It standardises the targets, so the losses
-    refer to standardised targets.
+    refer to standardised targets. A text may be a pair of texts, as in `DistilBertClassifier`.
 
     Parameters
     ----------
@@ -140,12 +141,12 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         return sequence_model(model, head, self.pooling, labels, "regression")
 
     @with_callbacks
-    def fit(self, X: Iterable[str], y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Texts, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on texts and their numbers.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
         y : array-like of shape (n_texts,) or (n_texts, n_outputs)
         sample_weight : array-like of shape (n_texts,), default=None
             Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are ignored.
@@ -173,6 +174,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         weights = normalize_to_mean_one(all_weights, rows)[rows]
         used, targets = [texts[row] for row in rows], numbers[rows].reshape(len(rows), -1).T
         options = self._begin_fit()
+        self._reads_pairs = are_pairs(texts)
         self._set_scale(numbers.ndim, targets, weights)
         new_head = partial(new_sequence_head, n_outputs=len(targets))
         training = self._start_training(options, squared_error, new_head)
@@ -197,12 +199,12 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
                 f"{n_dims}. Set warm_start=False to train a new head."
             )
 
-    def predict(self, X: Iterable[str]) -> NDArray[np.float64]:
+    def predict(self, X: Texts) -> NDArray[np.float64]:
         """Return the predicted number or numbers of each text.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or of pairs
 
         Returns
         -------

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
     from skdistilbert.models import DistilBertModel
-    from skdistilbert.nn.weights import Array
+    from skdistilbert.nn.weights import Array, Encoder
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
+    from skdistilbert.tasks.pair_input import TextOrPair
 
     FloatArray = NDArray[np.float32]
 
@@ -60,6 +61,7 @@ class TextEncoder:
     def load(self, pretrained: PretrainedEncoder, name: str) -> None:
         """Set the pretrained encoder, to which the changes are applied when it is used."""
         self.__dict__.pop("model", None)
+        self.__dict__.pop("encoder", None)
         self.task_model: Any = None  # encoder and head, for estimators that predict with it
         self._plan: tuple[str, EmbeddingPlan] | None = None
         self.tokenizer = pretrained.tokenizer
@@ -77,6 +79,11 @@ class TextEncoder:
         """The pretrained encoder with the changes of fine-tuning."""
         return with_changes(self.pretrained.model, self.changes)
 
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The weights of `model`. Call `is_loaded` first to check their file."""
+        return self.model.encoder
+
     def plan(self, options: dict[str, Any]) -> EmbeddingPlan:
         """Return the plan for options of `plan_embedding`; make a new one if they have changed."""
         key, planned = repr(options), self._plan
@@ -87,7 +94,7 @@ class TextEncoder:
 
     def features(
         self,
-        texts: list[str],
+        texts: Sequence[TextOrPair],
         plan: EmbeddingPlan,
         n_threads: int | None,
         cache_file: Path | None = None,
@@ -105,14 +112,14 @@ class TextEncoder:
             with showing_progress(len(texts), progress_title) as advance:
                 pooled, truncated = self._cached(texts, plan, n_threads, cache_file, advance)
         else:
-            pooled, truncated = pool_texts(self.model, self.tokenizer, texts, plan, n_threads)
+            pooled, truncated = pool_texts(self.encoder, self.tokenizer, texts, plan, n_threads)
         remedy = USE_WINDOWS if suggests_windows else SPLIT_TEXTS
-        warn_truncated(truncated, len(texts), f"max_length={plan.max_length}", remedy=remedy)
+        warn_truncated(truncated, texts, f"max_length={plan.max_length}", remedy=remedy)
         return plan.after_pooling(pooled)
 
     def _cached(
         self,
-        texts: list[str],
+        texts: Sequence[TextOrPair],
         plan: EmbeddingPlan,
         n_threads: int | None,
         cache_file: Path | None,
@@ -120,8 +127,8 @@ class TextEncoder:
     ) -> tuple[FloatArray, list[int]]:
         """Return pooled features and the rows of truncated texts."""
 
-        def encode(some: Sequence[str]) -> tuple[FloatArray, list[int]]:
-            return pool_texts(self.model, self.tokenizer, some, plan, n_threads)
+        def encode(some: Sequence[TextOrPair]) -> tuple[FloatArray, list[int]]:
+            return pool_texts(self.encoder, self.tokenizer, some, plan, n_threads)
 
         context = repr((__version__, self.pretrained.fingerprint, plan.pooling_key)).encode()
         recalled = cache_file and recall(features_key(texts, context, cache_file))

@@ -18,6 +18,8 @@ from skdistilbert.files import at_commit, locate_checkpoint
 from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
     from sklearn.utils import Tags
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
     from skdistilbert.files import Location
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tasks.text_input import Missing
 
 check_scikit_learn()
@@ -57,7 +60,8 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         validate_parameters(self)
         embedding_cache_file(self.embedding_cache)
 
-    def _check_texts(self, X: object) -> list[str]:
+    def _check_texts(self, X: object) -> list[Any]:
+        """Return single texts; estimators that accept pairs override this method."""
         return check_texts(X, self.missing, allow_empty=False)
 
     # -- the encoder
@@ -120,7 +124,7 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         return {name: getattr(self, name) for name in self._embedding_parameters}
 
     def _features(
-        self, texts: list[str], encoder: TextEncoder | None = None
+        self, texts: Sequence[TextOrPair], encoder: TextEncoder | None = None
     ) -> NDArray[np.float32]:
         """Return the features of texts, (n_texts, n_features); None is the fitted encoder."""
         encoder = encoder or self._loaded_encoder()

@@ -17,10 +17,11 @@ from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.training import Examples
+from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.training import History
     from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.tasks.pair_input import TextOrPair
 
     FloatArray = NDArray[np.float32]
     Rows = NDArray[np.intp]
@@ -45,6 +47,10 @@ class TrainedEstimator(EncoderTuner):
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     _fitted_attribute = "head_"
+    _reads_pairs: bool | None = None  # None: not known, after `from_pretrained`
+
+    def _check_texts(self, X: object) -> list[TextOrPair]:
+        return check_texts_or_pairs(X, self.missing, allow_empty=False)
 
     # -- training
 
@@ -61,7 +67,7 @@ class TrainedEstimator(EncoderTuner):
     def _examples(
         self,
         training: FineTuning,
-        texts: list[str],
+        texts: Sequence[TextOrPair],
         targets: NDArray[Any],
         weights: FloatArray,
         rows: Rows,
@@ -104,12 +110,24 @@ class TrainedEstimator(EncoderTuner):
     def _logits(self, X: object) -> FloatArray:
         """Return the logits of texts, (n_texts, n_outputs)."""
         check_is_fitted(self)
-        features = self._features(self._check_texts(X))
+        texts = self._check_texts(X)
+        self._check_fitted_kind(texts)
+        features = self._features(texts)
         # In float32 a text's logits would change with the number and order of the other texts.
         columns = np.ascontiguousarray(features.T, np.float64)
         with np.errstate(over="ignore"):
             logits: FloatArray = self.head_.logits(columns).T.astype(np.float32)
         return check_finite(logits, self.model)
+
+    def _check_fitted_kind(self, texts: Sequence[TextOrPair]) -> None:
+        kinds = ("single texts", "pairs of texts")
+        reads_pairs = are_pairs(texts)
+        if self._reads_pairs not in (None, reads_pairs):
+            raise ValueError(
+                f"This {type(self).__name__} was fitted on {kinds[not reads_pairs]}; got "
+                f"{kinds[reads_pairs]} (the first is {texts[0]!r:.100}). Pass one pair alone as "
+                "[(text, text_pair)], and one text alone as [text]."
+            )
 
     # -- checkpoints
 

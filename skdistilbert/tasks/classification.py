@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.functional import sigmoid, softmax
 from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
+from skdistilbert.tasks.pair_input import check_texts_or_pairs
 from skdistilbert.tasks.ranking import best_first
 from skdistilbert.tasks.text_batches import encode_with_warning
-from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.checks import ModelOrPath
+    from skdistilbert.tasks.pair_input import PairDict, Texts
     from skdistilbert.tokenization import WordPieceTokenizer
 
 ScoreFunction = Literal["softmax", "sigmoid", "none"]
@@ -45,37 +46,37 @@ class ClassifyOptions(TypedDict, total=False):
 
 @overload
 def classify(  # type: ignore[overload-overlap]  # str is an iterable of str
-    model: ModelOrPath, texts: str, **options: Unpack[ClassifyOptions]
+    model: ModelOrPath, texts: str | PairDict, **options: Unpack[ClassifyOptions]
 ) -> list[Label]: ...
 @overload
 def classify(
-    model: ModelOrPath, texts: Iterable[str], **options: Unpack[ClassifyOptions]
+    model: ModelOrPath, texts: Texts, **options: Unpack[ClassifyOptions]
 ) -> list[list[Label]]: ...
 @overload
 def classify(  # type: ignore[overload-overlap]
     model: ModelOrPath,
     tokenizer: WordPieceTokenizer | None,
-    texts: str,
+    texts: str | PairDict,
     **options: Unpack[ClassifyOptions],
 ) -> list[Label]: ...
 @overload
 def classify(
     model: ModelOrPath,
     tokenizer: WordPieceTokenizer | None,
-    texts: Iterable[str],
+    texts: Texts,
     **options: Unpack[ClassifyOptions],
 ) -> list[list[Label]]: ...
 def classify(  # type: ignore[misc]  # the texts may be the second argument
     model: ModelOrPath,
-    tokenizer: WordPieceTokenizer | str | Iterable[str] | None = None,
-    texts: str | Iterable[str] | None = None,
+    tokenizer: WordPieceTokenizer | str | PairDict | Texts | None = None,
+    texts: str | PairDict | Texts | None = None,
     *,
     top_k: int | None = 1,
     function_to_apply: ScoreFunction | None = None,
     max_length: int | None = None,
     n_threads: int | None = None,
 ) -> list[Label] | list[list[Label]]:
-    """Return the labels of texts, as the pipeline "text-classification" of transformers does.
+    """Return the labels of texts or pairs, as transformers' pipeline "text-classification" does.
 
     Call ``classify(model, texts)`` or ``classify(model, tokenizer, texts)``.
 
@@ -84,7 +85,10 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     model : DistilBertForSequenceClassification, str or path-like
         The model; or its directory or hub name, from which it is then loaded in every call.
     tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
-    texts : str or iterable of str
+    texts : str, dict, or iterable of str, of (str, str) or of dict
+        A text or several. Or pairs of texts, such as a premise and a hypothesis: tuples, an array
+        or frame of two columns, or dicts with the keys "text" and "text_pair". One pair alone is a
+        dict.
     top_k : int or None, default=1
         Number of labels to return for each text; None is all.
     function_to_apply : {"softmax", "sigmoid", "none"}, default=None
@@ -92,19 +96,21 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         "none" for "regression", "sigmoid" for "multi_label_classification" or if there is only
         one label, and "softmax" otherwise.
     max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
-        Longer texts are truncated to this many tokens, with one warning that names them.
+        Longer texts are truncated to this many tokens, with one warning that names them. Of a
+        pair, the longer text is truncated first.
     n_threads : int, default: the number of threads that BLAS may use
 
     Returns
     -------
-    list of dict for one text, list of lists of dict for several
+    list of dict for one text or pair, list of lists of dict for several
         Each dict has ``label`` and ``score``. The best label is first; labels with equal scores
         are in the order of ``id2label``.
 
     Raises
     ------
     TypeError
-        If `model` has no classification head, or a text is not a string.
+        If `model` has no classification head, a text is not a string, or only some rows are
+        pairs.
     ValueError
         If `top_k`, `function_to_apply` or `max_length` is not valid.
 
@@ -129,11 +135,13 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     to_scores = SCORE_FUNCTIONS[_score_function(function_to_apply, model.config)]
     max_length = check_max_length(max_length, model.config, tokenizer)
     labels: list[list[Label]] = []
-    rows = check_texts([texts] if isinstance(texts, str) else texts)
-    for _, input_ids in encode_with_warning(tokenizer, rows, max_length):
-        scores = to_scores(model.logits(input_ids, n_threads=n_threads))
-        labels += [_best_labels(row, model.config.id2label, top_k) for row in scores]
-    return labels[0] if isinstance(texts, str) else labels
+    is_one = isinstance(texts, str | dict)
+    rows = check_texts_or_pairs([texts] if is_one else texts)
+    for _, encoded in encode_with_warning(tokenizer, rows, max_length):
+        types = encoded.token_type_ids if model.config.uses_token_types else None
+        logits = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
+        labels += [_best_labels(row, model.config.id2label, top_k) for row in to_scores(logits)]
+    return labels[0] if is_one else labels
 
 
 def _score_function(name: str | None, config: DistilBertConfig) -> str:

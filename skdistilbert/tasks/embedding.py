@@ -90,7 +90,7 @@ def predict(  # type: ignore[misc]  # the texts may be the second argument
     rows = check_texts([texts] if isinstance(texts, str) else texts)
     max_length = check_max_length(max_length, model.config, tokenizer)
     batches = encode_with_warning(tokenizer, rows, max_length)
-    return model.hidden_states([ids for _, input_ids in batches for ids in input_ids])
+    return model.hidden_states([ids for _, encoded in batches for ids in encoded.input_ids])
 
 
 @overload
@@ -199,8 +199,8 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
         stride=stride,
     )
     rows = check_texts([texts] if isinstance(texts, str) else texts)
-    pooled, truncated_rows = pool_texts(model, tokenizer, rows, plan, n_threads)
+    pooled, truncated_rows = pool_texts(model.encoder, tokenizer, rows, plan, n_threads)
     limit = f"max_length={plan.max_length}"
-    warn_truncated(truncated_rows, len(rows), limit, remedy=USE_WINDOWS)
+    warn_truncated(truncated_rows, rows, limit, remedy=USE_WINDOWS)
     embeddings = plan.after_pooling(pooled)
     return embeddings[0] if isinstance(texts, str) else embeddings

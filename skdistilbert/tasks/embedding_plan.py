@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from numbers import Integral
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
@@ -12,6 +13,8 @@ import numpy as np
 from skdistilbert.checkpoint.module_files import DenseFiles, LayerNormFiles
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, normalize_features, unit_length
+from skdistilbert.nn.inference import pooled_features
+from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches
@@ -20,7 +23,7 @@ from skdistilbert.tokenization.ragged import encode_ragged
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from skdistilbert.checkpoint.prompts import Prompts
     from skdistilbert.checkpoint.sentence_modules import AfterPooling
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.tape import Tape
+    from skdistilbert.nn.weights import Array, Encoder
+    from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import WordPieceTokenizer
 
 LongText = Literal["truncate", "window"]
@@ -94,58 +99,52 @@ def apply_modules(
 
 
 def pool_texts(
-    model: DistilBertModel,
+    encoder: Encoder,
     tokenizer: WordPieceTokenizer,
-    texts: Sequence[str],
+    texts: Sequence[TextOrPair],
     plan: EmbeddingPlan,
     n_threads: int | None = None,
 ) -> tuple[FloatArray, list[int]]:
     """Return the pooled hidden states, (n_texts, n_poolings * dim), and the truncated rows.
 
-    The states of a text depend on the text, the checkpoint and `plan.pooling_key` only.
+    The states of a text depend on the text, the checkpoint and `plan.pooling_key` only. Pairs are
+    always truncated.
     """
+    pool = partial(
+        pooled_features,
+        encoder,
+        pooling=plan.poolings,
+        n_threads=n_threads,
+        layers=plan.layers,
+        layer_weights=plan.layer_weights,
+        n_skipped=plan.n_skipped,
+    )
     if plan.stride is not None:
-        return _pool_windows(model, tokenizer, texts, plan, n_threads), []
-    pooled = np.empty((len(texts), len(plan.poolings) * model.config.dim), np.float32)
+        return _pool_windows(pool, tokenizer, cast("list[str]", texts), plan, encoder.dim), []
+    pooled = np.empty((len(texts), len(plan.poolings) * encoder.dim), np.float32)
     truncated_rows: list[int] = []
     for rows, encoded in encode_in_batches(tokenizer, texts, plan.max_length, plan.prompt):
-        pooled[rows] = model.pooled(
-            encoded.input_ids,
-            plan.poolings,
-            n_threads=n_threads,
-            layers=plan.layers,
-            layer_weights=plan.layer_weights,
-            n_skipped=plan.n_skipped,
-        )
+        pooled[rows] = pool(Ragged.from_lists(encoded.input_ids, encoded.token_type_ids))
         truncated_rows += encoded.truncated_rows
     return pooled, truncated_rows
 
 
 def _pool_windows(
-    model: DistilBertModel,
+    pool: Callable[..., Array],
     tokenizer: WordPieceTokenizer,
     texts: Sequence[str],
     plan: EmbeddingPlan,
-    n_threads: int | None,
+    dim: int,
 ) -> FloatArray:
     """Return each text pooled over all of its windows: (n_texts, n_poolings * dim)."""
-    totals = TextVectors(len(texts), plan.poolings, model.config.dim)
+    totals = TextVectors(len(texts), plan.poolings, dim)
     stream = _windows_of_texts(tokenizer, texts, plan)
     # A batch may end within a text, so a text of any length needs little more than its ids.
     while batch := list(islice(stream, TEXTS_PER_BATCH)):
-        input_ids = [ids for ids, _ in batch]
         places = WindowPlaces(*np.array([place for _, place in batch]).T)
-        pooled = model.pooled(
-            input_ids,
-            plan.poolings,
-            n_threads=n_threads,
-            layers=plan.layers,
-            layer_weights=plan.layer_weights,
-            n_skipped=plan.n_skipped,
-            windows=places.pooled,
-        )
-        totals.add(pooled, places)
-    return totals.vectors.reshape(len(texts), len(plan.poolings) * model.config.dim)
+        windows = Ragged.from_lists([ids for ids, _ in batch])
+        totals.add(pool(windows, windows=places.pooled), places)
+    return totals.vectors.reshape(len(texts), len(plan.poolings) * dim)
 
 
 def _windows_of_texts(

@@ -152,7 +152,7 @@ def unmask(  # type: ignore[misc]  # the texts may be the second argument
             "WordPieceTokenizer with the token of the vocabulary that marks masked words."
         )
     all_rows = check_texts([texts] if isinstance(texts, str) else texts)
-    for rows, input_ids in encode_with_warning(tokenizer, all_rows, max_length):
+    for rows, (input_ids, *_) in encode_with_warning(tokenizer, all_rows, max_length):
         _check_masks(input_ids, tokenizer, rows.start, max_length)
         pairs = model.at_tokens(input_ids, tokenizer.mask_token_id, best, n_threads=n_threads)
         guesses += map(_guesses_of_text, [tokenizer] * len(pairs), input_ids, pairs)

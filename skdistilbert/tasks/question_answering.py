@@ -281,7 +281,7 @@ def _question_ids(
     truncated_rows = [row for row, ids in enumerate(rows) if len(ids) > max_question_len]
     limit = f"max_question_len={max_question_len}"
     remedy = "Increase max_question_len to read them completely."
-    warn_truncated(truncated_rows, len(rows), limit, noun="question", remedy=remedy)
+    warn_truncated(truncated_rows, questions, limit, noun="question", remedy=remedy)
     return [ids[:max_question_len] for ids in rows]
 
 

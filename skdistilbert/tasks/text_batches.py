@@ -11,7 +11,7 @@ from skdistilbert.tokenization.ragged import encode_ragged
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from skdistilbert.nn.packing import IntArray
+    from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import RaggedEncoding, WordPieceTokenizer
 
 # Enough texts to sort by length and to distribute over threads; their ids need little memory.
@@ -23,7 +23,7 @@ USE_WINDOWS = 'Use long_text="window" to read them completely.'
 
 
 def encode_in_batches(
-    tokenizer: WordPieceTokenizer, texts: Sequence[str], max_length: int, prompt: str = ""
+    tokenizer: WordPieceTokenizer, texts: Sequence[TextOrPair], max_length: int, prompt: str = ""
 ) -> Iterator[tuple[slice, RaggedEncoding]]:
     """Yield the rows of each batch and their truncated token ids, with a prompt before each text.
 
@@ -31,33 +31,40 @@ def encode_in_batches(
     """
     for start in range(0, len(texts), TEXTS_PER_BATCH):
         rows = slice(start, start + TEXTS_PER_BATCH)
-        batch = [prompt + text for text in texts[rows]] if prompt else texts[rows]
+        batch = [add_prompt(prompt, text) for text in texts[rows]] if prompt else texts[rows]
         yield rows, encode_ragged(tokenizer, batch, max_length=max_length, first_row=start)
 
 
+def add_prompt(prompt: str, text: TextOrPair) -> TextOrPair:
+    """Return a text with a prompt before it, or before the first text of a pair."""
+    return prompt + text if isinstance(text, str) else (prompt + text[0], text[1])
+
+
 def encode_with_warning(
-    tokenizer: WordPieceTokenizer, texts: Sequence[str], max_length: int
-) -> Iterator[tuple[slice, Sequence[IntArray]]]:
+    tokenizer: WordPieceTokenizer, texts: Sequence[TextOrPair], max_length: int
+) -> Iterator[tuple[slice, RaggedEncoding]]:
     """Yield the rows of each batch and their token ids; finally warn if texts were truncated."""
     truncated_rows: list[int] = []
     for rows, encoded in encode_in_batches(tokenizer, texts, max_length):
         truncated_rows += encoded.truncated_rows
-        yield rows, encoded.input_ids
-    warn_truncated(truncated_rows, len(texts), f"max_length={max_length}")
+        yield rows, encoded
+    warn_truncated(truncated_rows, texts, f"max_length={max_length}")
 
 
 def warn_truncated(
     rows: list[int],
-    n_texts: int,
+    texts: Sequence[TextOrPair],
     limit: str,
     *,
-    noun: str = "text",
+    noun: str = "",
     remedy: str = SPLIT_TEXTS,
 ) -> None:
     """Warn that the texts in some rows were truncated to a limit such as "max_length=128"."""
     if rows:
+        noun = noun or ("text" if isinstance(texts[0], str) else "pair")
+        verb = "was" if len(rows) == 1 else "were"
         warn_user(
-            f"{len(rows)} of {n_texts} {noun}s {'was' if len(rows) == 1 else 'were'} truncated to "
-            f"{limit} tokens ({format_rows(rows)}). {remedy}",
+            f"{len(rows)} of {len(texts)} {noun}s {verb} truncated to {limit} tokens "
+            f"({format_rows(rows)}). {remedy}",
             TruncationWarning,
         )

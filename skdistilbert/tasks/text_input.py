@@ -12,6 +12,11 @@ from skdistilbert.tokenization.normalization import lone_surrogate_message
 Missing = Literal["error", "empty"]
 Text = str | list[str] | tuple[str, ...]  # running text, or its words
 
+ABOUT_PAIRS = (
+    "Only classify, DistilBertClassifier and DistilBertRegressor accept pairs, and only if all "
+    "rows are pairs, such as (text, text_pair) or frame[['text', 'text_pair']]."
+)
+
 
 def check_texts(
     X: object, missing: Missing | None = None, *, noun: str = "text", allow_empty: bool = True
@@ -40,20 +45,30 @@ def check_texts(
         If `X` is not an ordered collection or has several columns, or a text is not a string; the
         message names the rows.
     """
+    texts = as_list(X, noun)
+    check_options(missing, texts, allow_empty=allow_empty)
+    return check_strings(texts, missing, noun)
+
+
+def check_options(missing: Missing | None, rows: list[Any], *, allow_empty: bool) -> None:
+    """Raise ValueError unless `missing` is valid and there are rows where they are required."""
     if missing not in (None, *get_args(Missing)):
         raise ValueError(f"missing must be 'error' or 'empty'; got {missing!r}.")
-    texts = as_list(X, noun)
-    if not texts and not allow_empty:  # the message of scikit-learn's own checks
+    if not rows and not allow_empty:  # the message of scikit-learn's own checks
         raise ValueError(
             "Found array with 0 sample(s) (shape=(0,)) while a minimum of 1 is required."
         )
+
+
+def check_strings(texts: list[Any], missing: Missing | None, noun: str) -> list[str]:
+    """Return texts with "" for missing ones if `missing` allows them; raise as `check_texts`."""
     if set(map(type, texts)) != {str}:
         texts = _fill_missing(texts, missing, noun)
     try:
         for row, text in enumerate(texts):  # noqa: B007
             text.encode()
     except UnicodeEncodeError:
-        name = "Row" if noun == "text" else noun.capitalize()
+        name = "Row" if noun.split()[-1] == "text" else noun.capitalize()
         check_characters(text, f"{name} {row}")
     return texts
 
@@ -87,15 +102,18 @@ def check_characters(text: str, name: str) -> None:
         raise ValueError(f"{name}: {lone_surrogate_message(code)}") from None
 
 
-def as_list(X: object, noun: str = "text") -> list[Any]:
-    """Return the rows of an ordered collection, or of its only column, without checking them."""
+def as_list(X: object, noun: str = "text", max_columns: int = 1) -> list[Any]:
+    """Return the rows of an ordered collection without checking them.
+
+    A row of one column is its value. With ``max_columns=2``, a row of two columns is a list.
+    """
     if isinstance(X, str):  # the message of scikit-learn's vectorizers
         raise ValueError(
             "Iterable over raw text documents expected, string object received. Pass a list; "
             "for one text, pass [text]."
         )
     if hasattr(X, "__array__") and not isinstance(X, bytes):
-        return _column_as_list(X, noun)
+        return _columns_as_list(X, noun, max_columns)
     is_unordered = isinstance(X, bytes | Mapping | set | frozenset) or hasattr(X, "keys")
     if not isinstance(X, Iterable) or is_unordered:
         raise TypeError(
@@ -111,17 +129,20 @@ def format_rows(rows: list[int]) -> str:
     return f"row{'s' if len(rows) > 1 else ''} {named}"
 
 
-def _column_as_list(X: object, noun: str) -> list[Any]:
+def _columns_as_list(X: object, noun: str, max_columns: int) -> list[Any]:
     # Series, frames and Arrow arrays become arrays much faster than lists. A masked array must
     # not lose its mask.
     texts = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
-    if texts.ndim != 1 and (texts.ndim != 2 or texts.shape[1] != 1):
-        raise TypeError(
-            f"Expected one column of {noun}s; got {type(X).__name__} of shape {texts.shape}. "
-            "Select one column, such as frame['text']. To use several columns, pass one estimator "
-            "per column to ColumnTransformer, with the column's name as a string."
-        )
-    return list(texts.ravel().tolist())
+    if texts.ndim == 1 or (texts.ndim == 2 and texts.shape[1] == 1):
+        return list(texts.ravel().tolist())
+    if texts.ndim == 2 and texts.shape[1] == max_columns:
+        return list(texts.tolist())
+    raise TypeError(
+        f"Expected one column of {noun}s{' or two of pairs' if max_columns == 2 else ''}; got "
+        f"{type(X).__name__} of shape {texts.shape}. Select one column, such as frame['text']. To "
+        "use several columns, pass one estimator per column to ColumnTransformer, with the "
+        f"column's name as a string. {ABOUT_PAIRS}"
+    )
 
 
 def _check_string(text: object, name: str) -> None:
@@ -139,13 +160,14 @@ def _fill_missing(texts: list[Any], missing: Missing | None, noun: str) -> list[
     wrong = sorted({*others}.difference(lost))
     if wrong:
         first = texts[wrong[0]]
+        about_pairs = f" {ABOUT_PAIRS}" if isinstance(first, list | tuple | dict) else ""
         raise TypeError(
-            f"Every {noun} must be a string; {_count(wrong, texts, noun)} not (the first is "
-            f"{first!r:.100}, of type {type(first).__name__})."
+            f"Every {noun} must be a string; {count_rows(wrong, texts, noun)} not (the first is "
+            f"{first!r:.100}, of type {type(first).__name__}).{about_pairs}"
         )
     if lost and missing == "error":
         raise ValueError(
-            f"{_count(lost, texts, noun)} missing (None, NaN or NA). Fill in or drop these "
+            f"{count_rows(lost, texts, noun)} missing (None, NaN or NA). Fill in or drop these "
             "rows, or set missing='empty' to read them as empty texts."
         )
     for row in lost:
@@ -161,6 +183,7 @@ def is_missing(value: object) -> bool:
     return isinstance(differs, bool | np.bool) and bool(differs)
 
 
-def _count(rows: list[int], texts: list[Any], noun: str) -> str:
+def count_rows(rows: list[int], texts: list[Any], noun: str) -> str:
+    """Return a subject and verb for a message, such as "2 of 9 texts (rows 0, 4) are"."""
     verb = "is" if len(rows) == 1 else "are"
     return f"{len(rows)} of {len(texts)} {noun}s ({format_rows(rows)}) {verb}"

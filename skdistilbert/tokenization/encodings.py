@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 
-class PaddedBatch(NamedTuple):
-    """Token ids of several texts, padded to the longest.
+class _IdsAndMask(NamedTuple):
+    input_ids: NDArray[np.int64]
+    attention_mask: NDArray[np.int64]
+
+
+class PaddedBatch(_IdsAndMask):
+    """Token ids of several texts or pairs, padded to the longest.
+
+    It unpacks into `input_ids` and `attention_mask`, the positional arguments of a model.
 
     Attributes
     ----------
     input_ids : int64 ndarray of shape (n_texts, seq_len)
     attention_mask : int64 ndarray of shape (n_texts, seq_len)
         1 for tokens, 0 for padding.
+    token_type_ids : int64 ndarray of shape (n_texts, seq_len)
+        1 for the second text of a pair and its [SEP], otherwise 0.
     """
 
-    input_ids: NDArray[np.int64]
-    attention_mask: NDArray[np.int64]
+    token_type_ids: NDArray[np.int64]
+
+    def __new__(
+        cls,
+        input_ids: NDArray[np.int64],
+        attention_mask: NDArray[np.int64],
+        token_type_ids: NDArray[np.int64] | None = None,
+    ) -> Self:
+        """Create a batch; by default all token types are 0."""
+        batch = super().__new__(cls, input_ids, attention_mask)
+        if token_type_ids is None:
+            token_type_ids = np.zeros_like(input_ids)
+        batch.token_type_ids = token_type_ids
+        return batch
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,8 @@ class WordPieceTokenizer(TokenizerBase):
         Returns
         -------
         PaddedBatch
-            `input_ids` and `attention_mask`, int64 arrays of shape (n_texts, seq_len).
+            `input_ids`, `attention_mask` and `token_type_ids`, int64 arrays of shape
+            (n_texts, seq_len). It unpacks into the first two.
 
         Raises
         ------
@@ -188,27 +189,15 @@ class WordPieceTokenizer(TokenizerBase):
         array([[ 101, 2028,  102,    0],
                [ 101, 2028, 2048,  102]])
         """
-        check_truncation(truncation, 1 if text_pairs is None else 2)
-        if max_length is None:
-            truncation = False
-        if text_pairs is None:
-            rows: Sequence[Sequence[int] | NDArray[np.int32]] = encode_ragged(
-                self,
-                texts,
-                add_special_tokens=add_special_tokens,
-                max_length=max_length if truncation else None,
-            ).input_ids
-        else:
-            options: dict[str, Any] = {
-                "add_special_tokens": add_special_tokens,
-                "max_length": max_length,
-                "truncation": truncation,
-            }
-            rows = [
-                self._encode_row(row, *pair, **options)
-                for row, pair in enumerate(_pairs(texts, text_pairs))
-            ]
-        return self._padded_batch(rows)
+        strategy = check_truncation(truncation, 1 if text_pairs is None else 2)
+        encoded = encode_ragged(
+            self,
+            texts if text_pairs is None else _pairs(texts, text_pairs),
+            add_special_tokens=add_special_tokens,
+            max_length=max_length if strategy else None,
+            truncation=strategy or "longest_first",
+        )
+        return self._padded_batch(encoded.input_ids, encoded.token_type_ids)
 
     def encode_with_offsets(
         self,
@@ -277,20 +266,11 @@ class WordPieceTokenizer(TokenizerBase):
             clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
         return join_tokens(tokens, clean_up=clean_up_tokenization_spaces)
 
-    def _encode_row(
+    def _padded_batch(
         self,
-        row: int,
-        text: str,
-        text_pair: str,
-        **options: Any,  # noqa: ANN401
-    ) -> list[int]:
-        try:
-            check_text(text_pair)
-            return self.encode(text, text_pair, **options)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"Row {row}: {error}") from None
-
-    def _padded_batch(self, rows: Sequence[Sequence[int] | NDArray[np.int32]]) -> PaddedBatch:
+        rows: Sequence[NDArray[np.int32]],
+        token_types: Sequence[NDArray[np.uint8]] | None,
+    ) -> PaddedBatch:
         lengths = np.array(list(map(len, rows)), np.int64)
         columns = np.arange(lengths.max(initial=0))
         if self.padding_side == "left":
@@ -298,9 +278,12 @@ class WordPieceTokenizer(TokenizerBase):
         attention_mask = columns < lengths[:, None]
         pad_id = 0 if attention_mask.all() else self._pad_id()
         input_ids = np.full(attention_mask.shape, pad_id, np.int64)
+        token_type_ids = np.zeros(attention_mask.shape, np.int64)
         if len(rows):
             input_ids[attention_mask] = np.concatenate(rows)
-        return PaddedBatch(input_ids, attention_mask.astype(np.int64))
+        if token_types:
+            token_type_ids[attention_mask] = np.concatenate(token_types)
+        return PaddedBatch(input_ids, attention_mask.astype(np.int64), token_type_ids)
 
     def _truncate_and_join(
         self,

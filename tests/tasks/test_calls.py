@@ -94,14 +94,15 @@ def test_containers_are_read_by_row(container: str, task: tuple[Callable[..., An
     same(function(model, CONTAINERS[container](TEXTS)), function(model, TEXTS))
 
 
+COLUMNS = {"a": ["x"], "b": ["y"], "c": ["z"]}
 AMBIGUOUS: dict[str, Callable[[], object]] = {
     "mapping": lambda: {"This": "Is weird"},
     "set": lambda: {"a", "b"},
-    "two columns": lambda: np.full((2, 2), "a", object),
+    "three columns": lambda: np.full((2, 3), "a", object),
     "scalar array": lambda: np.array("a"),
-    "frame": lambda: pytest.importorskip("pandas").DataFrame({"a": ["x"], "b": ["y"]}),
-    "polars frame": lambda: pytest.importorskip("polars").DataFrame({"a": ["x"], "b": ["y"]}),
-    "Arrow table": lambda: pytest.importorskip("pyarrow").table({"a": ["x"], "b": ["y"]}),
+    "frame": lambda: pytest.importorskip("pandas").DataFrame(COLUMNS),
+    "polars frame": lambda: pytest.importorskip("polars").DataFrame(COLUMNS),
+    "Arrow table": lambda: pytest.importorskip("pyarrow").table(COLUMNS),
     "None": lambda: None,
     "number": lambda: 3,
     "bytes": lambda: b"a",
@@ -113,8 +114,9 @@ def test_other_containers_raise(container: str, task: tuple[Callable[..., Any], 
     function, directory = task
     model = load_model(directory)
     value = AMBIGUOUS[container]()
+    message = "Expected an ordered iterable|Expected one column|Every row must be a pair"
     for inputs in ((value,), (model.tokenizer, value)):
-        with pytest.raises(TypeError, match="Expected an ordered iterable|Expected one column"):
+        with pytest.raises(TypeError, match=message):
             function(model, *inputs)
 
 

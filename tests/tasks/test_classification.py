@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from skdistilbert import (
     classify,
     load_model,
 )
+from skdistilbert.nn.functional import softmax
 from tests.conftest import DATA
 from tests.tasks.peers import CLASSIFICATIONS
 from tests.tasks.reference import SOURCES, assert_same, checkpoint, reference
 from tests.tasks.texts import TEXTS
+
+if TYPE_CHECKING:
+    from skdistilbert.tasks.pair_input import PairDict
 
 DIRECTORY = checkpoint("sequence-classification")
 MODEL = DistilBertForSequenceClassification.from_pretrained(DIRECTORY)
@@ -78,3 +83,40 @@ def test_invalid_arguments_raise() -> None:
         classify(MODEL, TOKENIZER, ["a", 5])  # type: ignore[list-item]
     with pytest.warns(TruncationWarning, match=r"1 of 2 texts was truncated .*=128 .*\(row 1\)"):
         classify(MODEL, TOKENIZER, ["a", "a " * 200])
+
+
+PAIRS = [("where is it", "it is here"), ("one two", "the one"), ("", "a b c " * 9), ("a", "")]
+
+
+def test_pairs_are_joined_by_the_separator() -> None:
+    got = classify(MODEL, TOKENIZER, PAIRS, top_k=None)
+    batch = TOKENIZER.encode_batch(*zip(*PAIRS, strict=True))
+    scores = softmax(MODEL(*batch).logits)
+    assert [[label["score"] for label in labels] for labels in got] == [
+        pytest.approx(sorted(row, reverse=True), abs=1e-6) for row in scores
+    ]
+
+
+def test_a_pair_may_be_a_dict() -> None:
+    dicts: list[PairDict] = [{"text": first, "text_pair": second} for first, second in PAIRS]
+    expected = classify(MODEL, TOKENIZER, PAIRS)
+    assert_same(classify(MODEL, TOKENIZER, dicts), expected)
+    assert_same(classify(MODEL, TOKENIZER, np.array(PAIRS)), expected)
+    assert_same([classify(DIRECTORY, pair) for pair in dicts], expected)
+    assert len(classify(DIRECTORY, ("one", "two"))) == 2  # two single texts
+
+
+def test_the_longer_text_of_a_pair_is_truncated() -> None:
+    with pytest.warns(TruncationWarning, match=r"1 of 2 pairs was truncated .*=9 tokens \(row 1"):
+        got = classify(MODEL, TOKENIZER, [("a", "b"), ("a b", "a " * 99)], max_length=9)
+    assert_same(got, classify(MODEL, TOKENIZER, [("a", "b"), ("a b", "a a a a")]))
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+def test_labels_of_pairs_equal_those_of_transformers() -> None:
+    transformers = pytest.importorskip("transformers")
+    pipeline = transformers.pipeline("text-classification", str(DIRECTORY), top_k=None)
+    pairs = PAIRS[:3]  # The pipeline reads a pair with an empty second text as a single text.
+    expected = [pipeline({"text": first, "text_pair": second}) for first, second in pairs]
+    assert_same(classify(MODEL, TOKENIZER, pairs, top_k=None), expected)

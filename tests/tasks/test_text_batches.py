@@ -33,10 +33,10 @@ LABELS = [0, 1, 0, 1]
 )
 def test_the_truncation_warning_names_up_to_five_rows(rows: list[int], message: str) -> None:
     with pytest.warns(TruncationWarning) as record:
-        warn_truncated(rows, 9, "max_length=8")
+        warn_truncated(rows, ["a"] * 9, "max_length=8")
     assert str(record[0].message).startswith(message)
     assert record[0].filename == __file__
-    warn_truncated([], 9, "max_length=8")
+    warn_truncated([], ["a"] * 9, "max_length=8")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.cache.embedding_cache import EmbeddingCache
 
     FloatArray = NDArray[np.float32]
-    Encode = Callable[[Sequence[str]], tuple[FloatArray, list[int]]]
+    from skdistilbert.tasks.pair_input import TextOrPair
+
+    Encode = Callable[[Sequence[TextOrPair]], tuple[FloatArray, list[int]]]
 
 # Texts are encoded and stored in pieces: large enough for efficient batches on all threads, small
 # enough to take at most a few seconds.
@@ -29,7 +31,7 @@ SECONDS_BETWEEN_READS = 0.05
 
 
 def cached_features(
-    texts: Sequence[str],
+    texts: Sequence[TextOrPair],
     encode: Encode,
     context: bytes,
     cache: EmbeddingCache,
@@ -42,7 +44,7 @@ def cached_features(
     of rows that have become known.
     """
     prefix = hashlib.blake2b(context).digest()
-    keys = [hashlib.blake2b(prefix + text.encode(), digest_size=32).digest() for text in texts]
+    keys = [_key(prefix, text) for text in texts]
     text_of = dict(zip(keys, texts, strict=True))
     features = _Features(keys, advance)
     for piece in _pieces(list(text_of), text_of):
@@ -58,12 +60,25 @@ def cached_features(
     return features.array, sorted(features.truncated)
 
 
-def _pieces(keys: list[bytes], text_of: Mapping[bytes, str]) -> Iterator[list[bytes]]:
+def _key(prefix: bytes, text: TextOrPair) -> bytes:
+    if isinstance(text, str):
+        return hashlib.blake2b(prefix + text.encode(), digest_size=32).digest()
+    # The length of the first text marks its end, and `person` excludes the keys of single texts.
+    first, second = (each.encode() for each in text)
+    content = b"%d %b%b" % (len(first), first, second)
+    return hashlib.blake2b(prefix + content, digest_size=32, person=b"pair").digest()
+
+
+def _n_characters(text: TextOrPair) -> int:
+    return min(len(text) if isinstance(text, str) else sum(map(len, text)), CHARACTERS_PER_TEXT)
+
+
+def _pieces(keys: list[bytes], text_of: Mapping[bytes, TextOrPair]) -> Iterator[list[bytes]]:
     piece: list[bytes] = []
     n_characters = 0
     for key in keys:
         piece.append(key)
-        n_characters += min(len(text_of[key]), CHARACTERS_PER_TEXT)
+        n_characters += _n_characters(text_of[key])
         if n_characters >= CHARACTERS_PER_PIECE:
             yield piece
             piece, n_characters = [], 0
@@ -72,7 +87,10 @@ def _pieces(keys: list[bytes], text_of: Mapping[bytes, str]) -> Iterator[list[by
 
 
 def _encode_claimed(
-    keys: Sequence[bytes], text_of: Mapping[bytes, str], encode: Encode, cache: EmbeddingCache
+    keys: Sequence[bytes],
+    text_of: Mapping[bytes, TextOrPair],
+    encode: Encode,
+    cache: EmbeddingCache,
 ) -> dict[bytes, StoredEmbedding]:
     embeddings = {}
     try:

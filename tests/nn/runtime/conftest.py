@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from skdistilbert.nn.runtime.cores import cores
-from skdistilbert.nn.runtime.worker_threads import stop_idle_threads
+from skdistilbert.nn.runtime.workers import stop_idle_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from skdistilbert.__main__ import has_global_lock
 from skdistilbert.nn.runtime import ONE_WORKER, Workers, blas, for_each, resolve_n_threads
 from skdistilbert.nn.runtime.cores import cores
-from skdistilbert.nn.runtime.worker_threads import stop_idle_threads
+from skdistilbert.nn.runtime.workers import stop_idle_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
