@@ -62,6 +62,7 @@ def display(method: Any, classifier: Any, texts: list[ExplainedText]) -> list[Va
     return [record.values for record in shown.attributions]
 
 
+@np.errstate(all="ignore")  # overflow in the activation ends in its correct limit
 def gradient_times_input(classifier: Any, texts: list[ExplainedText]) -> list[Values]:  # noqa: ANN401
     output, _ = ExplainedOutput.of_estimator(classifier, [texts[0].text])
     differentiable, values = as_differentiable(classifier, output), []

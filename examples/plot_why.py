@@ -3,9 +3,8 @@ Why this intent?
 ================
 
 Which words of a support request led to its predicted intent? The script masks each word and
-measures how much the score of the intent falls. It draws the two requests with the strongest words
-against their intent, writes all requests with shaded words to an HTML page, and prints the most
-important words of each intent.
+measures how much the score of the intent falls. It prints the most important words of each intent,
+writes the requests with shaded words to an HTML page, and draws bars for two new requests.
 
     python examples/plot_why.py [--model DIRECTORY_OR_NAME] [--output FILE.png]
 
@@ -49,11 +48,13 @@ page = options.output.with_suffix(".html")
 page.write_text(f'<meta charset="utf-8">{display._repr_html_()}', encoding="utf-8")
 
 # %%
-# Blue words raise the score, and orange, hatched words lower it.
-figure, axes = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
-mixed = sorted(range(len(test_texts)), key=lambda row: display.attributions[row].values.min())
-for ax, text in zip(axes, mixed[:2], strict=True):
-    display.plot(ax, text=text, top=8)
-    ax.set_title(f"{test_texts[text]}\n{ax.get_title()}", fontsize=9)
+# Two new requests mention two intents. Blue words raise the score of the predicted intent, and
+# orange, hatched words lower it.
+requests = ["Why was I charged twice for one parcel?", "The courier came, but I want a refund."]
+new = AttributionDisplay.from_estimator(pipeline, requests)
+figure, axes = plt.subplots(2, figsize=(7, 7), layout="constrained")
+for row, (ax, request) in enumerate(zip(axes, requests, strict=True)):
+    new.plot(ax, text=row)
+    ax.set_title(f"{request}\n{ax.get_title()}", fontsize=9)
 figure.savefig(options.output, dpi=120)
 print(f"wrote {options.output} and {page}")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FEWEST_POINTS, MOST_POINTS = 16, 512
 MAX_ERROR = 0.01
 # Differences of scores below this size are not resolved in float32.
-SMALLEST_DIFFERENCE = 1e-3
+SMALLEST_DIFFERENCE = 1e-2
 # Tokens whose forward and backward pass are computed together.
 TOKENS_PER_PIECE = 512
 
@@ -70,6 +70,7 @@ class TextPath(NamedTuple):
 
     @classmethod
     def to_text(cls, text: ExplainedText, differentiable: Differentiable) -> TextPath:
+        """Return the path to a text, which is truncated like the input of the estimator."""
         tokenizer, plan = differentiable.tokenizer, differentiable.plan
         assert tokenizer.mask_token_id is not None  # checked by `as_differentiable`
         encoding = tokenizer.encode_with_offsets(
