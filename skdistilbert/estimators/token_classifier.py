@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
+    from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.models import DistilBertForTokenClassification
     from skdistilbert.nn.training import Examples
@@ -194,8 +195,10 @@ class DistilBertTokenClassifier(TrainedEstimator):
                 f"{classes.tolist()}. Set warm_start=False to train a new head."
             )
 
-    def _new_head(self, dim: int, random_state: RandomState) -> TokenClassificationHead:
-        return TokenClassificationHead(new_linear(len(self.classes_), dim, random_state))
+    def _new_head(
+        self, config: DistilBertConfig, random_state: RandomState
+    ) -> TokenClassificationHead:
+        return TokenClassificationHead(new_linear(len(self.classes_), config.dim, random_state))
 
     def _word_examples(
         self,
