@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 import pytest
 
 from benchmarks import (
+    attributions,
     bundled_model,
     cold_start,
     compare_checkouts,
@@ -28,6 +30,7 @@ from benchmarks import (
 from benchmarks.few_labels_engines import LabelledTexts
 from benchmarks.measuring import EngineProcess
 from benchmarks.results import RESULTS, processor_kind, save
+from skdistilbert import DistilBertClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,6 +154,19 @@ def test_calibration_error() -> None:
     )
     assert scores["accuracy"] == 0.75
     assert scores["calibration error"] == pytest.approx((3 * 0.9 - 2 + 0.4) / 4)
+
+
+def test_attributions(tmp_path: Path) -> None:
+    write_tasks(tmp_path)
+    classifier = DistilBertClassifier(max_iter=1, random_state=0)
+    joblib.dump(classifier.fit(["where is A", "where is B"], ["A", "B"]), tmp_path / "fitted")
+    options = ["--data", str(tmp_path / "trec"), "--texts", "4", "--slow-texts", "2"]
+    options += ["--classifier", str(tmp_path / "fitted")]
+    options += ["--methods", *(set(attributions.METHODS) - set(attributions.SLOW))]
+    results = run(attributions.main, tmp_path / "results", *options)
+    assert results["random order"].keys() == results["occlusion, 2 texts"].keys()
+    assert -1 <= results["attention"]["sufficiency"] <= 1
+    assert results["shortcut, integrated_gradients"]["share"] >= 0
 
 
 def test_tokenizer_speed(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_dask(tmp_path: Path, tiny: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["embedding_map", "learning_curve", "few_labels", "confusion_matrix"]
+    "name", ["embedding_map", "learning_curve", "few_labels", "confusion_matrix", "why"]
 )
 def test_plots(name: str, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = pytest.importorskip("matplotlib.image")
