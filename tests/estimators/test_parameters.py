@@ -58,6 +58,7 @@ WRONG: dict[str, list[object]] = {
     "embedding_cache": [3],
     "classes": ["ab", 3, {"a"}, np.eye(2)],
     "template": ["no braces", 3],
+    "method": ["cosine", None],
     "temperature": [0, -1.0, "hot", None, float("nan")],
 }
 
