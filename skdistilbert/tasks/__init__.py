@@ -1,6 +1,7 @@
 """Functions from texts to embeddings, labels, entities, answers and masked words."""
 
 from skdistilbert.tasks.classification import classify
+from skdistilbert.tasks.cross_encoding import rank, score_pairs
 from skdistilbert.tasks.embedding import embed, predict
 from skdistilbert.tasks.entities import extract_entities
 from skdistilbert.tasks.masked_words import unmask

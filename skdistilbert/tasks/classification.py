@@ -144,15 +144,20 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     return labels[0] if is_one else labels
 
 
+def check_score_function(name: str) -> str:
+    """Return the name of a function from logits to scores, or raise if it is unknown."""
+    if name not in SCORE_FUNCTIONS:
+        raise ValueError(
+            f"function_to_apply must be one of {', '.join(SCORE_FUNCTIONS)}, or None for the "
+            f"default of the checkpoint; got {name!r}."
+        )
+    return name
+
+
 def _score_function(name: str | None, config: DistilBertConfig) -> str:
     """Return the name of the function from logits to scores."""
     if name is not None:
-        if name not in SCORE_FUNCTIONS:
-            raise ValueError(
-                f"function_to_apply must be one of {', '.join(SCORE_FUNCTIONS)}, or None for the "
-                f"default of the checkpoint; got {name!r}."
-            )
-        return name
+        return check_score_function(name)
     if config.problem_type == "regression":
         return "none"
     if config.problem_type == "multi_label_classification" or config.num_labels == 1:
