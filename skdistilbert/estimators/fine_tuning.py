@@ -26,7 +26,7 @@ from skdistilbert.nn.training import (
 )
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tasks.text_batches import encode_with_warning, token_types
+from skdistilbert.tasks.text_batches import encode_with_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -223,10 +223,9 @@ class FineTuning:
         self, texts: Sequence[TextOrPair], targets: NDArray[Any], weights: FloatArray
     ) -> Examples:
         """Tokenise texts, compute their frozen layers, and return them with one target each."""
-        tokenizer, config = self.encoder.tokenizer, self.encoder.model.config
-        batches = encode_with_warning(tokenizer, texts, self.options.max_length)
+        batches = encode_with_warning(self.encoder.tokenizer, texts, self.options.max_length)
         encodings = [encoded for _, encoded in batches]
-        types = [types for encoded in encodings for types in token_types(encoded, config) or ()]
+        types = [types for encoded in encodings for types in encoded.token_type_ids or ()]
         tokens = Ragged.from_lists(
             [ids for encoded in encodings for ids in encoded.input_ids], types or None
         )

@@ -9,7 +9,7 @@ from skdistilbert.nn.functional import sigmoid, softmax
 from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
 from skdistilbert.tasks.ranking import best_first
-from skdistilbert.tasks.text_batches import encode_with_warning, token_types
+from skdistilbert.tasks.text_batches import encode_with_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,7 +138,7 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     is_one = isinstance(texts, str | dict)
     rows = check_texts_or_pairs([texts] if is_one else texts)
     for _, encoded in encode_with_warning(tokenizer, rows, max_length):
-        types = token_types(encoded, model.config)
+        types = encoded.token_type_ids if model.config.uses_token_types else None
         logits = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
         labels += [_best_labels(row, model.config.id2label, top_k) for row in to_scores(logits)]
     return labels[0] if is_one else labels

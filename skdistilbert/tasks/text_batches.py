@@ -11,10 +11,6 @@ from skdistilbert.tokenization.ragged import encode_ragged
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import RaggedEncoding, WordPieceTokenizer
 
@@ -53,13 +49,6 @@ def encode_with_warning(
         truncated_rows += encoded.truncated_rows
         yield rows, encoded
     warn_truncated(truncated_rows, texts, f"max_length={max_length}")
-
-
-def token_types(
-    encoded: RaggedEncoding, config: DistilBertConfig
-) -> list[NDArray[np.uint8]] | None:
-    """Return the token types of pairs, or None for single texts and for models without types."""
-    return encoded.token_type_ids if config.uses_token_types else None
 
 
 def warn_truncated(

@@ -14,6 +14,7 @@ of a whole batch at once. Positions are computed word by word.
 from __future__ import annotations
 
 import re
+from array import array
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -21,15 +22,26 @@ from typing import TYPE_CHECKING
 from skdistilbert.tokenization import unicode_tables as tables
 from skdistilbert.tokenization.bounded_cache import BoundedCache
 from skdistilbert.tokenization.encodings import AlignedTokens
-from skdistilbert.tokenization.id_bytes import from_bytes, to_bytes
 from skdistilbert.tokenization.normalization import character_class
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from skdistilbert.tokenization.added_tokens import AddedTokenFinder
     from skdistilbert.tokenization.normalization import Normalizer
     from skdistilbert.tokenization.wordpiece import WordPiece
+
+ID_SIZE = 4  # bytes
+
+
+def to_bytes(ids: Iterable[int]) -> bytes:
+    """Return token ids as the bytes of int32 numbers."""
+    return array("i", ids).tobytes()
+
+
+def from_bytes(ids: bytes) -> list[int]:
+    """Return the token ids that `to_bytes` stored."""
+    return memoryview(ids).cast("i").tolist()
 
 
 class Pipeline:
@@ -53,7 +65,7 @@ class Pipeline:
         self._text_ids = BoundedCache(self._encode)
 
     def id_bytes(self, text: str) -> bytes:
-        """Return the token ids of a text as `id_bytes.to_bytes` stores them.
+        """Return the token ids of a text as `to_bytes` stores them.
 
         Raises
         ------

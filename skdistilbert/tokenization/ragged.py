@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from skdistilbert.tokenization.id_bytes import ID_SIZE, to_bytes
+from skdistilbert.tokenization.pipeline import ID_SIZE, to_bytes
 from skdistilbert.tokenization.truncation import truncated_lengths
 
 if TYPE_CHECKING:
