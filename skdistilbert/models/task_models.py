@@ -56,7 +56,7 @@ class DistilBertForSequenceClassification(DistilBertModel):
 
     @cached_property
     def score_activation(self) -> ScoreActivation | None:
-        """The activation of a cross-encoder of sentence-transformers; None if no file states it."""
+        """The activation of a cross-encoder's scores; None if no file states it."""
         return read_score_activation(self._directory) if self._directory else None
 
     @cached_property

@@ -7,4 +7,13 @@ from skdistilbert.tasks.entities import extract_entities
 from skdistilbert.tasks.masked_words import unmask
 from skdistilbert.tasks.question_answering import answer
 
-__all__ = ["answer", "classify", "embed", "extract_entities", "predict", "unmask"]
+__all__ = [
+    "answer",
+    "classify",
+    "embed",
+    "extract_entities",
+    "predict",
+    "rank",
+    "score_pairs",
+    "unmask",
+]

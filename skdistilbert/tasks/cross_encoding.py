@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack, cast, overload
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from skdistilbert.tasks.classification import SCORE_FUNCTIONS, check_score_funct
 from skdistilbert.tasks.embedding_plan import choose_prompt
 from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
 from skdistilbert.tasks.ranking import best_first
-from skdistilbert.tasks.text_batches import encode_with_warning, token_types
+from skdistilbert.tasks.text_batches import encode_with_warning
 from skdistilbert.tasks.text_input import ABOUT_PAIRS, check_characters, check_texts
 
 if TYPE_CHECKING:
@@ -218,9 +218,9 @@ def rank(  # type: ignore[misc]  # the query may be the second argument
 
 def _check_query(query: object) -> str:
     if not isinstance(query, str):
-        raise TypeError(f"query must be a string; got {query!r:.99} of type {type(query).__name__}.")
+        raise TypeError(f"query must be a string; got {query!r:.99}.")
     if not query.strip():
-        raise ValueError(f"query must not be empty; got {query!r:.99}. Pass the text to search for.")
+        raise ValueError(f"query must not be empty; got {query!r:.99}.")
     check_characters(query, "query")
     return query
 
@@ -262,7 +262,7 @@ def _score_function(
             f"{', '.join(DENSE_ACTIVATIONS)} of torch; got {stated.name!r:.99}. Pass "
             "function_to_apply to use another function."
         )
-    return DENSE_ACTIVATIONS[stated.name]
+    return cast("Callable[[FloatArray], FloatArray]", DENSE_ACTIVATIONS[stated.name])
 
 
 def _scores(
@@ -275,7 +275,7 @@ def _scores(
     """Return the scores of pairs: (n_pairs, num_labels)."""
     logits = np.empty((len(pairs), model.config.num_labels), np.float32)
     for rows, encoded in encode_with_warning(tokenizer, pairs, plan.max_length, plan.prompt):
-        types = token_types(encoded, model.config)
+        types = encoded.token_type_ids if model.config.uses_token_types else None
         logits[rows] = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
     with np.errstate(all="ignore"):  # Overflow and NaN propagate as in torch.
         return plan.to_scores(logits)
