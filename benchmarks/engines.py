@@ -180,43 +180,38 @@ class PeakMemory:
 
 
 @dataclass(frozen=True)
-class SearchWork:
-    """A grid search, or a part of it, with directories of its caches in `scratch`."""
-
-    way: str
-    texts: list[str]
-    labels: list[str]
-    model: str
-    scratch: str
-    n_jobs: int
-    n_candidates: int
-
-
 class GridSearch:
     """A search over C of a logistic regression on our features; returns seconds."""
 
-    def run(self, work: SearchWork) -> float:
+    texts: list[str]
+    labels: list[str]
+    model: str
+    scratch: str  # directory of the caches
+    n_jobs: int
+    n_candidates: int
+
+    def run(self, way: str) -> float:
+        """Run the search, or a part of it."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import GridSearchCV
         from sklearn.pipeline import Pipeline
 
         from skdistilbert import DistilBertEmbedder
 
-        cache = f"{work.scratch}/cache.sqlite" if "embedding" in work.way else None
-        memory = f"{work.scratch}/memory" if "memory" in work.way else None
-        embedder = DistilBertEmbedder(work.model, normalize=True, embedding_cache=cache)
-        start = time.perf_counter()
-        features = work.texts
-        if work.way in ("one encoding", "heads only"):
-            features = embedder.fit_transform(work.texts)
+        cache = f"{self.scratch}/cache.sqlite" if "embedding" in way else None
+        memory = f"{self.scratch}/memory" if "memory" in way else None
+        embedder = DistilBertEmbedder(self.model, normalize=True, embedding_cache=cache)
+        start, features = time.perf_counter(), self.texts
+        if way in ("one encoding", "heads only"):
+            features = embedder.fit_transform(self.texts)
             encoded = time.perf_counter()
-            if work.way == "one encoding":
+            if way == "one encoding":
                 return encoded - start
             start, embedder = encoded, "passthrough"
         steps = [("embedder", embedder), ("head", LogisticRegression(max_iter=1000))]
-        grid = {"head__C": np.logspace(-2, 2, work.n_candidates)}
-        search = GridSearchCV(Pipeline(steps, memory=memory), grid, cv=5, n_jobs=work.n_jobs)
-        search.fit(features, work.labels)
+        grid = {"head__C": np.logspace(-2, 2, self.n_candidates)}
+        search = GridSearchCV(Pipeline(steps, memory=memory), grid, cv=5, n_jobs=self.n_jobs)
+        search.fit(features, self.labels)
         return time.perf_counter() - start
 
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 import argparse
 import csv
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.engines import GridSearch, SearchWork
+from benchmarks.engines import GridSearch
 from benchmarks.measuring import EngineProcess, medians
 from benchmarks.results import Results, add_save_option, save
 
@@ -47,11 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seconds: dict[str, list[float]] = {way: [] for way in (ENCODING, HEADS, *options.searches)}
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as scratch:
+            data = (texts, labels, options.model, scratch, options.jobs, options.candidates)
             for way, of_way in seconds.items():
-                shared = (texts, labels, options.model, scratch)
-                work = SearchWork(way, *shared, options.jobs, options.candidates)
-                with EngineProcess(GridSearch, n_threads=2) as process:
-                    of_way.append(process.seconds(work))
+                with EngineProcess(partial(GridSearch, *data), n_threads=2) as process:
+                    of_way.append(process.seconds(way))
     results = rows(medians(seconds))
     print(f"{len(texts)} texts, n_jobs={options.jobs}")
     for name, columns in results.items():

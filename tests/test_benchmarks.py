@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import pytest
 
 from benchmarks import (
+    attributions,
     bundled_model,
     cold_start,
     compare_checkouts,
@@ -24,6 +26,7 @@ from benchmarks import (
 )
 from benchmarks.measuring import EngineProcess
 from benchmarks.results import RESULTS, processor_kind, save
+from skdistilbert import DistilBertClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +128,19 @@ def test_bundled_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {row: set(columns) for row, columns in results.items()} == {
         row: set(columns) for row, columns in saved["results"].items()
     }
+
+
+def test_attributions(tmp_path: Path) -> None:
+    write_tasks(tmp_path)
+    classifier = DistilBertClassifier(max_iter=1, random_state=0)
+    joblib.dump(classifier.fit(["where is A", "where is B"], ["A", "B"]), tmp_path / "fitted")
+    options = ["--data", str(tmp_path / "trec"), "--texts", "4", "--slow-texts", "2"]
+    options += ["--classifier", str(tmp_path / "fitted")]
+    options += ["--methods", *(set(attributions.METHODS) - set(attributions.SLOW))]
+    results = run(attributions.main, tmp_path / "results", *options)
+    assert results["random order"].keys() == results["occlusion, 2 texts"].keys()
+    assert -1 <= results["attention"]["sufficiency"] <= 1
+    assert results["shortcut, integrated_gradients"]["share"] >= 0
 
 
 def test_tokenizer_speed(tmp_path: Path) -> None:

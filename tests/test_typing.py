@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from skdistilbert import (
     DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor, DistilBertTokenClassifier,
     DistilBertZeroShotClassifier, answer, classify, embed, extract_entities, load_model, predict,
-    unmask,
+    rank, score_pairs, unmask,
 )
 from skdistilbert.tasks.aggregation import Entity
 from skdistilbert.tasks.answer_spans import Answer
 from skdistilbert.tasks.classification import Label
+from skdistilbert.tasks.cross_encoding import RankedDocument
 from skdistilbert.tasks.masked_words import Guess
 from skdistilbert.tasks.token_labels import TokenLabel
 
@@ -35,6 +36,7 @@ assert_type(classify(m, t, "a")[0]["score"], float)
 assert_type(classify(m, "a"), list[Label])
 assert_type(classify("dir", ["a"], top_k=None), list[list[Label]])
 assert_type(classify("dir", texts="a"), list[Label])
+assert_type(classify("dir", ["a"], labels=["b"], multi_label=True), list[list[Label]])
 assert_type(classify(m, {"text": "a", "text_pair": "b"}), list[Label])
 assert_type(classify(m, t, {"text": "a", "text_pair": "b"}), list[Label])
 assert_type(classify(m, [("a", "b")], top_k=2), list[list[Label]])
@@ -47,6 +49,10 @@ assert_type(answer(m, t, "q", "c", top_k=2), list[Answer])
 assert_type(answer(m, t, ["q"], "c"), list[Answer])
 assert_type(answer(m, ["q"], ["c"], top_k=2), list[list[Answer]])
 assert_type(unmask("dir", ["a"]), list[list[Guess] | list[list[Guess]]])
+assert_type(rank("dir", "a", ["b"], top_k=2), list[RankedDocument])
+assert_type(rank(m, t, "a", ["b"], prompt="c"), list[RankedDocument])
+assert_type(score_pairs("dir", [("a", "b")]), NDArray[np.float32])
+assert_type(score_pairs(m, t, [["a", "b"]], max_length=9), NDArray[np.float32])
 assert_type(embed("dir", "a", pooling="mean"), NDArray[np.float32])
 assert_type(predict(m, t, ["a"]), NDArray[np.float32])
 assert_type(DistilBertClassifier().fit(["a"], ["b"]), DistilBertClassifier)

@@ -25,6 +25,12 @@ BERT_FIELDS = {
     "hidden_act": "activation",
     "hidden_dropout_prob": "dropout",
     "attention_probs_dropout_prob": "attention_dropout",
+    "classifier_dropout": "seq_classif_dropout",
+}
+# Fields of this package's configuration that a file of each architecture does not have.
+OTHERS_FIELDS = {
+    "distilbert": ("layer_norm_eps", "type_vocab_size"),
+    "bert": ("sinusoidal_pos_embds", "qa_dropout"),
 }
 # transformers accepts these in files of `model_type: distilbert`, too, and prefers them.
 ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
@@ -60,7 +66,7 @@ PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_class
 
 @dataclass(frozen=True)
 class DistilBertConfig:
-    """Sizes and options of a DistilBERT, named as in transformers' ``DistilBertConfig``.
+    """Sizes and options of a DistilBERT or BERT, named as in transformers' ``DistilBertConfig``.
 
     Parameters
     ----------
@@ -86,11 +92,12 @@ class DistilBertConfig:
         Standard deviation of newly initialised weights.
     qa_dropout : float, default=0.1
     seq_classif_dropout : float, default=0.2
-        Dropout before the head, applied only during training.
+        Dropout before the head, applied only during training. In the file of a BERT, it is
+        ``classifier_dropout`` or, if this is missing, ``hidden_dropout_prob``.
     pad_token_id : int, default=0
         Not used by the network; null in a file becomes 0.
     layer_norm_eps : float, default=1e-12
-        Read from the files of a BERT only: DistilBERT always uses the default, as in transformers.
+        Of a BERT only: DistilBERT always uses the default, as in transformers.
     architectures : tuple of str, default=()
         The class that wrote the checkpoint.
     id2label : dict of int to str, default={0: "LABEL_0", 1: "LABEL_1"}
@@ -104,7 +111,7 @@ class DistilBertConfig:
     sklearn_classes : dict, default=None
         The labels of a saved estimator with their type; transformers ignores this field.
     model_type : {"distilbert", "bert"}, default="distilbert"
-        The architecture in the file.
+        The architecture, which determines the names in the files and the head on texts.
     type_vocab_size : int, default=2
         Number of token types of a BERT; a DistilBERT has none.
 
@@ -251,16 +258,19 @@ class DistilBertConfig:
         return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields of a DistilBERT's ``config.json`` that transformers reads."""
+        """Return the fields of a ``config.json`` that transformers reads."""
         values = asdict(self)
-        for name in ("layer_norm_eps", "model_type", "type_vocab_size"):
+        for name in OTHERS_FIELDS[self.model_type]:
             del values[name]
         values["architectures"] = list(self.architectures)
         values["id2label"] = {str(index): label for index, label in self.id2label.items()}
         values["label2id"] = self.label2id
         if self.sklearn_classes is None:
             del values["sklearn_classes"]
-        return {"model_type": "distilbert", **values}
+        if self.model_type == "bert":
+            theirs = {ours: name for name, ours in BERT_FIELDS.items()}
+            values = {theirs.get(name, name): value for name, value in values.items()}
+        return values
 
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401
@@ -287,10 +297,10 @@ def _from_bert(values: Mapping[str, Any]) -> dict[str, Any]:
     _check_neutral(values, NEUTRAL_BERT_VALUES)
     values = {**BERT_DEFAULTS, **values}
     # BERT does not read DistilBERT's names for these, which a file may contain as well.
-    ours = {*BERT_FIELDS.values(), "sinusoidal_pos_embds"}
+    ours = {*BERT_FIELDS.values(), *OTHERS_FIELDS["bert"]}
     named = {BERT_FIELDS.get(key, key): value for key, value in values.items() if key not in ours}
-    if values.get("classifier_dropout") is not None:
-        named["seq_classif_dropout"] = values["classifier_dropout"]
+    if named.get("seq_classif_dropout") is None:
+        named["seq_classif_dropout"] = named.get("dropout", DistilBertConfig.dropout)
     return named
 
 

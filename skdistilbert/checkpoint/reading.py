@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +19,13 @@ from skdistilbert.checkpoint.tensor_names import (
     HEAD_PREFIXES,
     POSITIONS,
     PROJECTOR,
-    TOKEN_TYPE_DIFFERENCE,
-    TOKEN_TYPES,
     UNSUPPORTED_ARCHITECTURES,
     WORDS,
     Head,
     encoder_shapes,
     head_shapes,
 )
+from skdistilbert.checkpoint.token_types import merge_token_types
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files.file_names import MODULE_FILES, SMALL_FILES, find_weights
 from skdistilbert.files.found_instead import check_no_adapter
@@ -77,9 +76,8 @@ def read_checkpoint(
 ) -> Checkpoint:
     """Read ``config.json`` and ``model.safetensors``, or its shards and their index.
 
-    A BERT encoder becomes a DistilBERT: the embedding of token type 0 is added to every position
-    embedding, and "embeddings.token_type_difference" is that of type 1 minus that of type 0. The
-    pooler and the next-sentence head are ignored.
+    A BERT encoder becomes a DistilBERT; see `token_types`. The next-sentence head is ignored, and
+    so is the pooler if a head does not read it.
 
     Parameters
     ----------
@@ -114,19 +112,10 @@ def read_checkpoint(
     weights = reader.read(head, encoder_only=encoder_only)
     if not allow_non_finite:
         check_finite(weights, inner, "; to load it nevertheless, pass allow_non_finite=True")
-    if TOKEN_TYPES in weights:
-        _merge_token_types(weights)
+    weights = merge_token_types(weights)
+    config = replace(config, type_vocab_size=min(config.type_vocab_size, 2))
     files = (*_files_beside_weights(directory, reader.paths), *reader.paths)
     return Checkpoint(config, weights, head, files, directory, reader.mapped)
-
-
-def _merge_token_types(weights: dict[str, FloatArray]) -> None:
-    """Replace the table of token types by changes of the positions and a difference."""
-    table = weights.pop(TOKEN_TYPES)
-    with np.errstate(all="ignore"):
-        weights[POSITIONS] = weights[POSITIONS] + table[0]
-        if len(table) > 1:
-            weights[TOKEN_TYPE_DIFFERENCE] = table[1] - table[0]
 
 
 def _files_beside_weights(directory: Path, weights: tuple[Path, ...]) -> list[Path]:
@@ -183,8 +172,10 @@ class _WeightsReader:
         needed = set(shapes)
         optional = {POSITIONS} if config.sinusoidal_pos_embds else set()
         optional |= {PROJECTOR} if config.tie_word_embeddings else set()
+        pooler = set(head_shapes(config, None))
+        optional |= pooler if head is None else set()
         tensors.check_complete(needed - optional)
-        tensors.check_others(needed, encoder_only=encoder_only)
+        tensors.check_others(needed | pooler, encoder_only=encoder_only)
         weights = {
             name: tensors.read(name, shape) for name, shape in shapes.items() if name in tensors
         }

@@ -17,31 +17,26 @@ Head = Literal[
 ]
 Shape = tuple[int, ...]
 
+# Class names of transformers without the name of the architecture.
+CLASSES: dict[Head | None, str] = {
+    None: "Model",
+    "sequence_classification": "ForSequenceClassification",
+    "token_classification": "ForTokenClassification",
+    "question_answering": "ForQuestionAnswering",
+    "masked_lm": "ForMaskedLM",
+}
+PREFIXES = {"distilbert": "DistilBert", "bert": "Bert"}
 HEAD_OF_ARCHITECTURE: dict[str, Head | None] = {
-    "DistilBertModel": None,
-    "DistilBertForSequenceClassification": "sequence_classification",
-    "DistilBertForTokenClassification": "token_classification",
-    "DistilBertForQuestionAnswering": "question_answering",
-    "DistilBertForMaskedLM": "masked_lm",
-    "BertModel": None,
-    "BertForTokenClassification": "token_classification",
-    "BertForMaskedLM": "masked_lm",
-    "BertForPreTraining": "masked_lm",  # the next-sentence head is ignored
-}
-ARCHITECTURE_OF_HEAD: dict[Head | None, str] = {
-    head: architecture
-    for architecture, head in HEAD_OF_ARCHITECTURE.items()
-    if architecture.startswith("DistilBert")
-}
+    f"{prefix}{suffix}": head for prefix in PREFIXES.values() for head, suffix in CLASSES.items()
+} | {"BertForPreTraining": "masked_lm"}  # the next-sentence head is ignored
 # Architectures whose heads cannot be loaded, and the reasons.
 UNSUPPORTED_ARCHITECTURES = {
-    "BertForSequenceClassification": "its head reads BERT's pooler, a tanh layer",
-    "BertForQuestionAnswering": "it needs a token type for the question and one for the context",
     "BertForNextSentencePrediction": "its next-sentence head has no counterpart",
-    "BertForMultipleChoice": "its head reads BERT's pooler, a tanh layer",
+    "BertForMultipleChoice": "its head has no counterpart here",
     "DistilBertForMultipleChoice": "its head has no counterpart here",
 }
 
+MASKED_LM_BIAS, DECODER_BIAS = "cls.predictions.bias", "cls.predictions.decoder.bias"
 # Applied in this order; the longer ".attention.output." must come before ".output.".
 BERT_TO_DISTILBERT = (
     ("encoder.layer.", "transformer.layer."),
@@ -56,10 +51,10 @@ BERT_TO_DISTILBERT = (
     ("cls.predictions.transform.dense.", "vocab_transform."),
     ("cls.predictions.transform.LayerNorm.", "vocab_layer_norm."),
     ("cls.predictions.decoder.", "vocab_projector."),
-    ("cls.predictions.bias", "vocab_projector.bias"),
+    (MASKED_LM_BIAS, "vocab_projector.bias"),
 )
-# The original BERT checkpoints also have a pooler and a next-sentence head.
-IGNORED_IN_BERT = ("pooler.", "cls.seq_relationship.")
+# The original BERT checkpoints also have a next-sentence head.
+NEXT_SENTENCE = "cls.seq_relationship."
 # TensorFlow's names, which old converted files have kept.
 OLD_LAYER_NORM = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
 
@@ -75,6 +70,7 @@ HEAD_OF_TENSOR: dict[str, Head] = {
     "vocab_transform.weight": "masked_lm",
     "qa_outputs.weight": "question_answering",
     "pre_classifier.weight": "sequence_classification",
+    "pooler.dense.weight": "sequence_classification",
 }
 HEAD_PREFIXES = (
     "pre_classifier.",
@@ -114,11 +110,19 @@ def canonical_name(name: str, *, bert: bool, wrapper: str = "") -> str | None:
     name = name.removeprefix(wrapper).removeprefix("bert." if bert else "distilbert.")
     for old, new in OLD_LAYER_NORM:
         name = name.replace(old, new)
-    if name in CONSTANTS or (bert and name.startswith(IGNORED_IN_BERT)):
+    if name in CONSTANTS or (bert and name.startswith(NEXT_SENTENCE)):
         return None
     if bert:
         for theirs, ours in BERT_TO_DISTILBERT:
             name = name.replace(theirs, ours)
+    return name
+
+
+def name_in_file(name: str, *, bert: bool) -> str:
+    """Return the name of a tensor in a file, without prefix; the inverse of `canonical_name`."""
+    if bert:
+        for theirs, ours in reversed(BERT_TO_DISTILBERT):
+            name = name.replace(ours, theirs)
     return name
 
 
@@ -144,19 +148,22 @@ def encoder_shapes(config: DistilBertConfig) -> dict[str, Shape]:
 
 
 def head_shapes(config: DistilBertConfig, head: Head | None) -> dict[str, Shape]:
-    """Return the names and shapes of a task head's tensors."""
+    """Return the names and shapes of a task head's tensors.
+
+    Without a head, these are the tensors of BERT's pooler, which a file may have or not.
+    """
     dim = config.dim
+    if head is None:
+        return _linear("pooler.dense", dim, dim) if config.model_type == "bert" else {}
     if head == "sequence_classification":
-        hidden = _linear("pre_classifier", dim, dim)
-        return hidden | _linear("classifier", config.num_labels, dim)
+        first = "pooler.dense" if config.model_type == "bert" else "pre_classifier"
+        return _linear(first, dim, dim) | _linear("classifier", config.num_labels, dim)
     if head == "token_classification":
         return _linear("classifier", config.num_labels, dim)
     if head == "question_answering":
         return _linear("qa_outputs", 2, dim)
-    if head == "masked_lm":
-        hidden = _linear("vocab_transform", dim, dim) | _layer_norm("vocab_layer_norm", dim)
-        return hidden | _linear("vocab_projector", config.vocab_size, dim)
-    return {}
+    hidden = _linear("vocab_transform", dim, dim) | _layer_norm("vocab_layer_norm", dim)
+    return hidden | _linear("vocab_projector", config.vocab_size, dim)
 
 
 def _linear(name: str, n_out: int, n_in: int) -> dict[str, Shape]:

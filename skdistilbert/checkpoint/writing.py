@@ -11,12 +11,17 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from skdistilbert.checkpoint.tensor_names import (
-    ARCHITECTURE_OF_HEAD,
+    CLASSES,
+    DECODER_BIAS,
+    MASKED_LM_BIAS,
+    PREFIXES,
     PROJECTOR,
-    TOKEN_TYPE_DIFFERENCE,
     WORDS,
+    encoder_shapes,
     head_shapes,
+    name_in_file,
 )
+from skdistilbert.checkpoint.token_types import split_token_types
 from skdistilbert.files.atomic_save import replace_files
 from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE
 
@@ -45,7 +50,8 @@ def write_checkpoint(
     The ``architectures`` of `config` are replaced by the one that belongs to `head`. In
     `extra_files`, None removes a file. The module `atomic_save` explains the state after a crash.
     """
-    values = config.to_dict() | {"architectures": [ARCHITECTURE_OF_HEAD[head]]}
+    architecture = PREFIXES[config.model_type] + CLASSES[head]
+    values = config.to_dict() | {"architectures": [architecture]}
     tensors = _tensors_in_file(config, weights, head)
     # Other loaders would read shards from an earlier save instead of the new weights.
     shards = (file.name for file in Path(path).glob("model-*-of-*.safetensors"))
@@ -59,12 +65,17 @@ def write_checkpoint(
 def _tensors_in_file(
     config: DistilBertConfig, weights: Tensors, head: Head | None
 ) -> dict[str, NDArray[np.float32]]:
-    in_head = head_shapes(config, head)
-    prefix = "" if head is None else "distilbert."
-    return {
-        name if name in in_head else prefix + name: np.ascontiguousarray(tensor)
-        for name, tensor in weights.items()
-        if name != TOKEN_TYPE_DIFFERENCE
-        # transformers ties the projector to the word embeddings again.
-        if not (name == PROJECTOR and tensor is weights[WORDS])
+    bert = config.model_type == "bert"
+    ours = split_token_types(weights, config) if bert else dict(weights)
+    if ours.get(PROJECTOR) is ours[WORDS]:  # transformers ties both again
+        del ours[PROJECTOR]
+    encoder = {*encoder_shapes(config), *head_shapes(config, None)}
+    prefix = "" if head is None else f"{config.model_type}."
+    tensors = {
+        (prefix if name in encoder else "") + name_in_file(name, bert=bert): ours[name]
+        for name in encoder_shapes(config) | head_shapes(config, head)
+        if name in ours
     }
+    if MASKED_LM_BIAS in tensors:  # transformers reads the second name if nothing is tied
+        tensors[DECODER_BIAS] = tensors[MASKED_LM_BIAS]
+    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}

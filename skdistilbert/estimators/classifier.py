@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -43,9 +44,10 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     """Classify texts with DistilBERT's classification head; optionally fine-tune the encoder.
 
     `fit` trains the head of ``DistilBertForSequenceClassification`` (``pre_classifier``, ReLU,
-    ``classifier``) and the last `trainable_layers` layers of the encoder. It uses AdamW [1]_,
-    linear warm-up and decay of the learning rate, gradients clipped to a norm of 1, and the
-    dropout of the checkpoint's configuration in the trained parts.
+    ``classifier``) and the last `trainable_layers` layers of the encoder. The head on [CLS] of a
+    BERT is that of ``BertForSequenceClassification``, with tanh instead of ReLU. Training uses
+    AdamW [1]_, linear warm-up and decay of the learning rate, gradients clipped to a norm of 1,
+    and the dropout of the checkpoint's configuration in the trained parts.
 
     A text may also be a pair of texts, such as a question and an answer: ``(text, text_pair)``, an
     array of shape (n_texts, 2) or a frame of two columns. Then all rows are pairs. The tokens of a
@@ -127,8 +129,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         Parameters
         ----------
         path : str or path-like
-            Checkpoint of a ``DistilBertForSequenceClassification``: a directory or a name on the
-            Hugging Face hub.
+            Checkpoint of a ``DistilBertForSequenceClassification`` or
+            ``BertForSequenceClassification``: a directory or a name on the Hugging Face hub.
         **params : dict
             Other parameters of the class; `pooling` is "cls", which such a head reads.
 
@@ -169,7 +171,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         order = np.arange(len(labels)) if multilabel else np.argsort(labels)
         classifier._labels = Labels(labels[order], multilabel)
         output = Linear(head.classifier.weight[order], head.classifier.bias[order])
-        classifier.head_ = SequenceClassificationHead(head.pre_classifier, output)
+        classifier.head_ = replace(head, classifier=output)
         return classifier
 
     @with_callbacks
@@ -332,7 +334,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
 
     def _start(self, options: TrainingOptions) -> FineTuning:
         loss = binary_cross_entropy if self._multilabel else cross_entropy
-        new_head = partial(new_sequence_head, n_outputs=len(self.classes_))
+        new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(self.classes_))
         return self._start_training(options, loss, new_head)
 
     def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:

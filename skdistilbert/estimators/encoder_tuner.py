@@ -104,9 +104,10 @@ class EncoderTuner(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
     ) -> None:
         """Write the fitted encoder with the files of sentence-transformers."""
         encoder = self._loaded_encoder()
-        max_length = check_max_length(self.max_length, encoder.model.config, encoder.tokenizer)
+        config = encoder.model.config
+        max_length = check_max_length(self.max_length, config, encoder.tokenizer)
         tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
-        files = tokenizer_files(tokenizer) | dict(module_files)
+        files = tokenizer_files(tokenizer, config.model_type) | dict(module_files)
         encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
         self._reload_if_saved_to(directory)
 

@@ -10,6 +10,7 @@ from skdistilbert.models import (
     DistilBertForSequenceClassification,
     DistilBertForTokenClassification,
 )
+from skdistilbert.nn.heads import HEAD_ACTIVATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,8 +44,10 @@ def sequence_model(
             f"transformers reads the state of [CLS]; this head was trained with {pooling=}. Train "
             "with pooling='cls', pickle the estimator, or write only its encoder with to_embedder."
         )
+    (model_type,) = (key for key, x in HEAD_ACTIVATIONS.items() if x == head.activation)
     config = replace(
         encoder.config,
+        model_type=model_type,
         id2label={index: str(label) for index, label in enumerate(labels)},
         problem_type=problem_type,
         sklearn_classes=labels_to_json(labels),

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from skdistilbert.estimators.encoder_changes import changes_between
 from skdistilbert.estimators.text_encoder import TextEncoder
-from skdistilbert.nn.heads import SequenceClassificationHead
+from skdistilbert.nn.heads import HEAD_ACTIVATIONS, SequenceClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import (
     POOLING_BACKWARD,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
+    from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
     from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.pooling import Pooling
@@ -178,8 +179,8 @@ class FineTuning:
             weights.activation,
             options.pooling if options.n_layers else None,
         )
-        reads_texts = isinstance(head, SequenceClassificationHead)
-        head_dropout = config.seq_classif_dropout if reads_texts else config.dropout
+        has_own_rate = config.model_type == "bert" or isinstance(head, SequenceClassificationHead)
+        head_dropout = config.seq_classif_dropout if has_own_rate else config.dropout
         rates = DropoutRates(config.dropout, config.attention_dropout, head_dropout)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         self.trainer = trainer(network, loss, rates, seed, options.alpha, options.n_threads)
@@ -273,11 +274,16 @@ class FineTuning:
 
 
 def new_sequence_head(
-    dim: int, n_outputs: int, random_state: RandomState
+    config: DistilBertConfig, pooling: Pooling | None, n_outputs: int, random_state: RandomState
 ) -> SequenceClassificationHead:
-    """Return a head on pooled texts with random weights."""
-    hidden = new_linear(dim, dim, random_state)
-    return SequenceClassificationHead(hidden, new_linear(n_outputs, dim, random_state))
+    """Return a head on pooled texts with random weights.
+
+    On the state of [CLS] it has the layers of transformers' head, so that both can be saved.
+    """
+    first = new_linear(config.dim, config.dim, random_state)
+    output = new_linear(n_outputs, config.dim, random_state)
+    model_type = config.model_type if pooling == "cls" else "distilbert"
+    return SequenceClassificationHead(first, output, HEAD_ACTIVATIONS[model_type])
 
 
 def new_linear(n_out: int, n_in: int, random_state: RandomState) -> Linear:

@@ -105,7 +105,8 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         Parameters
         ----------
         path : str or path-like
-            Checkpoint of a ``DistilBertForSequenceClassification`` whose logits are numbers.
+            Checkpoint of a ``DistilBertForSequenceClassification`` or
+            ``BertForSequenceClassification`` whose logits are numbers.
         **params : dict
             Other parameters of the class; `pooling` is "cls", which such a head reads.
 
@@ -176,7 +177,7 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         options = self._begin_fit()
         self._reads_pairs = are_pairs(texts)
         self._set_scale(numbers.ndim, targets, weights)
-        new_head = partial(new_sequence_head, n_outputs=len(targets))
+        new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(targets))
         training = self._start_training(options, squared_error, new_head)
         split = training.split(np.arange(len(used)))
         _check_held_out(split[1])

@@ -14,14 +14,13 @@ from skdistilbert.estimators.targets import Scale
 from skdistilbert.estimators.text_encoder import TextEncoder
 from skdistilbert.nn import heads
 from skdistilbert.nn.heads import SequenceClassificationHead, TokenClassificationHead
-from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from skdistilbert.nn.weights import Array
 
-FORMAT = 1
+FORMAT = 2  # 2 added the weights of BERT: its pooler and its token types
 # Pickles without a format version hold a head of this module.
 sys.modules.setdefault("skdistilbert.nn.training.heads", heads)
 
@@ -34,7 +33,7 @@ def to_saved(attributes: Mapping[str, Any]) -> dict[str, Any]:
     if encoder is not None:
         state["_changes"] = dict(encoder.changes)
     if "head_" in state:
-        state["head_"] = _head_to_arrays(state["head_"])
+        state["head_"] = state["head_"].tensors()
     if "_scale" in state:
         state["_scale"] = state["_scale"]._asdict()
     return state
@@ -62,14 +61,16 @@ def from_saved(saved: Mapping[str, Any]) -> dict[str, Any]:
         changes = changes.as_arrays()
     if "fingerprint_" in state:
         state["_encoder"] = TextEncoder(changes=changes)
-    if version and "head_" in state:
-        state["head_"] = _head_from_arrays(state["head_"])
+    if "head_" in state:
+        arrays = state["head_"] if version else _arrays_of_record(state["head_"])
+        state["head_"] = _head_from_arrays(arrays)
     if version and "_scale" in state:
         state["_scale"] = Scale(**state["_scale"])
     return state
 
 
-def _head_to_arrays(head: Any) -> dict[str, Array]:  # noqa: ANN401
+def _arrays_of_record(head: Any) -> dict[str, Array]:  # noqa: ANN401
+    """Return the arrays of a head without a format version, which lacks later fields."""
     arrays: dict[str, Array] = head.classifier.tensors("classifier")
     if isinstance(head, SequenceClassificationHead):
         arrays |= head.pre_classifier.tensors("pre_classifier")
@@ -77,6 +78,6 @@ def _head_to_arrays(head: Any) -> dict[str, Array]:  # noqa: ANN401
 
 
 def _head_from_arrays(arrays: Mapping[str, Array]) -> Any:  # noqa: ANN401
-    if "pre_classifier.weight" in arrays:
-        return SequenceClassificationHead.from_tensors(arrays)
-    return TokenClassificationHead(Linear.from_tensors(arrays, "classifier"))
+    if set(arrays) == {"classifier.weight", "classifier.bias"}:
+        return TokenClassificationHead.from_tensors(arrays)
+    return SequenceClassificationHead.from_tensors(arrays)

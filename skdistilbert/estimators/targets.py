@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -10,11 +10,12 @@ from sklearn.utils import check_array, column_or_1d, compute_class_weight, compu
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdistilbert.nn.functional import sigmoid, softmax
-from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from skdistilbert.nn.heads import SequenceClassificationHead
 
     FloatArray = NDArray[np.float32]
 
@@ -199,7 +200,7 @@ class Scale(NamedTuple):
         weight = head.classifier.weight * self.deviation[:, None]
         bias = head.classifier.bias * self.deviation + self.mean
         output = Linear(weight.astype(np.float32), bias.astype(np.float32))
-        return SequenceClassificationHead(head.pre_classifier, output)
+        return replace(head, classifier=output)
 
 
 def check_numbers(y: ArrayLike) -> NDArray[np.float64]:

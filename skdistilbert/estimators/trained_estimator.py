@@ -59,9 +59,8 @@ class TrainedEstimator(EncoderTuner):
     ) -> FineTuning:
         """Continue with the fitted head, or start with a new one."""
         random_state = check_random_state(self.random_state)
-        dim = self._encoder.model.config.dim
-        fitted = hasattr(self, "head_")
-        head = self.head_ if fitted else new_head(dim=dim, random_state=random_state)
+        config, fitted = self._encoder.model.config, hasattr(self, "head_")
+        head = self.head_ if fitted else new_head(config=config, random_state=random_state)
         return FineTuning(self._encoder, head, loss, options, random_state)
 
     def _examples(

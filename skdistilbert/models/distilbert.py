@@ -45,7 +45,7 @@ class EncodedPadded(NamedTuple):
 
 
 class DistilBertModel:
-    """DistilBERT's encoder (Sanh et al., 2019), which maps token ids to hidden states.
+    """The encoder of DistilBERT (Sanh et al., 2019) or BERT, from token ids to hidden states.
 
     The model computes in float32 on packed batches, so padding takes no time.
 
@@ -55,7 +55,8 @@ class DistilBertModel:
         Sizes and options of the network.
     weights : mapping of str to float32 ndarray
         Tensors with the names of a Hugging Face DistilBERT file, without the prefix
-        ``distilbert.``.
+        ``distilbert.``. A BERT also has ``embeddings.token_type_difference`` (dim,), the embedding
+        of token type 1 minus that of type 0, which every position embedding contains.
 
     See Also
     --------
@@ -186,28 +187,33 @@ class DistilBertModel:
         Warns
         -----
         UserWarning
-            If ``layer_norm_eps`` is not 1e-12, as in some BERT checkpoints. The saved DistilBERT
-            always uses 1e-12, here and in transformers, so its hidden states differ slightly.
+            If ``layer_norm_eps`` of a DistilBERT is not 1e-12. The saved model always uses 1e-12,
+            here and in transformers, so its hidden states differ slightly.
 
         Notes
         -----
+        A model that was loaded from a BERT is saved as a BERT. The first two token types are
+        kept; row 0 of their table is zero because the position embeddings contain it.
+
         All files are written completely before the first one replaces an old file. A crash
         therefore leaves the old files or the new ones. If it happens while files are replaced,
         loading raises `CheckpointError` until the model is saved again. Temporary files of a
         killed process (``.saving-*``) are removed by the next save.
         """
-        self.save_with_files(
-            directory, tokenizer_files(tokenizer.__getstate__()) if tokenizer else {}
-        )
+        files: Mapping[str, bytes | None] = {}
+        if tokenizer:
+            files = tokenizer_files(tokenizer.__getstate__(), self.config.model_type)
+        self.save_with_files(directory, files)
 
     def save_with_files(
         self, directory: str | os.PathLike[str], files: Mapping[str, bytes | None]
     ) -> None:
         """Write a checkpoint like `save_pretrained`, together with other files (None: removed)."""
         check_unchanged(self.mapped)
-        if self.config.layer_norm_eps != DistilBertConfig.layer_norm_eps:
+        eps, is_distilbert = self.config.layer_norm_eps, self.config.model_type == "distilbert"
+        if is_distilbert and eps != DistilBertConfig.layer_norm_eps:
             warn_user(
-                f"layer_norm_eps is {self.config.layer_norm_eps}, but a saved DistilBERT always "
+                f"layer_norm_eps is {eps}, but a saved DistilBERT always "
                 f"uses {DistilBertConfig.layer_norm_eps}, here and in transformers. Its hidden "
                 "states will differ slightly from this model's."
             )

@@ -1,4 +1,4 @@
-"""DistilBERT with each of the four task heads."""
+"""DistilBERT or BERT with each of the four task heads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class DistilBertForSequenceClassification(DistilBertModel):
     Parameters
     ----------
     config, weights
-        As in `DistilBertModel`, with the tensors ``pre_classifier`` and ``classifier``.
+        As in `DistilBertModel`, with the tensors ``pre_classifier`` and ``classifier``. A BERT
+        has ``pooler.dense`` with tanh instead of ``pre_classifier`` with ReLU.
 
     Examples
     --------

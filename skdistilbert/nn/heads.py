@@ -1,13 +1,13 @@
-"""The task heads of DistilBERT, on columns of hidden states (dim, n_columns)."""
+"""The task heads of DistilBERT and BERT, on columns of hidden states (dim, n_columns)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from skdistilbert.nn.activations import ACTIVATIONS, relu
+from skdistilbert.nn.activations import ACTIVATIONS
 from skdistilbert.nn.functional import layer_norm, linear
 from skdistilbert.nn.weights import LayerNorm, Linear
 
@@ -18,30 +18,43 @@ if TYPE_CHECKING:
     from skdistilbert.nn.weights import Activation, Array
 
 
+Architecture = Literal["distilbert", "bert"]
+# The activation of a head on texts in each architecture, and the name of its first layer.
+HEAD_ACTIVATIONS: dict[Architecture, Activation] = {"distilbert": "relu", "bert": "tanh"}
+FIRST_LAYERS: dict[Activation, str] = {"relu": "pre_classifier", "tanh": "pooler.dense"}
+
+
 @dataclass(frozen=True, slots=True)
 class SequenceClassificationHead:
-    """Linear layer with ReLU, then a linear layer, on each text's pooled hidden state."""
+    """Linear layer with an activation, then a linear layer, on each text's pooled hidden state.
+
+    The activation is ReLU in DistilBERT and tanh in BERT, which calls the first layer its pooler.
+    """
 
     pre_classifier: Linear  # (dim, dim)
     classifier: Linear  # (num_labels, dim)
+    activation: Activation = "relu"
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array]) -> SequenceClassificationHead:
         """Take the tensors of the head from a checkpoint."""
+        activation = "relu" if "pre_classifier.weight" in tensors else "tanh"
         return cls(
-            Linear.from_tensors(tensors, "pre_classifier"),
+            Linear.from_tensors(tensors, FIRST_LAYERS[activation]),
             Linear.from_tensors(tensors, "classifier"),
+            activation,
         )
 
     def tensors(self) -> dict[str, Array]:
         """Return the named tensors, the inverse of `from_tensors`."""
-        hidden = self.pre_classifier.tensors("pre_classifier")
-        return hidden | self.classifier.tensors("classifier")
+        first = self.pre_classifier.tensors(FIRST_LAYERS[self.activation])
+        return first | self.classifier.tensors("classifier")
 
     @np.errstate(all="ignore")  # overflow has the same result as in torch
     def logits(self, pooled: Array, tape: Tape | None = None) -> Array:
         """(dim, n_texts) -> (num_labels, n_texts)."""
-        hidden = relu(linear(pooled, self.pre_classifier, tape), tape)
+        hidden = linear(pooled, self.pre_classifier, tape)
+        hidden = ACTIVATIONS[self.activation](hidden, tape)
         if tape is not None:
             tape.drop(hidden, tape.rates.head)
         return linear(hidden, self.classifier, tape)
@@ -52,6 +65,15 @@ class TokenClassificationHead:
     """A linear layer on each token."""
 
     classifier: Linear  # (num_labels, dim)
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Array]) -> TokenClassificationHead:
+        """Take the tensors of the head from a checkpoint."""
+        return cls(Linear.from_tensors(tensors, "classifier"))
+
+    def tensors(self) -> dict[str, Array]:
+        """Return the named tensors, the inverse of `from_tensors`."""
+        return self.classifier.tensors("classifier")
 
     def logits(self, hidden: Array, tape: Tape | None = None) -> Array:
         """(dim, n_tokens) -> (num_labels, n_tokens)."""

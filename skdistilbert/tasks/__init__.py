@@ -1,4 +1,4 @@
-"""Functions from texts to embeddings, labels, entities, answers and masked words."""
+"""Functions from texts to embeddings, labels, scores, entities, answers and masked words."""
 
 from skdistilbert.tasks.classification import classify
 from skdistilbert.tasks.cross_encoding import rank, score_pairs

@@ -11,6 +11,7 @@ from skdistilbert.tasks.answer_spans import Answer, AnswerOptions, answers_in_co
 from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
 from skdistilbert.tasks.text_batches import warn_truncated
 from skdistilbert.tasks.text_input import check_texts
+from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each
 
 if TYPE_CHECKING:
@@ -219,12 +220,16 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
     is_one_question, is_one_context = isinstance(question, str), isinstance(context, str)
     questions = check_texts([question] if is_one_question else question, noun="question")
     contexts = check_texts([context] if is_one_context else context, noun="context")
+    warn_unknown(tokenizer, contexts, noun="context")
     question_ids = _question_ids(tokenizer, questions, max_question_len)
     encodings = _encode(tokenizer, contexts, "context")
     pairs = _pairs(len(questions), len(contexts), is_one_question, is_one_context)
     windows = [_windows(tokenizer, q, question_ids[q], encodings[c], *sizes) for q, c in pairs]
     input_ids = [window.input_ids for pair_windows in windows for window in pair_windows]
-    logits = iter(model.logits(input_ids, n_threads=n_threads))
+    types = None
+    if model.config.uses_token_types:
+        types = _token_types([len(question_ids[q]) for q, _ in pairs], windows)
+    logits = iter(model.logits(input_ids, token_type_ids=types, n_threads=n_threads))
     ranked = [
         answers_in_context(
             contexts[c], encodings[c], pair_windows, islice(logits, len(pair_windows)), options
@@ -322,3 +327,12 @@ def _windows(
         )
     before = [tokenizer.cls_token_id, *question_ids, tokenizer.sep_token_id]
     return cut(encoding.input_ids, before, [tokenizer.sep_token_id], max_seq_len, doc_stride)
+
+
+def _token_types(question_lengths: list[int], windows: list[list[Window]]) -> list[list[int]]:
+    """Return the token types of each window: 1 for tokens after the question and its [SEP]."""
+    return [
+        [int(place >= n_tokens + 2) for place in range(len(window.input_ids))]
+        for n_tokens, pair_windows in zip(question_lengths, windows, strict=True)
+        for window in pair_windows
+    ]

@@ -20,6 +20,7 @@ from skdistilbert.tokenization.tokenizer_files import (
     OPTIONS,
     SIDES,
     SWITCHES,
+    model_type_in,
     read_tokenizer,
     tokenizer_files,
 )
@@ -198,16 +199,20 @@ class TokenizerBase:
         directory : str or path-like
             Created if it does not exist. ``vocab.txt`` and ``tokenizer_config.json`` are written.
             Other tokenizer files are deleted, because they would take precedence. All other files,
-            such as the weights of a model, are kept.
+            such as the weights of a model, are kept. If ``config.json`` is that of a BERT, so is
+            the tokenizer, which in transformers returns token types.
 
         Raises
         ------
+        CheckpointError
+            If the directory has a malformed ``config.json``.
         ValueError
             If the ids of the vocabulary and then of the added tokens have a gap.
         OSError
             If the directory cannot be written.
         """
-        replace_files(Path(directory), tokenizer_files(self.__getstate__()))
+        model_type = model_type_in(Path(directory))
+        replace_files(Path(directory), tokenizer_files(self.__getstate__(), model_type))
 
     @cached_property
     def ids_to_tokens(self) -> dict[int, str]:

@@ -32,7 +32,9 @@ SIDES = ("padding_side", "truncation_side")
 SWITCHES = ("split_special_tokens", "clean_up_tokenization_spaces")
 # Keys of the configuration that would replace the vocabulary or special tokens.
 NOT_SUPPORTED = ("init_inputs", "vocab", "model_specific_special_tokens")
-BERT_MODELS = ("bert", "distilbert")
+# By the architecture of the model: a BertTokenizer of transformers also returns token types, which
+# DistilBERT rejects.
+TOKENIZER_CLASSES = {"bert": "BertTokenizer", "distilbert": "DistilBertTokenizer"}
 # transformers loads these classes as a BertTokenizer.
 _BERT_NAMES = "Bert DistilBert Electra LayoutLM Lxmert MobileBert SqueezeBert"
 BERT_CLASSES = {f"{name}Tokenizer" for name in _BERT_NAMES.split()}
@@ -114,7 +116,7 @@ def _is_bert_tokenizer(directory: Path, config: Mapping[str, Any], *, has_backen
     model = read_if_exists(directory / MODEL_CONFIG_FILE)
     name = config.get("tokenizer_class") or model.get("tokenizer_class")
     if name is None:
-        return not has_backend or model.get("model_type") in BERT_MODELS
+        return not has_backend or model.get("model_type") in TOKENIZER_CLASSES
     known = BERT_CLASSES if has_backend else VOCAB_CLASSES
     is_known = isinstance(name, str) and name.removesuffix("Fast") in known
     if not (is_known or has_backend):
@@ -219,7 +221,13 @@ def _first_max_length(stated: Mapping[str, object]) -> int | None:
     return next((length for length in lengths if length < LARGEST_MAX_LENGTH), None)
 
 
-def tokenizer_files(tokenizer: Mapping[str, Any]) -> dict[str, bytes | None]:
+def model_type_in(directory: Path) -> str:
+    """Return the architecture of the model in a directory; "distilbert" if there is none."""
+    model_type = read_if_exists(directory / MODEL_CONFIG_FILE).get("model_type")
+    return "bert" if model_type == "bert" else "distilbert"
+
+
+def tokenizer_files(tokenizer: Mapping[str, Any], model_type: str) -> dict[str, bytes | None]:
     """Return the contents of the files from which transformers loads the same tokenizer, by name.
 
     None means that a file must be deleted, because it would take precedence.
@@ -228,6 +236,8 @@ def tokenizer_files(tokenizer: Mapping[str, Any]) -> dict[str, bytes | None]:
     ----------
     tokenizer : mapping
         Parameters of the tokenizer, as `WordPieceTokenizer.__getstate__` returns them.
+    model_type : {"distilbert", "bert"}
+        The architecture of the model that reads the tokens.
 
     Raises
     ------
@@ -243,8 +253,7 @@ def tokenizer_files(tokenizer: Mapping[str, Any]) -> dict[str, bytes | None]:
     if tokenizer["model_max_length"] is not None:
         names.append("model_max_length")
     config = {name: tokenizer[name] for name in names} | {
-        # A BertTokenizer of transformers also returns token types, which DistilBERT rejects.
-        "tokenizer_class": "DistilBertTokenizer",
+        "tokenizer_class": TOKENIZER_CLASSES[model_type],
         "added_tokens_decoder": {
             str(token.id): {name: value for name, value in vars(token).items() if name != "id"}
             for token in added

@@ -133,7 +133,7 @@ def test_a_bert_encoder_is_a_distilbert(copy: Path, tiny: Path) -> None:
     (copy / "config.json").write_text(json.dumps(config))
     ours, original = read_checkpoint(copy).weights, read_checkpoint(tiny).weights
     difference = "embeddings.token_type_difference"
-    assert set(ours) == {*original, difference}
+    assert set(ours) == {*original, difference, "pooler.dense.bias"}
     np.testing.assert_array_equal(ours[difference], np.full(32, 1.5))
     positions = "embeddings.position_embeddings.weight"
     np.testing.assert_array_equal(ours[positions], original[positions] + np.float32(0.5))
@@ -180,10 +180,47 @@ def test_malformed_token_types_are_reported(copy: Path) -> None:
         read_checkpoint(copy)
 
 
-@pytest.mark.parametrize("architecture", ["BertForSequenceClassification"])
+@pytest.fixture
+def bert(tmp_path: Path) -> Path:
+    return shutil.copytree(DATA / "bert-tiny-sequence-classification", tmp_path / "bert")
+
+
+def test_the_head_of_a_bert_needs_its_pooler(bert: Path) -> None:
+    rewrite(bert, without("bert.pooler.dense.weight"))
+    with pytest.raises(CheckpointError, match="tensor 'pooler.dense.weight' is missing"):
+        read_checkpoint(bert)
+    assert read_checkpoint(bert, encoder_only=True).head is None
+
+
+@pytest.mark.parametrize("name", ["bert.pooler.dense.weight", "classifier.bias"])
+def test_malformed_tensors_of_the_head_of_a_bert_are_reported(name: str, bert: Path) -> None:
+    rewrite(bert, lambda tensors: tensors | {name: np.zeros((31, 32), np.float32)})
+    message = rf"model.safetensors: tensor '{name}' has shape \(31, 32\); expected \(3"
+    with pytest.raises(CheckpointError, match=message):
+        read_checkpoint(bert)
+
+
+def test_other_heads_of_a_bert_do_not_read_its_pooler(bert: Path) -> None:
+    set_config(bert, architectures=["BertForTokenClassification"])
+    checkpoint = read_checkpoint(bert)
+    assert checkpoint.head == "token_classification"
+    assert "pooler.dense.weight" not in checkpoint.weights
+
+
+def test_the_head_of_a_bert_is_found_by_its_tensors(bert: Path) -> None:
+    set_config(bert, architectures=None)
+    assert read_checkpoint(bert).head == "sequence_classification"
+    rewrite(bert, without("bert.pooler.dense.bias"))
+    rewrite(bert, without("bert.pooler.dense.weight"))
+    assert read_checkpoint(bert).head == "token_classification"
+
+
+@pytest.mark.parametrize(
+    "architecture", ["BertForMultipleChoice", "BertForNextSentencePrediction"]
+)
 def test_unsupported_heads_are_explained(copy: Path, architecture: str) -> None:
     set_config(copy, architectures=[architecture])
-    with pytest.raises(CheckpointError, match="pooler.*DistilBertModel.from_pretrained"):
+    with pytest.raises(CheckpointError, match="no counterpart.*DistilBertModel.from_pret"):
         read_checkpoint(copy)
     assert read_checkpoint(copy, encoder_only=True).head is None
 

@@ -20,6 +20,7 @@ from skdistilbert import (
     load_model,
 )
 from skdistilbert.tokenization import WordPieceTokenizer
+from tests.conftest import DATA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +46,9 @@ KINDS: dict[str, tuple[type, Any, Any, str | None]] = {
 }
 
 
+ENCODERS = ("distilbert-tiny", "bert-tiny-sequence-classification")
+
+
 def fitted(tiny: Path, name: str, trainable_layers: Any = "all") -> Any:  # noqa: ANN401
     kind, X, y, _ = KINDS[name]
     params = {} if kind is DistilBertTokenClassifier else {"pooling": "cls"}
@@ -54,13 +58,14 @@ def fitted(tiny: Path, name: str, trainable_layers: Any = "all") -> Any:  # noqa
 
 @pytest.mark.parametrize("trainable_layers", [0, 2, "all"])
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_from_pretrained_reads_what_was_saved(
-    tiny: Path,
+    encoder: str,
     tmp_path: Path,
     name: str,
     trainable_layers: Any,  # noqa: ANN401
 ) -> None:
-    estimator, X = fitted(tiny, name, trainable_layers), KINDS[name][1]
+    estimator, X = fitted(DATA / encoder, name, trainable_layers), KINDS[name][1]
     estimator.save_pretrained(tmp_path / "saved")
     again = type(estimator).from_pretrained(tmp_path / "saved")
     expected, got = np.hstack(estimator.predict(X)), np.hstack(again.predict(X))
@@ -68,7 +73,11 @@ def test_from_pretrained_reads_what_was_saved(
         np.testing.assert_allclose(got, expected, rtol=1e-5)
     else:
         np.testing.assert_array_equal(got, expected.astype(got.dtype))
-    assert load_model(tmp_path / "saved").config.problem_type == KINDS[name][3]
+    config = load_model(tmp_path / "saved").config
+    assert config.problem_type == KINDS[name][3]
+    original = load_model(DATA / encoder).config
+    for option in ("model_type", "layer_norm_eps", "dropout", "seq_classif_dropout"):
+        assert getattr(config, option) == getattr(original, option)
 
 
 def test_a_saved_classifier_can_be_trained_further(tiny: Path, tmp_path: Path) -> None:
@@ -186,13 +195,39 @@ def test_training_continues_after_saving_to_the_directory_of_the_model(
     np.testing.assert_allclose(*logits, atol=1e-5)
 
 
+def test_a_bert_is_fine_tuned_from_its_own_head(tmp_path: Path) -> None:
+    source = DATA / "bert-tiny-sequence-classification"
+    classifier = DistilBertClassifier.from_pretrained(
+        source, warm_start=True, trainable_layers="all", max_iter=1, random_state=0
+    )
+    weights = load_model(source).weights
+    np.testing.assert_array_equal(
+        classifier.head_.tensors()["pooler.dense.weight"], weights["pooler.dense.weight"]
+    )
+    logits = load_model(source).logits([classifier._encoder.tokenizer.encode(TEXTS[0])])[0]
+    shown = classifier.decision_function(TEXTS[:1])[0]
+    np.testing.assert_allclose(shown, logits, atol=1e-5)  # id2label is sorted
+    classifier.fit(TEXTS, ["contradiction", "neutral", "neutral", "entailment"])
+    classifier.save_pretrained(tmp_path)
+    trained, again = load_model(tmp_path), pickle.loads(pickle.dumps(classifier))
+    for name in ("pooler.dense.weight", "embeddings.position_embeddings.weight"):
+        assert np.abs(trained.weights[name] - weights[name]).max() > 1e-6
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
+
+
+def test_other_poolings_of_a_bert_have_the_head_of_distilbert() -> None:
+    classifier = DistilBertClassifier(DATA / "bert-tiny-sequence-classification", max_iter=1)
+    assert classifier.fit(TEXTS, KINDS["labels"][2]).head_.activation == "relu"
+
+
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("name", ["labels", "multi-label", "number"])
-def test_transformers_gives_the_same_logits(tiny: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_transformers_gives_the_same_logits(encoder: str, tmp_path: Path, name: str) -> None:
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    estimator = fitted(tiny, name)
+    estimator = fitted(DATA / encoder, name)
     estimator.save_pretrained(tmp_path / "saved")
     model = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
     tokenizer = WordPieceTokenizer.from_pretrained(tmp_path / "saved")

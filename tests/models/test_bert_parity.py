@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from skdistilbert import load_model
+from skdistilbert import classify, load_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,18 +53,62 @@ def padded(side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return ids, mask, types
 
 
+ARCHITECTURES = {  # with options, and the fields of the output
+    "BertModel": ({}, ["last_hidden_state"]),
+    "BertForSequenceClassification, 1": ({"num_labels": 1}, ["logits"]),
+    "BertForSequenceClassification, 2": ({"num_labels": 2}, ["logits"]),
+    "BertForSequenceClassification, 5": ({"num_labels": 5}, ["logits"]),
+    "BertForTokenClassification": ({"num_labels": 3}, ["logits"]),
+    "BertForQuestionAnswering": ({}, ["start_logits", "end_logits"]),
+    "BertForMaskedLM": ({}, ["logits"]),
+    "BertForMaskedLM, untied": ({"tie_word_embeddings": False}, ["logits"]),
+}
+
+
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_hidden_states_of_pairs(shape: Shape, side: str, tmp_path: Path) -> None:
-    theirs = random_bert("BertModel", shape)
-    theirs.save_pretrained(tmp_path)
-    model = load_model(tmp_path)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_outputs_of_pairs_and_of_single_texts(
+    architecture: str, shape: Shape, side: str, tmp_path: Path
+) -> None:
+    options, fields = ARCHITECTURES[architecture]
+    theirs = random_bert(architecture.partition(",")[0], shape, **options)
+    theirs.save_pretrained(tmp_path / "theirs")
+    model = load_model(tmp_path / "theirs")
+    model.save_pretrained(tmp_path / "ours")
+    saved, report = type(theirs).from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
     ids, mask, types = padded(side)
     for token_types in (types, None):
-        expected = of_torch(theirs, ids, mask, token_types).hidden_states
-        got = model(ids, mask, token_type_ids=token_types, output_hidden_states=True).hidden_states
-        for ours, states in zip(got, expected, strict=True):
+        expected = of_torch(theirs, ids, mask, token_types)
+        got = model(ids, mask, token_type_ids=token_types, output_hidden_states=True)
+        again = of_torch(saved.eval(), ids, mask, token_types)
+        for ours, states in zip(got.hidden_states, expected.hidden_states, strict=True):
             np.testing.assert_allclose(ours[mask > 0], states.numpy()[mask > 0], atol=1e-5)
+        for field in fields:
+            values = expected[field].numpy()
+            visible = mask > 0 if values.shape[:2] == mask.shape else slice(None)
+            np.testing.assert_allclose(getattr(got, field)[visible], values[visible], atol=1e-5)
+            np.testing.assert_allclose(again[field].numpy(), values, atol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["SequenceClassification", "QuestionAnswering"])
+def test_logits_of_texts_alone_and_in_batches(head: str, tmp_path: Path) -> None:
+    theirs = random_bert(f"BertFor{head}")
+    theirs.save_pretrained(tmp_path)
+    model = load_model(tmp_path)
+    ids, mask, types = padded("right")
+    rows, row_types = ([x[m > 0] for x, m in zip(y, mask, strict=True)] for y in (ids, types))
+    batch = model.logits(rows, token_type_ids=row_types)
+    for row, (text, text_types) in enumerate(zip(rows, row_types, strict=True)):
+        output = of_torch(theirs, text[None], None, text_types[None])
+        expected = output.get("logits")
+        if head == "QuestionAnswering":
+            expected = np.stack([output.start_logits, output.end_logits], axis=-1)
+        alone = model.logits([text], token_type_ids=[text_types])[0]
+        np.testing.assert_allclose(batch[row], expected[0], atol=1e-5)
+        np.testing.assert_allclose(alone, expected[0], atol=1e-5)
 
 
 def of_torch(model: Any, ids: Any, mask: Any, types: Any) -> Any:  # noqa: ANN401
@@ -74,3 +118,40 @@ def of_torch(model: Any, ids: Any, mask: Any, types: Any) -> Any:  # noqa: ANN40
     tensors = (None if x is None else torch.from_numpy(np.asarray(x)) for x in (ids, mask, types))
     with torch.inference_mode():
         return model(*tensors, output_hidden_states=True)
+
+
+@pytest.mark.minilm
+@pytest.mark.parametrize(
+    ("problem_type", "num_labels"),
+    [
+        ("regression", 1),
+        ("single_label_classification", 2),
+        ("single_label_classification", 5),
+        ("multi_label_classification", 5),
+    ],
+)
+def test_probabilities_of_real_weights_with_a_random_head(
+    problem_type: str, num_labels: int, minilm: Path, tmp_path: Path
+) -> None:
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    auto = transformers.AutoModelForSequenceClassification
+    theirs = auto.from_pretrained(minilm, num_labels=num_labels, problem_type=problem_type).eval()
+    theirs.classifier.weight.data.normal_(0, 0.3)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm)
+    theirs.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    pipeline = transformers.pipeline("text-classification", model=theirs, tokenizer=tokenizer)
+    texts = ["A man is eating.", "Nobody eats.", "Where is my parcel? " * 9, ""]
+    expected = pipeline(texts, top_k=None)
+    for got, theirs_of_text in zip(classify(tmp_path, texts, top_k=None), expected, strict=True):
+        assert [each["label"] for each in got] == [each["label"] for each in theirs_of_text]
+        scores = ([each["score"] for each in labels] for labels in (got, theirs_of_text))
+        np.testing.assert_allclose(*scores, atol=1e-5)
+    pairs = tokenizer(texts, texts[::-1], padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        logits = theirs(**pairs).logits.numpy()
+    ours = load_model(tmp_path)(
+        pairs.input_ids, pairs.attention_mask, token_type_ids=pairs.token_type_ids
+    )
+    np.testing.assert_allclose(ours.logits, logits, atol=1e-5)

@@ -29,6 +29,7 @@ MODELS = {
     "distilbert-tiny-token-classification": DistilBertForTokenClassification,
     "distilbert-tiny-question-answering": DistilBertForQuestionAnswering,
     "distilbert-tiny-masked-lm": DistilBertForMaskedLM,
+    "bert-tiny-sequence-classification": DistilBertForSequenceClassification,
 }
 FIELDS = {
     DistilBertModel: ("last_hidden_state",),
@@ -42,8 +43,13 @@ def test_outputs_equal_those_of_transformers(name: str) -> None:
     assert type(model) is MODELS[name]
     with np.load(DATA / f"{name}.npz") as reference:
         mask = reference["attention_mask"]
+        types = reference.get("token_type_ids")
         output = model(
-            reference["input_ids"], mask, output_hidden_states=True, output_attentions=True
+            reference["input_ids"],
+            mask,
+            token_type_ids=types,
+            output_hidden_states=True,
+            output_attentions=True,
         )
         for field in FIELDS.get(MODELS[name], ("logits",)):
             got, expected = getattr(output, field), reference[field]

@@ -220,5 +220,6 @@ def test_scores_and_ranks_equal_those_of_sentence_transformers(
             score_pairs(saved, PAIRS, **options), theirs.predict(PAIRS, **options), atol=1e-5
         )
     if n_labels == 1:
-        ours, expected = rank(saved, QUERY, DOCUMENTS), theirs.rank(QUERY, DOCUMENTS)
+        distinct = DOCUMENTS[:5]  # torch computes slightly different scores of equal documents
+        ours, expected = rank(saved, QUERY, distinct), theirs.rank(QUERY, distinct)
         assert [each["corpus_id"] for each in ours] == [each["corpus_id"] for each in expected]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from tests.tasks.peers import ANSWERS, LONG_ANSWERS
 from tests.tasks.reference import SOURCES, assert_same, checkpoint, reference
 from tests.tasks.texts import LONG_PAIR, PAIRS, long_text
 
+# The texts have emoji and Chinese words, which the small vocabulary lacks.
+pytestmark = pytest.mark.filterwarnings("ignore:Most tokens of")
+
 DIRECTORY = checkpoint("question-answering")
 MODEL = DistilBertForQuestionAnswering.from_pretrained(DIRECTORY)
 TOKENIZER = WordPieceTokenizer.from_pretrained(DIRECTORY)
@@ -35,6 +39,21 @@ def test_answers_equal_those_of_transformers(source: str) -> None:
         assert_same(got, results, str(arguments))
     for arguments, results in zip(LONG_ANSWERS, expected["long"], strict=True):
         assert_same(answer(MODEL, TOKENIZER, *LONG_PAIR, **arguments), results, str(arguments))
+
+
+def test_the_context_has_the_second_token_type_of_a_bert() -> None:
+    difference = np.random.default_rng(0).normal(size=32).astype(np.float32)
+    weights = {**MODEL.weights, "embeddings.token_type_difference": difference}
+    bert = DistilBertForQuestionAnswering(replace(MODEL.config, model_type="bert"), weights)
+    question, context = "who is it", "it is the house"
+    ids, types = TOKENIZER.encode(question, context), [0] * 5 + [1] * 5
+    (logits,) = bert.logits([ids], token_type_ids=[types])
+    start, end = (np.exp(x) / np.exp(x).sum() for x in logits[[0, *range(5, 9)]].T)
+    found = answer(bert, TOKENIZER, question, context, max_answer_len=1, align_to_words=False)
+    place = int((start * end)[1:].argmax())
+    assert found["answer"] == context.split()[place]
+    np.testing.assert_allclose(found["score"], (start * end)[1:].max(), rtol=1e-5)
+    assert found != answer(MODEL, TOKENIZER, question, context, max_answer_len=1)
 
 
 def test_answers_do_not_depend_on_order_batch_or_threads() -> None:

@@ -7,11 +7,12 @@ weights. Arrays are columns (dim, n_tokens).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.heads import FeatureHead, SequenceClassificationHead, TokenClassificationHead
+from skdistilbert.nn.heads import FeatureHead, TokenClassificationHead
 from skdistilbert.nn.runtime import matmul
 from skdistilbert.nn.training.attention_backward import attention_backward
 from skdistilbert.nn.training.gradients import (
@@ -125,7 +126,9 @@ def head_backward(d_logits: Array, head: TrainableHead, tape: Tape) -> tuple[Arr
     d_hidden = tape.undrop(d_hidden)
     if isinstance(head, TokenClassificationHead):
         return d_hidden, TokenClassificationHead(d_classifier.arrays())
-    (derivative,) = tape.pop()  # of ReLU
+    (derivative,) = tape.pop()  # of the activation
     d_hidden *= derivative
     d_x, d_pre_classifier = linear_backward(d_hidden, head.pre_classifier, tape)
-    return d_x, SequenceClassificationHead(d_pre_classifier.arrays(), d_classifier.arrays())
+    return d_x, replace(
+        head, pre_classifier=d_pre_classifier.arrays(), classifier=d_classifier.arrays()
+    )

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from skdistilbert.checkpoint import tensor_names
+from skdistilbert.checkpoint.config import BERT_FIELDS
 from skdistilbert.nn.encoder import embed_tokens, hidden_states
 from skdistilbert.nn.heads import FeatureHead, SequenceClassificationHead, TokenClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.tape import NO_DROPOUT, DropoutRates, Tape
 from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
-from skdistilbert.nn.training.network import Inputs, Network, backward, forward
+from skdistilbert.nn.training.network import Inputs, Network, backward, forward, input_gradient
 from skdistilbert.nn.training.parameter_vector import named_arrays, named_gradients
 from skdistilbert.nn.weights import Encoder, Linear
 from tests.nn.reference import random_tensors
@@ -43,11 +45,11 @@ def a_network(
     dtype: type[np.floating] = np.float64,
     num_labels: int = 3,
     *,
-    token_types: bool = False,
+    bert: bool = False,
 ) -> Network:
     tensors = random_tensors(n_layers=n_layers, **SIZES)
     rng = np.random.default_rng(1)
-    if token_types:
+    if bert:
         tensors["embeddings.token_type_difference"] = rng.normal(size=8)
     tensors = {name: value.astype(dtype) for name, value in tensors.items()}
     encoder = Encoder.from_tensors(
@@ -60,7 +62,7 @@ def a_network(
     head = (
         TokenClassificationHead(output)
         if pooling is None
-        else SequenceClassificationHead(hidden, output)
+        else SequenceClassificationHead(hidden, output, "tanh" if bert else "relu")
     )
     return Network(encoder.embeddings, encoder.layers, head, 2, activation, pooling)
 
@@ -132,10 +134,10 @@ def test_gradients_of_features_equal_finite_differences() -> None:
 
 
 @pytest.mark.parametrize("token_types", [None, TOKEN_TYPES])
-def test_gradients_of_token_types_equal_finite_differences(
+def test_gradients_of_a_bert_equal_finite_differences(
     token_types: list[list[int]] | None,
 ) -> None:
-    network = a_network("mean", token_types=True)
+    network = a_network("cls", bert=True)
     targets = targets_of(network, cross_entropy)
     check_gradients(network, cross_entropy, targets, RATES, token_types)
 
@@ -194,6 +196,29 @@ def test_frozen_lower_layers_do_not_change_gradients_above() -> None:
         np.testing.assert_allclose(multiplied_out(gradient), multiplied_out(expected_array))
 
 
+@pytest.mark.parametrize("pooling", ["cls", "mean", "max", None])
+@pytest.mark.parametrize("n_layers", [0, 2])
+def test_the_gradient_of_the_input_equals_finite_differences(
+    pooling: str | None, n_layers: int
+) -> None:
+    network = a_network(pooling, n_layers=n_layers)
+    (batch,) = Ragged.from_lists(TEXTS).batches(1)
+    x = embed_tokens(network.embeddings, batch)  # type: ignore[arg-type]
+    top = dataclasses.replace(network, embeddings=None)
+    tape, inputs = Tape(), Inputs(batch, x)
+    d_logits = np.random.default_rng(4).normal(size=forward(top, inputs).shape)
+    forward(top, inputs, tape)
+    gradient = input_gradient(top, d_logits, inputs, tape)
+    direction = np.random.default_rng(5).normal(size=x.shape)
+    above, below = (
+        np.sum(d_logits * forward(top, Inputs(batch, x + step * direction)))
+        for step in (1e-6, -1e-6)
+    )
+    np.testing.assert_allclose(
+        np.sum(gradient * direction), (above - below) / 2e-6, rtol=1e-5, atol=1e-5
+    )
+
+
 def test_the_losses_do_not_overflow() -> None:
     logits = np.array([[1e4, -1e4], [-1e4, 1e4]], np.float32)
     for loss, targets in ((cross_entropy, np.array([1, 1])), (binary_cross_entropy, np.eye(2))):
@@ -237,6 +262,54 @@ def test_gradients_equal_those_of_torch(head: str, activation: str) -> None:
         # A key's bias moves all scores of a query alike: its derivative is zero but for rounding.
         scale = 1 if name.endswith("k_lin.bias") else np.abs(expected).max()
         assert error <= 1e-4 * scale, name
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("token_types", [None, TOKEN_TYPES])
+@pytest.mark.parametrize("head", ["SequenceClassification", "TokenClassification"])
+def test_gradients_of_a_bert_equal_those_of_torch(
+    head: str, token_types: list[list[int]] | None
+) -> None:
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    network = a_network("cls" if head[0] == "S" else None, dtype=np.float32, bert=True)
+    values = torch_config(transformers).to_dict()
+    sizes = {theirs: values[ours] for theirs, ours in BERT_FIELDS.items()}
+    sizes |= {"vocab_size": 20, "max_position_embeddings": 16, "num_labels": 3}
+    model = getattr(transformers, f"BertFor{head}")(transformers.BertConfig(**sizes))
+    model.load_state_dict({k: torch.tensor(x) for k, x in bert_names(arrays(network)).items()})
+    types = token_types or [[0] * len(ids) for ids in TEXTS]
+    (batch,) = Ragged.from_lists(TEXTS, types).batches(1)
+    mask = np.arange(15) < batch.lengths[:, None]
+    inputs = np.zeros((3, *mask.shape), int)
+    inputs[:, mask] = batch.input_ids, np.ones_like(batch.input_ids), batch.token_type_ids
+    logits = model(*map(torch.tensor, inputs)).logits
+    logits = logits[torch.from_numpy(mask)] if network.pooling is None else logits
+    targets = targets_of(network, cross_entropy)
+    losses = torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets), reduction="none")
+    (losses * torch.linspace(0.5, 2, len(logits))).sum().backward()
+    _, gradients = loss_and_gradients(network, cross_entropy, targets, token_types=token_types)
+    got, parameters = bert_names(gradients), dict(model.named_parameters())
+    assert set(got) == set(parameters)
+    for name, gradient in got.items():
+        # Row 0 of the token types is a part of the position embeddings.
+        rows = slice(1, None) if "token_type" in name else slice(None)
+        expected = parameters[name].grad.numpy()[rows]
+        # A key's bias moves all scores of a query alike: its derivative is zero but for rounding.
+        scale = 1 if name.endswith("key.bias") else np.abs(expected).max()
+        assert np.abs(gradient[rows] - expected).max() <= 1e-4 * scale, name
+
+
+def bert_names(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Return the arrays with the names of a file of BERT."""
+    names = {}
+    for ours, array in hugging_face_names(arrays).items():
+        name = ours.removeprefix("distilbert.").replace("pre_classifier", "pooler.dense")
+        name = tensor_names.name_in_file(name, bert=True)
+        if name == tensor_names.TOKEN_TYPE_DIFFERENCE:
+            name, array = tensor_names.TOKEN_TYPES, np.stack([0 * array, array])
+        names[name if name.startswith("classifier.") else f"bert.{name}"] = array
+    return names
 
 
 def torch_config(transformers: Any, activation: str = "gelu") -> Any:  # noqa: ANN401
