@@ -143,11 +143,13 @@ def test_probabilities_of_real_weights_with_a_random_head(
     tokenizer.save_pretrained(tmp_path)
     pipeline = transformers.pipeline("text-classification", model=theirs, tokenizer=tokenizer)
     texts = ["A man is eating.", "Nobody eats.", "Where is my parcel? " * 9, ""]
-    expected = pipeline(texts, top_k=None)
-    for got, theirs_of_text in zip(classify(tmp_path, texts, top_k=None), expected, strict=True):
-        assert [each["label"] for each in got] == [each["label"] for each in theirs_of_text]
-        scores = ([each["score"] for each in labels] for labels in (got, theirs_of_text))
-        np.testing.assert_allclose(*scores, atol=1e-5)
+    rows = [{"text": a, "text_pair": b} for a, b in zip(texts, texts[::-1], strict=True)]
+    for X in (texts, rows):
+        expected = pipeline(X, top_k=None)
+        for got, of_text in zip(classify(tmp_path, X, top_k=None), expected, strict=True):
+            assert [each["label"] for each in got] == [each["label"] for each in of_text]
+            scores = ([each["score"] for each in labels] for labels in (got, of_text))
+            np.testing.assert_allclose(*scores, atol=1e-5)
     pairs = tokenizer(texts, texts[::-1], padding=True, return_tensors="pt")
     with torch.inference_mode():
         logits = theirs(**pairs).logits.numpy()
