@@ -35,6 +35,8 @@ PACKAGES = (
     "transformers",
     "sentence-transformers",
     "onnxruntime",
+    "lime",
+    "shap",
 )
 
 

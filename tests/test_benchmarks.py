@@ -8,12 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import joblib
+import numpy as np
 import pytest
 
 from benchmarks import (
+    attributions,
     bundled_model,
     cold_start,
     compare_checkouts,
+    few_labels,
+    few_labels_chart,
     fine_tuning,
     grid_search_cache,
     install_size,
@@ -22,8 +27,10 @@ from benchmarks import (
     report,
     tokenizer_speed,
 )
+from benchmarks.few_labels_engines import LabelledTexts
 from benchmarks.measuring import EngineProcess
 from benchmarks.results import RESULTS, processor_kind, save
+from skdistilbert import DistilBertClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +132,41 @@ def test_bundled_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {row: set(columns) for row, columns in results.items()} == {
         row: set(columns) for row, columns in saved["results"].items()
     }
+
+
+def test_few_labels(tmp_path: Path) -> None:
+    write_tasks(tmp_path)
+    methods = ["TF-IDF + LR", "frozen + LR", "contrastive + LR", "zero-shot"]
+    options = ["--data", str(tmp_path), "--models", "mini", "--sizes", "2", "--draws", "2"]
+    results = run(few_labels.main, tmp_path / "results", *options, "--methods", *methods)
+    assert len(results) == 8
+    for columns in results.values():
+        assert 0 <= columns["accuracy"] <= 1
+        assert columns.keys() >= {"log loss", "calibration error", "accuracy, deviation", "fit, s"}
+    curves = few_labels_chart.curves(results)
+    assert curves["TREC-6"]["frozen + LR, mini"].keys() == {2}
+
+
+def test_calibration_error() -> None:
+    texts = LabelledTexts([], ["a", "b"], [], ["a", "a", "b", "b"], 0)
+    scores = few_labels.scores_of(
+        np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]), texts
+    )
+    assert scores["accuracy"] == 0.75
+    assert scores["calibration error"] == pytest.approx((3 * 0.9 - 2 + 0.4) / 4)
+
+
+def test_attributions(tmp_path: Path) -> None:
+    write_tasks(tmp_path)
+    classifier = DistilBertClassifier(max_iter=1, random_state=0)
+    joblib.dump(classifier.fit(["where is A", "where is B"], ["A", "B"]), tmp_path / "fitted")
+    options = ["--data", str(tmp_path / "trec"), "--texts", "4", "--slow-texts", "2"]
+    options += ["--classifier", str(tmp_path / "fitted")]
+    options += ["--methods", *(set(attributions.METHODS) - set(attributions.SLOW))]
+    results = run(attributions.main, tmp_path / "results", *options)
+    assert results["random order"].keys() == results["occlusion, 2 texts"].keys()
+    assert -1 <= results["attention"]["sufficiency"] <= 1
+    assert results["shortcut, integrated_gradients"]["share"] >= 0
 
 
 def test_tokenizer_speed(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from skdistilbert.inspection.differentiable import as_differentiable
 from skdistilbert.inspection.explained_output import ExplainedOutput
 from skdistilbert.inspection.explained_text import ExplainedText
 from skdistilbert.inspection.fitted_encoders import find_tokenizers
+from skdistilbert.inspection.integrated_gradients import explain_by_integrated_gradients
 from skdistilbert.inspection.occlusion import explain_by_occlusion
 from skdistilbert.inspection.word_spans import find_words, group_into_sentences
 from skdistilbert.tasks.text_input import check_texts
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from skdistilbert.inspection.word_spans import Span
     from skdistilbert.tokenization import WordPieceTokenizer
 
-Method = Literal["occlusion"]
+Method = Literal["occlusion", "integrated_gradients"]
 Unit = Literal["word", "sentence"]
 
 NO_WORDS = "The text has no words."
@@ -84,6 +86,8 @@ def explain(
     _check_option("unit", unit, get_args(Unit))
     texts = check_texts(X, allow_empty=False)
     output, predictions = ExplainedOutput.of_estimator(estimator, texts)
+    by_gradients = method == "integrated_gradients"
+    differentiable = as_differentiable(estimator, output) if by_gradients else None
     tokenizers = find_tokenizers(estimator)
     records, explained = _begin(texts, output, predictions, target, unit)
     records = [
@@ -91,12 +95,12 @@ def explain(
         for record, text in zip(records, explained, strict=True)
     ]
     rows = [row for row, record in enumerate(records) if record.reason is None]
-    explanations = explain_by_occlusion(
-        [explained[row] for row in rows],
-        output,
-        _replacement(tokenizers),
-        refine_segments=unit == "word",
-    )
+    chosen = [explained[row] for row in rows]
+    if differentiable is not None:
+        explanations = explain_by_integrated_gradients(chosen, differentiable)
+    else:
+        hidden = _replacement(tokenizers)
+        explanations = explain_by_occlusion(chosen, output, hidden, refine_segments=unit == "word")
     for row, explanation in zip(rows, explanations, strict=True):
         records[row] = _with_values(records[row], explained[row], explanation)
     return records

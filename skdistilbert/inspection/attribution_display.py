@@ -86,7 +86,10 @@ class AttributionDisplay:
         method : {"occlusion", "integrated_gradients"}, default="occlusion"
             "occlusion" hides a word and returns by how much the score falls [1]_. [MASK] replaces
             the word if `estimator` contains a fitted estimator of this package whose tokenizer has
-            this token. Otherwise the word is removed.
+            this token. Otherwise the word is removed. "integrated_gradients" adds up the gradient
+            of the score along the way from a text of [MASK] tokens to the text [2]_. It needs a
+            `DistilBertClassifier`, a `DistilBertRegressor`, or a pipeline from a
+            `DistilBertEmbedder` to a linear model or a perceptron.
         unit : {"word", "sentence"}, default="word"
             What gets a value. A run of punctuation is a word.
 
@@ -101,7 +104,8 @@ class AttributionDisplay:
         TypeError
             If the estimator does not read texts or predicts neither classes nor numbers.
         ValueError
-            If the target, the method or the unit is unknown, or a text is not valid.
+            If the target, the method or the unit is unknown, a text is not valid, or integrated
+            gradients do not exist for the estimator.
 
         Notes
         -----
@@ -111,8 +115,13 @@ class AttributionDisplay:
         have equal shares of its effect. So a text costs at most 121 predictions up to 3,600
         words. With ``unit="sentence"`` it costs one prediction per sentence.
 
-        The values are identical in each run. Other texts in the same call and the number of
-        threads change a score by at most 1e-5, as with all predictions.
+        The values of integrated gradients add up to ``score - base_value``. The number of points
+        on the way is doubled from 16 up to 512 until the relative ``error`` is at most 0.01;
+        a warning reports the texts for which this is not enough.
+
+        The values are identical in each run. With integrated gradients they do not depend on
+        other texts and threads at all; with occlusion these change a score by at most 1e-5, as
+        with all predictions.
 
         A text without words, or without a word that the tokenizer knows, has no attributions;
         ``reason`` then explains why.
@@ -120,6 +129,7 @@ class AttributionDisplay:
         References
         ----------
         .. [1] Zeiler and Fergus (2014). Visualizing and Understanding Convolutional Networks.
+        .. [2] Sundararajan, Taly and Yan (2017). Axiomatic Attribution for Deep Networks.
         """
         return cls(explain(estimator, texts, target, method, unit))
 

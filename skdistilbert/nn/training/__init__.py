@@ -6,7 +6,12 @@ the loss with respect to `x`.
 """
 
 from skdistilbert.nn.tape import DropoutRates
-from skdistilbert.nn.training.contrastive import ContrastiveTrainer, cosine_loss, share_a_label
+from skdistilbert.nn.training.contrastive import (
+    ContrastiveTrainer,
+    cosine_loss,
+    share_a_label,
+    supervised_contrastive_loss,
+)
 from skdistilbert.nn.training.dense_backward import (
     dense_backward,
     normalize_features_backward,
@@ -23,7 +28,7 @@ from skdistilbert.nn.training.loop import (
     warm_up_and_decay,
 )
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
-from skdistilbert.nn.training.network import Network
+from skdistilbert.nn.training.network import Inputs, Network, forward, input_gradient
 from skdistilbert.nn.training.pooling_backward import POOLING_BACKWARD
 from skdistilbert.nn.training.trainer import Trainer
 
@@ -33,6 +38,7 @@ __all__ = [
     "DropoutRates",
     "Examples",
     "History",
+    "Inputs",
     "Network",
     "Observer",
     "Plan",
@@ -42,10 +48,13 @@ __all__ = [
     "cosine_loss",
     "cross_entropy",
     "dense_backward",
+    "forward",
     "frozen_states",
+    "input_gradient",
     "normalize_features_backward",
     "share_a_label",
     "squared_error",
+    "supervised_contrastive_loss",
     "train",
     "unit_length_backward",
     "warm_up_and_decay",

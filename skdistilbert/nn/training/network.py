@@ -86,19 +86,36 @@ def backward(
     network: Network, d_logits: Array, inputs: Inputs, tape: Tape
 ) -> Iterator[tuple[str, PartGradient]]:
     """Yield the name and gradient of each part, from the head down to the embeddings."""
+    for name, gradient, d_x in _above_embeddings(network, d_logits, inputs, tape):  # noqa: B007
+        yield name, gradient
+    if network.embeddings is not None:
+        assert inputs.batch is not None
+        yield "embeddings", embeddings_backward(d_x, network.embeddings, inputs.batch, tape)
+
+
+def input_gradient(network: Network, d_logits: Array, inputs: Inputs, tape: Tape) -> Array:
+    """Return the derivative with respect to the hidden states of the embeddings or the input."""
+    for _, _, d_x in _above_embeddings(network, d_logits, inputs, tape):  # noqa: B007
+        pass
+    return d_x
+
+
+def _above_embeddings(
+    network: Network, d_logits: Array, inputs: Inputs, tape: Tape
+) -> Iterator[tuple[str, TrainableHead | LayerGradient, Array]]:
+    """Yield the name and gradient of each part, and the derivative of its input."""
     d_x, d_head = head_backward(d_logits, network.head, tape)
-    yield "head", d_head
     batch = inputs.batch
     if batch is None:
+        yield "head", d_head, d_x
         return
     columns = batch.starts if network.first_tokens_only else None
     if network.pooling is not None and columns is None:
         (hidden,) = tape.pop()
         d_x = POOLING_BACKWARD[network.pooling](d_x, hidden, batch)
+    yield "head", d_head, d_x
     groups = batch.groups
     for index, layer in reversed([*enumerate(network.layers)]):
         d_x, d_layer = layer_backward(d_x, layer, groups, network.n_heads, tape, columns)
         columns = None  # only the last layer has first tokens only
-        yield f"layer{index}", d_layer
-    if network.embeddings is not None:
-        yield "embeddings", embeddings_backward(d_x, network.embeddings, batch, tape)
+        yield f"layer{index}", d_layer, d_x

@@ -16,7 +16,7 @@ from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.tape import NO_DROPOUT, DropoutRates, Tape
 from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
-from skdistilbert.nn.training.network import Inputs, Network, backward, forward
+from skdistilbert.nn.training.network import Inputs, Network, backward, forward, input_gradient
 from skdistilbert.nn.training.parameter_vector import named_arrays, named_gradients
 from skdistilbert.nn.weights import Encoder, Linear
 from tests.nn.reference import random_tensors
@@ -194,6 +194,29 @@ def test_frozen_lower_layers_do_not_change_gradients_above() -> None:
     for name, gradient in named_gradients(got["layer0"], "layer").items():
         expected_array = named_gradients(expected["layer1"], "layer")[name]
         np.testing.assert_allclose(multiplied_out(gradient), multiplied_out(expected_array))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", "max", None])
+@pytest.mark.parametrize("n_layers", [0, 2])
+def test_the_gradient_of_the_input_equals_finite_differences(
+    pooling: str | None, n_layers: int
+) -> None:
+    network = a_network(pooling, n_layers=n_layers)
+    (batch,) = Ragged.from_lists(TEXTS).batches(1)
+    x = embed_tokens(network.embeddings, batch)  # type: ignore[arg-type]
+    top = dataclasses.replace(network, embeddings=None)
+    tape, inputs = Tape(), Inputs(batch, x)
+    d_logits = np.random.default_rng(4).normal(size=forward(top, inputs).shape)
+    forward(top, inputs, tape)
+    gradient = input_gradient(top, d_logits, inputs, tape)
+    direction = np.random.default_rng(5).normal(size=x.shape)
+    above, below = (
+        np.sum(d_logits * forward(top, Inputs(batch, x + step * direction)))
+        for step in (1e-6, -1e-6)
+    )
+    np.testing.assert_allclose(
+        np.sum(gradient * direction), (above - below) / 2e-6, rtol=1e-5, atol=1e-5
+    )
 
 
 def test_the_losses_do_not_overflow() -> None:
