@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         NonFiniteError,
         SkdistilbertError,
         TruncationWarning,
+        UnknownTokenWarning,
     )
     from skdistilbert.inspection import AttributionDisplay
     from skdistilbert.models import (
@@ -93,6 +94,7 @@ __all__ = [
     "NonFiniteError",
     "SkdistilbertError",
     "TruncationWarning",
+    "UnknownTokenWarning",
     "WordPieceTokenizer",
     "answer",
     "classify",

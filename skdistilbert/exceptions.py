@@ -31,6 +31,10 @@ class TruncationWarning(UserWarning):
     """Texts were truncated because they are longer than `max_length`."""
 
 
+class UnknownTokenWarning(UserWarning):
+    """Most tokens of many texts are [UNK], because the vocabulary does not contain their words."""
+
+
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Issue a warning that points at the user's line.
 

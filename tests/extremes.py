@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from benchmarks.measuring import memory_in_use, peak_memory
-from skdistilbert import DistilBertConfig, DistilBertEmbedder, TruncationWarning
+from skdistilbert import (
+    DistilBertConfig,
+    DistilBertEmbedder,
+    TruncationWarning,
+    UnknownTokenWarning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,11 +84,12 @@ def run(name: str, model: str | Path, n_texts: int) -> Result:
     embedder = DistilBertEmbedder(model, pooling="mean", max_length=case.max_length)
     embedder.fit(texts[:1])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TruncationWarning)
+        warnings.simplefilter("ignore")
         embedder.transform([text[:99] for text in texts[:9]])
     before = memory_in_use()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", UnknownTokenWarning)
         start = time.perf_counter()
         features = embedder.transform(texts)
         seconds = time.perf_counter() - start

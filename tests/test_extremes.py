@@ -45,6 +45,7 @@ def test_texts_with_one_token_too_many_are_truncated_with_one_warning(tiny: Path
     np.testing.assert_allclose(cut, expected, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Most tokens of")
 def test_equal_empty_and_unknown_texts(tiny: Path) -> None:
     embedder = DistilBertEmbedder(tiny, pooling="mean").fit([""])
     for text in ("where is it?", "", "\U0001f9ff\u2603"):

@@ -15,6 +15,7 @@ from skdistilbert.estimators.recent_features import features_key, recall, rememb
 from skdistilbert.exceptions import NonFiniteError
 from skdistilbert.tasks.embedding_plan import plan_embedding, pool_texts
 from skdistilbert.tasks.text_batches import SPLIT_TEXTS, USE_WINDOWS, warn_truncated
+from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.version import __version__
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class TextEncoder:
         Only features of a pretrained encoder are read from and written to `cache_file`. Progress
         is shown if it has a title. The warning about truncated texts may suggest windows.
         """
+        warn_unknown(self.tokenizer, texts)
         if progress_title or (cache_file is not None and not self.changes):
             cache_file = None if self.changes else cache_file
             with showing_progress(len(texts), progress_title) as advance:

@@ -22,6 +22,7 @@ from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks import extract_entities
 from skdistilbert.tasks.label_schemes import entity_f1
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
+from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.windows import cut, encode_each
 
 if TYPE_CHECKING:
@@ -209,10 +210,9 @@ class DistilBertTokenClassifier(TrainedEstimator):
     ) -> Examples:
         """Return windows of some texts; the first token of each word has a target."""
         input_ids, targets = [], []
-        max_length = training.options.max_length
-        for ids, of_tokens in self._windows(
-            [texts[row] for row in rows], [labels[row] for row in rows], max_length
-        ):
+        texts, labels = [texts[row] for row in rows], [labels[row] for row in rows]
+        warn_unknown(self._encoder.tokenizer, texts)
+        for ids, of_tokens in self._windows(texts, labels, training.options.max_length):
             input_ids.append(ids)
             targets += of_tokens
         columns = np.array(targets)
@@ -272,6 +272,7 @@ class DistilBertTokenClassifier(TrainedEstimator):
         check_is_fitted(self)
         texts = check_words(X, self.missing)
         model, tokenizer = self._task_model(), self._encoder.tokenizer
+        warn_unknown(tokenizer, texts)
         default = "O" if "O" in self.classes_ else str(self.classes_[0])
         labels: list[list[str]] = []
         with showing_progress(len(texts), type(self).__name__ if self.verbose else "") as advance:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
+import numpy as np
+
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.functional import sigmoid, softmax
 from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
+from skdistilbert.tasks.entailment import entailment_scores, fill_template
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
 from skdistilbert.tasks.ranking import best_first
 from skdistilbert.tasks.text_batches import encode_with_warning
+from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Sequence
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.checks import ModelOrPath
-    from skdistilbert.tasks.pair_input import PairDict, Texts
+    from skdistilbert.tasks.pair_input import PairDict, TextOrPair, Texts
     from skdistilbert.tokenization import WordPieceTokenizer
 
 ScoreFunction = Literal["softmax", "sigmoid", "none"]
@@ -38,6 +42,9 @@ class Label(TypedDict):
 class ClassifyOptions(TypedDict, total=False):
     """The keyword arguments of `classify`."""
 
+    labels: Iterable[str] | None
+    template: str | None
+    multi_label: bool
     top_k: int | None
     function_to_apply: ScoreFunction | None
     max_length: int | None
@@ -71,6 +78,9 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     tokenizer: WordPieceTokenizer | str | PairDict | Texts | None = None,
     texts: str | PairDict | Texts | None = None,
     *,
+    labels: Iterable[str] | None = None,
+    template: str | None = None,
+    multi_label: bool = False,
     top_k: int | None = 1,
     function_to_apply: ScoreFunction | None = None,
     max_length: int | None = None,
@@ -89,6 +99,15 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         A text or several. Or pairs of texts, such as a premise and a hypothesis: tuples, an array
         or frame of two columns, or dicts with the keys "text" and "text_pair". One pair alone is a
         dict.
+    labels : iterable of str, default=None
+        Classify into these labels with a model for entailment, as the pipeline
+        "zero-shot-classification" of transformers does. None: the labels of the model. Each text
+        is encoded with each label.
+    template : str, default: "This example is {}."
+        With `labels`: the sentence about a label, which replaces "{}".
+    multi_label : bool, default=False
+        With `labels`: whether several labels may apply to a text. The score of a label is then
+        independent of the others. Otherwise the scores of a text sum to 1.
     top_k : int or None, default=1
         Number of labels to return for each text; None is all.
     function_to_apply : {"softmax", "sigmoid", "none"}, default=None
@@ -104,7 +123,7 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     -------
     list of dict for one text or pair, list of lists of dict for several
         Each dict has ``label`` and ``score``. The best label is first; labels with equal scores
-        are in the order of ``id2label``.
+        are in the order of ``id2label``, or of `labels`.
 
     Raises
     ------
@@ -112,7 +131,8 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         If `model` has no classification head, a text is not a string, or only some rows are
         pairs.
     ValueError
-        If `top_k`, `function_to_apply` or `max_length` is not valid.
+        If `top_k`, `function_to_apply`, `max_length`, `labels` or `template` is not valid, or
+        the model does not predict entailment, which `labels` need.
 
     Examples
     --------
@@ -132,16 +152,47 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     )
     if top_k is not None:
         check_positive("top_k", top_k)
-    to_scores = SCORE_FUNCTIONS[_score_function(function_to_apply, model.config)]
     max_length = check_max_length(max_length, model.config, tokenizer)
-    labels: list[list[Label]] = []
     is_one = isinstance(texts, str | dict)
-    rows = check_texts_or_pairs([texts] if is_one else texts)
-    for _, encoded in encode_with_warning(tokenizer, rows, max_length):
+    rows = [texts] if is_one else texts
+    if labels is None:
+        _check_defaults(template=template, multi_label=multi_label)
+        function = SCORE_FUNCTIONS[_score_function(function_to_apply, model.config)]
+        names = [label for _, label in sorted(model.config.id2label.items())]
+        pairs = check_texts_or_pairs(rows)
+        scores = function(_logits(model, tokenizer, pairs, max_length, n_threads))
+    else:
+        _check_defaults(function_to_apply=function_to_apply)
+        names = check_texts(labels, noun="label")
+        hypotheses = fill_template(template, names)
+        scores = entailment_scores(
+            model, tokenizer, check_texts(rows), hypotheses, max_length, multi_label, n_threads
+        )
+    found = [_best_labels(row, names, top_k) for row in scores]
+    return found[0] if is_one else found
+
+
+def _logits(
+    model: DistilBertForSequenceClassification,
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[TextOrPair],
+    max_length: int,
+    n_threads: int | None,
+) -> FloatArray:
+    """Return the logits of texts or pairs, (n_texts, n_labels)."""
+    logits = np.empty((len(texts), model.config.num_labels), np.float32)
+    for rows, encoded in encode_with_warning(tokenizer, texts, max_length):
         types = encoded.token_type_ids if model.config.uses_token_types else None
-        logits = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
-        labels += [_best_labels(row, model.config.id2label, top_k) for row in to_scores(logits)]
-    return labels[0] if is_one else labels
+        logits[rows] = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
+    return logits
+
+
+def _check_defaults(**arguments: object) -> None:
+    """Raise ValueError for arguments that would have no effect with or without `labels`."""
+    for name, value in arguments.items():
+        if value:
+            uses = "does not apply to" if name == "function_to_apply" else "applies only to"
+            raise ValueError(f"{name} {uses} given labels; got {name}={value!r}.")
 
 
 def _score_function(name: str | None, config: DistilBertConfig) -> str:
@@ -160,8 +211,6 @@ def _score_function(name: str | None, config: DistilBertConfig) -> str:
     return "softmax"
 
 
-def _best_labels(
-    scores: FloatArray, id2label: Mapping[int, str], top_k: int | None
-) -> list[Label]:
+def _best_labels(scores: FloatArray, names: Sequence[str], top_k: int | None) -> list[Label]:
     best = best_first(scores, top_k)
-    return [{"label": id2label[index], "score": float(scores[index])} for index in best]
+    return [{"label": names[index], "score": float(scores[index])} for index in best]

@@ -9,6 +9,7 @@ from skdistilbert.tasks.checks import check_max_length, load_inputs, split_input
 from skdistilbert.tasks.embedding_plan import plan_embedding, pool_texts
 from skdistilbert.tasks.text_batches import USE_WINDOWS, encode_with_warning, warn_truncated
 from skdistilbert.tasks.text_input import check_texts
+from skdistilbert.tasks.unknown_tokens import warn_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -199,6 +200,7 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
         stride=stride,
     )
     rows = check_texts([texts] if isinstance(texts, str) else texts)
+    warn_unknown(tokenizer, rows)
     pooled, truncated_rows = pool_texts(model.encoder, tokenizer, rows, plan, n_threads)
     limit = f"max_length={plan.max_length}"
     warn_truncated(truncated_rows, rows, limit, remedy=USE_WINDOWS)

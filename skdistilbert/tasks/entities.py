@@ -18,6 +18,7 @@ from skdistilbert.tasks.label_schemes import Tag, parse_labels
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
 from skdistilbert.tasks.text_input import Text, check_rows, check_texts
 from skdistilbert.tasks.token_labels import TokenLabel, label_tokens, label_words
+from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each, join_windows
 from skdistilbert.tokenization.truncation import check_stride
 
@@ -249,6 +250,8 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
     entities: list[TextEntities] = []
     before, after = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     rows = check_rows([texts] if isinstance(texts, str) else texts)
+    # Words come from DistilBertTokenClassifier, which warns for all of its batches.
+    warn_unknown(tokenizer, [text for text in rows if isinstance(text, str)])
     for start in range(0, len(rows), TEXTS_PER_BATCH):
         batch = rows[start : start + TEXTS_PER_BATCH]
         encodings = list(encode_each(tokenizer, batch))

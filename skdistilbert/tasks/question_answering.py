@@ -11,6 +11,7 @@ from skdistilbert.tasks.answer_spans import Answer, AnswerOptions, answers_in_co
 from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
 from skdistilbert.tasks.text_batches import warn_truncated
 from skdistilbert.tasks.text_input import check_texts
+from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each
 
 if TYPE_CHECKING:
@@ -219,6 +220,7 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
     is_one_question, is_one_context = isinstance(question, str), isinstance(context, str)
     questions = check_texts([question] if is_one_question else question, noun="question")
     contexts = check_texts([context] if is_one_context else context, noun="context")
+    warn_unknown(tokenizer, contexts, noun="context")
     question_ids = _question_ids(tokenizer, questions, max_question_len)
     encodings = _encode(tokenizer, contexts, "context")
     pairs = _pairs(len(questions), len(contexts), is_one_question, is_one_context)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from skdistilbert.exceptions import TruncationWarning, warn_user
 from skdistilbert.tasks.text_input import format_rows
+from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tokenization.ragged import encode_ragged
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def add_prompt(prompt: str, text: TextOrPair) -> TextOrPair:
 def encode_with_warning(
     tokenizer: WordPieceTokenizer, texts: Sequence[TextOrPair], max_length: int
 ) -> Iterator[tuple[slice, RaggedEncoding]]:
-    """Yield the rows of each batch and their token ids; finally warn if texts were truncated."""
+    """Yield the rows of each batch and their ids; warn of unknown and of truncated texts."""
+    warn_unknown(tokenizer, texts)
     truncated_rows: list[int] = []
     for rows, encoded in encode_in_batches(tokenizer, texts, max_length):
         truncated_rows += encoded.truncated_rows

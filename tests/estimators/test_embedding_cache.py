@@ -456,6 +456,7 @@ def test_a_regressor_uses_the_cache(cache: Path, encoded: list[int]) -> None:
     assert sum(encoded) == 3 * len(TEXTS)
 
 
+@pytest.mark.filterwarnings("ignore:Most tokens of")
 @pytest.mark.parametrize("file", ["model.safetensors", "vocab.txt", "tokenizer_config.json"])
 def test_models_and_vocabularies_have_separate_entries(
     cache: Path, tmp_path: Path, file: str

@@ -1,0 +1,112 @@
+"""Labels that a model was not trained on, from its entailment head.
+
+The head decides whether a text (the premise) entails a sentence about the label (the hypothesis).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skdistilbert.nn.functional import softmax
+from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, warn_truncated
+from skdistilbert.tasks.unknown_tokens import warn_unknown
+from skdistilbert.tokenization.ragged import encode_ragged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.models import DistilBertForSequenceClassification
+    from skdistilbert.models.outputs import FloatArray
+    from skdistilbert.tokenization import WordPieceTokenizer
+
+TEMPLATE = "This example is {}."  # the default of transformers
+
+
+def fill_template(template: str | None, labels: Sequence[str]) -> list[str]:
+    """Return the hypothesis of each label, or raise ValueError."""
+    template = TEMPLATE if template is None else template
+    if "{}" not in template:
+        raise ValueError(
+            f'template must contain "{{}}", which each label replaces; got {template!r}.'
+        )
+    if not labels:
+        raise ValueError("labels must name at least one label; got none.")
+    return [template.replace("{}", label) for label in labels]
+
+
+def entailment_scores(
+    model: DistilBertForSequenceClassification,
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    hypotheses: Sequence[str],
+    max_length: int,
+    multi_label: bool,
+    n_threads: int | None = None,
+) -> FloatArray:
+    """Return the score of each hypothesis, (n_texts, n_hypotheses), as transformers computes it.
+
+    With `multi_label` or for one hypothesis, a score is the probability of entailment against
+    contradiction. Otherwise the scores of a text sum to 1.
+
+    Raises
+    ------
+    ValueError
+        If the head does not predict entailment, or a hypothesis leaves no room for a text.
+    """
+    entails = _entailment_index(model.config)
+    _check_room(tokenizer, hypotheses, max_length)
+    logits = _pair_logits(model, tokenizer, texts, hypotheses, max_length, n_threads)
+    if multi_label or len(hypotheses) == 1:
+        contradicts = -1 if entails == 0 else 0
+        return softmax(logits[..., [contradicts, entails]])[..., 1]
+    return softmax(logits[..., entails])
+
+
+def _pair_logits(
+    model: DistilBertForSequenceClassification,
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    hypotheses: Sequence[str],
+    max_length: int,
+    n_threads: int | None,
+) -> FloatArray:
+    """Return the logits of each text with each hypothesis: (n_texts, n_hypotheses, n_outputs)."""
+    warn_unknown(tokenizer, texts)
+    shape = len(texts), len(hypotheses), model.config.num_labels
+    logits = np.empty(shape, np.float32)
+    truncated_rows: set[int] = set()
+    step = max(1, TEXTS_PER_BATCH // len(hypotheses))
+    for start in range(0, len(texts), step):
+        batch = texts[start : start + step]
+        pairs = [(text, hypothesis) for text in batch for hypothesis in hypotheses]
+        encoded = encode_ragged(tokenizer, pairs, max_length=max_length, truncation="only_first")
+        types = encoded.token_type_ids if model.config.uses_token_types else None
+        found = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
+        logits[start : start + step] = found.reshape(len(batch), *shape[1:])
+        truncated_rows |= {start + row // len(hypotheses) for row in encoded.truncated_rows}
+    warn_truncated(sorted(truncated_rows), texts, f"max_length={max_length}")
+    return logits
+
+
+def _entailment_index(config: DistilBertConfig) -> int:
+    """Return the output whose label starts with "entail", or raise ValueError."""
+    for label, index in config.label2id.items():
+        if label.lower().startswith("entail") and config.num_labels > 1:
+            return index
+    raise ValueError(
+        'labels need a model for entailment, with an output whose label starts with "entail"; '
+        f"this model has the outputs {list(config.label2id)}."
+    )
+
+
+def _check_room(tokenizer: WordPieceTokenizer, hypotheses: Sequence[str], max_length: int) -> None:
+    for hypothesis in hypotheses:
+        n_tokens = len(tokenizer.encode(hypothesis, add_special_tokens=False))
+        if n_tokens + 4 > max_length:  # three special tokens and one of the text
+            raise ValueError(
+                f"{hypothesis!r:.99} has {n_tokens} tokens, which leave no room for a text in "
+                f"max_length={max_length}. Shorten the label or the template."
+            )
