@@ -160,7 +160,9 @@ def test_dask(tmp_path: Path, tiny: Path) -> None:
     assert best.startswith("best: {'logisticregression__C': ")
 
 
-@pytest.mark.parametrize("name", ["embedding_map", "learning_curve", "confusion_matrix", "why"])
+@pytest.mark.parametrize(
+    "name", ["embedding_map", "learning_curve", "few_labels", "confusion_matrix", "why"]
+)
 def test_plots(name: str, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = pytest.importorskip("matplotlib.image")
     monkeypatch.setenv("MPLBACKEND", "agg")

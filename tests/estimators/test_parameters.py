@@ -41,6 +41,7 @@ WRONG: dict[str, list[object]] = {
     "long_text": ["cut", None],
     "stride": ["4", -1, True],
     "normalize": ["no", None, 1],
+    "loss": ["hinge", None, 1],
     "learning_rate_init": ["fast", 0.0, float("nan"), True],
     "alpha": [-1.0, "0.1", None, float("inf")],
     "batch_size": [0, "all", 2.0],
