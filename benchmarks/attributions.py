@@ -111,7 +111,7 @@ def lime(classifier: Any, texts: list[ExplainedText]) -> list[Values]:  # noqa: 
         )
         weights = dict(found.as_list(label=text.column))
         # LIME splits words at punctuation, such as "don't".
-        parts = [re.split(r"\W+", text.text[slice(*word)]) for word in text.words]
+        parts = [re.split(r"\W+", text.part(word)) for word in text.words]
         values.append(np.array([sum(weights.get(x, 0) for x in word) for word in parts]))
     return values
 

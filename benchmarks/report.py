@@ -1,6 +1,6 @@
 """Generate RESULTS.md and the tables of README.md from the JSON files in benchmarks/results.
 
-    python -m benchmarks.report
+    python -m benchmarks.report  # needs matplotlib
 
 RESULTS.template.md contains ``{{table NAME}}``, with a name of `TABLES`, and figures as
 ``{{benchmark; machine; row; column; format}}``. A table of README.md follows the comment
@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks import few_labels_chart
 from benchmarks.results import RESULTS
 
 if TYPE_CHECKING:
@@ -31,12 +32,18 @@ README_CASES = {
     "base, 1,000 texts, in arrival order": "1,000 paragraphs, unsorted",
 }
 FIXED_CASE = r"\w+, \d x \d+$|.*8\.\.128$"
-SHOWN_CASE = r"tiny, \d x (16|128)$|base, \d x \d+$|.*8\.\.128$"  # the files contain all cases
+SHOWN_CASE = r"tiny, (1 x 16|8 x 128)$|base, \d x \d+$|.*8\.\.128$"  # the files contain all cases
 TASKS = [
     f"{task}, {kind}" for task in ("TREC-6", "Banking77") for kind in ("frozen", "fine-tuned")
 ]
 BUNDLED_FORMATS = dict.fromkeys(["Spearman", *TASKS], ".3f")
 BUNDLED_FORMATS |= {"texts per second": ",.0f", "times 66M": ".1f"}
+FEW_LABELS_FORMATS = {
+    "accuracy": ".3f",
+    "log loss": ".2f",
+    "calibration error": ".2f",
+    "fit, s": ".2g",
+}
 
 Columns = dict[str, float]
 Table = list[list[str]]
@@ -54,6 +61,11 @@ class Records:
             (record["benchmark"], record["machine"]["kind"]): record["results"]
             for record in self.files.values()
         }
+
+    def results(self, benchmark: str) -> dict[str, Columns]:
+        """Return the results of a benchmark that ran on one kind of machine."""
+        (machine,) = self.machines(benchmark)
+        return self._results[benchmark, machine]
 
     def machines(self, *benchmarks: str) -> list[str]:
         return sorted({kind for name, kind in self._results if name in benchmarks})
@@ -117,7 +129,7 @@ def threads(records: Records) -> Table:
     variants = {"2 threads": "", "1 thread": "_1_thread", "Python 3.14t": "_python_3_14t"}
     (machine,) = records.machines("network_speed_1_thread")
     table = [[machine, *variants]]
-    for row, *_ in records.rows("network_speed", r"base, \d x \d+$|.*8\.\.128$"):
+    for row, *_ in records.rows("network_speed", r"base, \d x (32|128)$|.*8\.\.128$"):
         names = [f"network_speed{variant}" for variant in variants.values()]
         table.append([row, *(cell(records.columns(name, machine, row)) for name in names)])
     return table
@@ -141,6 +153,23 @@ def bundled_model(records: Records) -> Table:
         columns = records.columns("bundled_model", machine, row)
         formats = BUNDLED_FORMATS.items()
         table.append([row, *(f"{columns[x]:{f}}" if x in columns else "" for x, f in formats)])
+    return table
+
+
+def few_labels(records: Records) -> Table:
+    """Return the scores of all methods with eight texts per class."""
+    (machine,) = records.machines("few_labels")
+    tasks = ("TREC-6", "Banking77")
+    table = [[machine, *(f"{task}, {name}" for task in tasks for name in FEW_LABELS_FORMATS)]]
+    for row, *_ in records.rows("few_labels", "TREC-6, 8 per class"):
+        method = row.partition("per class, ")[2]
+        cells = []
+        for task in tasks:
+            columns = records.columns("few_labels", machine, f"{task}, 8 per class, {method}")
+            cells += [
+                f"{columns[x]:{f}}" if columns else "" for x, f in FEW_LABELS_FORMATS.items()
+            ]
+        table.append([method, *cells])
     return table
 
 
@@ -221,6 +250,7 @@ TABLES: dict[str, Callable[[Records], Table]] = {
     "cold_start": lambda records: records.by_machine(records.rows("cold_start"), start_cell),
     "install_size": install_size,
     "bundled_model": bundled_model,
+    "few_labels": few_labels,
     "grid_search": lambda records: records.by_machine(
         records.rows("grid_search_cache_1_jobs"), cell
     ),
@@ -245,7 +275,7 @@ def contents(template: str) -> str:
     """Return links to all sections, with the anchors that GitHub gives to headings."""
     titles = re.findall(r"^## (.*)$", template, re.MULTILINE)
     anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
-    return "\n".join(f"- [{x}](#{anchor})" for x, anchor in zip(titles, anchors, strict=True))
+    return " · ".join(f"[{x}](#{anchor})" for x, anchor in zip(titles, anchors, strict=True))
 
 
 def generate(directory: Path = RESULTS) -> str:
@@ -276,5 +306,7 @@ def update_readme(text: str, directory: Path = RESULTS) -> str:
 
 
 if __name__ == "__main__":
+    if any(RESULTS.glob("few_labels*")):
+        few_labels_chart.draw(Records(RESULTS).results("few_labels"))
     REPORT.write_text(generate(), "utf-8")
     README.write_text(update_readme(README.read_text("utf-8")), "utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import joblib
+import numpy as np
 import pytest
 
 from benchmarks import (
@@ -16,6 +17,8 @@ from benchmarks import (
     bundled_model,
     cold_start,
     compare_checkouts,
+    few_labels,
+    few_labels_chart,
     fine_tuning,
     grid_search_cache,
     install_size,
@@ -24,6 +27,7 @@ from benchmarks import (
     report,
     tokenizer_speed,
 )
+from benchmarks.few_labels_engines import LabelledTexts
 from benchmarks.measuring import EngineProcess
 from benchmarks.results import RESULTS, processor_kind, save
 from skdistilbert import DistilBertClassifier
@@ -128,6 +132,28 @@ def test_bundled_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {row: set(columns) for row, columns in results.items()} == {
         row: set(columns) for row, columns in saved["results"].items()
     }
+
+
+def test_few_labels(tmp_path: Path) -> None:
+    write_tasks(tmp_path)
+    methods = ["TF-IDF + LR", "frozen + LR", "contrastive + LR", "zero-shot"]
+    options = ["--data", str(tmp_path), "--models", "mini", "--sizes", "2", "--draws", "2"]
+    results = run(few_labels.main, tmp_path / "results", *options, "--methods", *methods)
+    assert len(results) == 8
+    for columns in results.values():
+        assert 0 <= columns["accuracy"] <= 1
+        assert columns.keys() >= {"log loss", "calibration error", "accuracy, deviation", "fit, s"}
+    curves = few_labels_chart.curves(results)
+    assert curves["TREC-6"]["frozen + LR, mini"].keys() == {2}
+
+
+def test_calibration_error() -> None:
+    texts = LabelledTexts([], ["a", "b"], [], ["a", "a", "b", "b"], 0)
+    scores = few_labels.scores_of(
+        np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.4, 0.6]]), texts
+    )
+    assert scores["accuracy"] == 0.75
+    assert scores["calibration error"] == pytest.approx((3 * 0.9 - 2 + 0.4) / 4)
 
 
 def test_attributions(tmp_path: Path) -> None:

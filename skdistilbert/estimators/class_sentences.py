@@ -7,11 +7,14 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils import check_consistent_length
+
+from skdistilbert.estimators.targets import check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     # Labels, or the description or the descriptions of each label.
     Classes = Sequence[Any] | NDArray[Any] | Mapping[Any, str | Sequence[str]]
@@ -23,10 +26,52 @@ def is_classes(value: object) -> bool:
     return is_column or isinstance(value, list | tuple | Mapping)
 
 
+def known_classes(
+    classes: Classes | None, texts: list[str] | None, y: ArrayLike | None
+) -> Classes:
+    """Return the classes, or the labels of `y` if they are None.
+
+    Raises
+    ------
+    ValueError
+        If there are neither, or `y` has another label than the classes, several labels for a
+        text, or another length than the texts.
+    """
+    if y is not None:
+        labels = _distinct_labels(y, texts)
+        if classes is None:
+            return labels
+        known = {*classes}
+        unknown = [label for label in labels.tolist() if label not in known]
+        if unknown:
+            raise ValueError(
+                f"y must have labels that are among the classes {[*classes]}; got {unknown}."
+            )
+    if classes is None:
+        raise ValueError(
+            "fit requires y to be passed, but the target y is None. Pass y, or name the "
+            'classes, such as classes=["billing", "delivery"].'
+        )
+    return classes
+
+
+def _distinct_labels(y: ArrayLike, texts: list[str] | None) -> NDArray[Any]:
+    labels = check_labels(y)
+    if labels.ndim == 2:
+        raise ValueError(
+            f"y must have one label for each text; got a matrix of shape {labels.shape}."
+        )
+    if texts is not None:
+        check_consistent_length(texts, labels)
+    return np.unique(labels)
+
+
 def class_sentences(
-    classes: Classes, template: str | None
+    classes: Classes, template: str | None, default: str = "{}"
 ) -> tuple[NDArray[Any], list[list[str]]]:
     """Return the sorted labels, and the sentences of each label in the same order.
+
+    `default` is the template if `template` is None.
 
     Raises
     ------
@@ -46,7 +91,7 @@ def class_sentences(
         raise ValueError(f"classes must name each label once; got {values!r:.200}.")
     labels = np.unique(values)
     descriptions = [_descriptions(classes, label, template) for label in labels.tolist()]
-    pattern = template or "{}"
+    pattern = default if template is None else template
     return labels, [[pattern.replace("{}", text) for text in texts] for texts in descriptions]
 
 

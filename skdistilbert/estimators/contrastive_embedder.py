@@ -13,7 +13,9 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.contrastive_training import (
+    LOSSES,
     check_classes,
+    choose_loss,
     contrastive_loss,
     contrastive_options,
     count_epochs,
@@ -54,6 +56,10 @@ pooling : {"cls", "mean", "max"} or None
 max_length : int of at least 2 or None
     Truncate texts to this many tokens, with a warning. None: the ``max_position_embeddings`` of
     the model; with ``modules.json`` at most the maximum length of the tokenizer.
+loss : {"auto", "cosine", "supervised"}
+    "cosine" compares all pairs of texts equally. "supervised" is the supervised contrastive loss,
+    which stresses the classes that are most similar. "auto": "cosine" for up to 8 classes, and
+    "supervised" for more.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 2e-4.
 batch_size : int of at least 4 or "auto"
@@ -72,6 +78,7 @@ random_state : int, RandomState or None
 OWN_ACCEPTED = {
     "trainable_layers": Accepted(Integral, low=1, options=("all",)),
     "pooling": Accepted(NoneType, options=tuple(POOLING_BACKWARD)),
+    "loss": Accepted(options=("auto", *LOSSES)),
     "batch_size": Accepted(Integral, low=4, options=("auto",)),
 }
 
@@ -111,11 +118,12 @@ class DistilBertContrastiveEmbedder(
 
     Notes
     -----
-    The loss compares all texts of a batch. It is half the mean of ``(cosine - 1)**2`` over the
-    pairs of texts with the same label, plus half the mean of ``cosine**2`` over the other pairs;
-    SetFit [1]_ minimises it on sampled pairs. A batch has several classes and several texts of
-    each, independent of the frequencies of the classes. A class with a single text is only moved
-    away from others.
+    Both losses compare all texts of a batch. "cosine" is half the mean of ``(cosine - 1)**2`` over
+    the pairs of texts with the same label, plus half the mean of ``cosine**2`` over the other
+    pairs; SetFit [1]_ minimises it on sampled pairs. "supervised" is the cross-entropy of choosing
+    the texts with the same label by a softmax of ``cosine / 0.1`` [2]_. A batch has several
+    classes and several texts of each, independent of the frequencies of the classes. A class with
+    a single text is only moved away from others.
 
     A pickle holds the trained layers and the changed rows of the embeddings; all other weights are
     read from the checkpoint again. With scikit-learn 1.9 or newer ``set_callbacks`` accepts its
@@ -124,6 +132,7 @@ class DistilBertContrastiveEmbedder(
     References
     ----------
     .. [1] Tunstall et al. (2022). Efficient Few-Shot Learning Without Prompts.
+    .. [2] Khosla et al. (2020). Supervised Contrastive Learning.
 
     Examples
     --------
@@ -148,6 +157,7 @@ class DistilBertContrastiveEmbedder(
         pooling: Pooling | None = None,
         max_length: int | None = None,
         missing: Missing = "error",
+        loss: Literal["auto", "cosine", "supervised"] = "auto",
         learning_rate_init: float | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
         max_iter: int | Literal["auto"] = "auto",
@@ -195,7 +205,7 @@ class DistilBertContrastiveEmbedder(
         training = FineTuning(
             self._encoder,
             FeatureHead(),
-            contrastive_loss(plan),
+            contrastive_loss(plan, choose_loss(self.loss, labels)),
             options,
             random_state,
             ContrastiveTrainer,

@@ -18,23 +18,35 @@ from skdistilbert.nn.training import (
     dense_backward,
     normalize_features_backward,
     share_a_label,
+    supervised_contrastive_loss,
     unit_length_backward,
 )
 from skdistilbert.tasks.embedding_plan import apply_modules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint.sentence_modules import AfterPooling
     from skdistilbert.estimators.targets import Labels
     from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.nn.packing import BoolArray
     from skdistilbert.nn.training.losses import Loss
     from skdistilbert.nn.weights import Array
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
 
+    PairLoss = Callable[[Array, BoolArray], tuple[float, Array]]
+
 # What "auto" means.
 LEARNING_RATE, BATCH_SIZE, STEPS = 2e-4, 64, 40
 WEIGHT_DECAY = 0.01
+# With more classes most pairs of different classes are easy. The softmax ignores easy pairs.
+FEW_CLASSES = 8
+LOSSES: dict[str, PairLoss] = {
+    "cosine": cosine_loss,
+    "supervised": supervised_contrastive_loss,
+}
 
 
 def contrastive_options(
@@ -99,14 +111,21 @@ def check_classes(labels: Labels, targets: NDArray[Any]) -> None:
         )
 
 
-def contrastive_loss(plan: EmbeddingPlan) -> Loss:
+def choose_loss(name: str, labels: Labels) -> PairLoss:
+    """Return the loss of a batch that the parameter `loss` names."""
+    if name == "auto":
+        name = "supervised" if len(labels.classes) > FEW_CLASSES else "cosine"
+    return LOSSES[name]
+
+
+def contrastive_loss(plan: EmbeddingPlan, compare: PairLoss) -> Loss:
     """Return the loss of pooled columns (dim, n_texts) whose texts have labels."""
 
     def loss(pooled: Array, targets: NDArray[Any], weights: Array) -> tuple[float, Array]:  # noqa: ARG001
         tape = Tape()
         features = apply_modules(plan.after, pooled.T, tape)
         units = unit_length(features[:, : plan.n_features], tape)
-        value, d_units = cosine_loss(units, share_a_label(targets))
+        value, d_units = compare(units, share_a_label(targets))
         d_features = np.zeros_like(features)  # zero for features that are truncated
         d_features[:, : plan.n_features] = unit_length_backward(d_units, tape)
         return value, _modules_backward(plan.after, d_features, tape).T

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+from itertools import chain
 from numbers import Real
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from skdistilbert.estimators.class_sentences import class_sentences, is_classes
+from skdistilbert.estimators.class_logits import class_embeddings, entailment_by_class
+from skdistilbert.estimators.class_sentences import class_sentences, is_classes, known_classes
 from skdistilbert.estimators.embedder import EMBEDDER_ACCEPTED, EMBEDDER_PARAMETERS
 from skdistilbert.estimators.parameters import Accepted, documented
-from skdistilbert.estimators.targets import check_labels
 from skdistilbert.estimators.text_estimator import TextEstimator
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.functional import softmax
+from skdistilbert.tasks.entailment import TEMPLATE as ENTAILMENT_TEMPLATE
 
 if TYPE_CHECKING:
     import os
@@ -27,26 +29,34 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
     from skdistilbert.estimators.class_sentences import Classes
+    from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tasks.text_input import Missing
 
+Method = Literal["similarity", "entailment"]
+SIMILARITY_TEMPERATURE = 0.06
 OWN_PARAMETERS = """\
 classes : list of labels, dict of descriptions or None
     The labels; or a dict that maps each label to a text that describes its class, or to several
     texts. A label without a description describes itself; "_" is read as a space. None: use the
     labels of `y` in `fit`.
 template : str with "{}" or None
-    Sentence in which each description replaces "{}", such as "This text is about {}." None: use
-    the description itself.
-temperature : float of at least 1e-6
-    Divisor of the cosine similarities before softmax. Lower values make probabilities more
-    extreme. They do not change the order of the classes.
+    Sentence in which each description replaces "{}", such as "This text is about {}." None: the
+    description itself; with ``method="entailment"`` "This example is {}."
+method : {"similarity", "entailment"}
+    "similarity" compares embeddings. "entailment" reads each text together with each description
+    and needs a `model` with a head for entailment, such as one trained on MNLI. The time is then
+    proportional to the number of descriptions.
+temperature : float of at least 1e-6 or "auto"
+    Divisor of the logits before softmax. Lower values make probabilities more extreme. They do
+    not change the order of the classes. "auto": 0.06 for similarity, 1 for entailment.
 """
 ACCEPTED = EMBEDDER_ACCEPTED | {
     "classes": Accepted(NoneType, check=is_classes),
     "template": Accepted(NoneType, check=lambda value: isinstance(value, str) and "{}" in value),
-    "temperature": Accepted(Real, low=1e-6),
+    "method": Accepted(options=("similarity", "entailment")),
+    "temperature": Accepted(Real, low=1e-6, options=("auto",)),
 }
 
 
@@ -56,7 +66,9 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
 
     It needs no labelled texts. The encoder embeds the texts and the descriptions. The vector of
     a class is the mean of the unit vectors of its descriptions. The logit of a class is the cosine
-    between the text and this vector, divided by `temperature`.
+    between the text and this vector, divided by `temperature`. With ``method="entailment"`` it is
+    the mean logit of the entailment of its descriptions, as in the pipeline
+    "zero-shot-classification" of transformers.
 
     Parameters
     ----------
@@ -66,8 +78,10 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     ----------
     classes_ : ndarray of shape (n_classes,)
         The sorted labels.
-    class_embeddings_ : ndarray of shape (n_classes, n_features)
-        The unit vector of each class. Float32.
+    class_sentences_ : list of lists of str
+        The descriptions of each class in the template.
+    class_embeddings_ : ndarray of shape (n_classes, n_features) or None
+        The unit vector of each class. Float32. None with ``method="entailment"``.
     fingerprint_ : str
         Hash of the weights and configuration of the encoder.
     revision_ : str or None
@@ -80,13 +94,13 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
 
     Notes
     -----
-    Each text is encoded once, whatever the number of classes. Use an encoder that was trained for
-    sentence similarity. Descriptions of a few words, and several of them, are often more accurate
-    than names. The probabilities are not calibrated; with labelled texts,
-    ``sklearn.calibration.CalibratedClassifierCV`` calibrates them.
+    With ``method="similarity"`` each text is encoded once, whatever the number of classes. Use an
+    encoder that was trained for sentence similarity. Descriptions of a few words, and several of
+    them, are often more accurate than names. The probabilities are not calibrated; with labelled
+    texts, ``sklearn.calibration.CalibratedClassifierCV`` calibrates them.
 
-    A pickle holds the vectors of the classes, and the path and the fingerprint of the weights. The
-    weights are read from the checkpoint again.
+    A pickle holds the descriptions and vectors of the classes, and the path and the fingerprint of
+    the weights. The weights are read from the checkpoint again.
 
     Examples
     --------
@@ -115,9 +129,11 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     )
     classes: Classes | None
     template: str | None
-    temperature: float
+    method: Method
+    temperature: float | Literal["auto"]
     classes_: NDArray[Any]
-    class_embeddings_: NDArray[np.float32]
+    class_sentences_: list[list[str]]
+    class_embeddings_: NDArray[np.float32] | None
 
     def __init__(
         self,
@@ -125,7 +141,8 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         *,
         classes: Classes | None = None,
         template: str | None = None,
-        temperature: float = 0.06,
+        method: Method = "similarity",
+        temperature: float | Literal["auto"] = "auto",
         pooling: Pooling | None = None,
         max_length: int | None = None,
         missing: Missing = "error",
@@ -141,7 +158,7 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         self._set_parameters(locals())
 
     def fit(self, X: Iterable[str] | None = None, y: ArrayLike | None = None) -> Self:
-        """Load the encoder and embed the descriptions of the classes.
+        """Load the model and read the descriptions of the classes.
 
         Parameters
         ----------
@@ -164,34 +181,34 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
             If a parameter, a text or a label is not valid, or there are neither `classes` nor `y`.
         """
         self._validate()
+        entails = self.method == "entailment"
+        if entails:
+            self._check_entailment_options()
         texts = None if X is None else self._check_texts(X)
-        labels, sentences = class_sentences(self._known_classes(texts, y), self.template)
+        classes = known_classes(self.classes, texts, y)
+        default_template = ENTAILMENT_TEMPLATE if entails else "{}"
+        labels, sentences = class_sentences(classes, self.template, default_template)
         encoder, location = self._load_named()
-        vectors = unit_length(self._features([text for few in sentences for text in few], encoder))
-        starts = np.cumsum([0, *map(len, sentences[:-1])])
-        class_embeddings = unit_length(np.add.reduceat(vectors, starts))
-        self._set_encoder(encoder, location, classes_=labels, class_embeddings_=class_embeddings)
+        embeddings = None
+        if entails:
+            self._entailment([], sentences, encoder)  # validates the head and the sentences
+        else:
+            vectors = self._features([*chain.from_iterable(sentences)], encoder)
+            embeddings = class_embeddings(vectors, sentences)
+        attributes = {"classes_": labels, "class_sentences_": sentences}
+        self._set_encoder(encoder, location, **attributes, class_embeddings_=embeddings)
         return self
 
-    def _known_classes(self, texts: list[str] | None, y: ArrayLike | None) -> Classes:
-        """Return the parameter `classes`, or the labels of `y` if it is None."""
-        if y is not None:
-            labels = _check_single_labels(y, texts)
-            if self.classes is None:
-                return labels
-            known = {*self.classes}
-            unknown = [label for label in labels.tolist() if label not in known]
-            if unknown:
+    def _check_entailment_options(self) -> None:
+        """Raise ValueError for parameters of the embedding, which have no effect."""
+        parameters = inspect.signature(DistilBertZeroShotClassifier).parameters
+        names = {*self._embedding_parameters, "embedding_cache"} - {"max_length"}
+        for name, value in self.get_params(deep=False).items():
+            if name in names and repr(value) != repr(parameters[name].default):
                 raise ValueError(
-                    f"y must have labels that are among the classes {[*self.classes]}; got "
-                    f"{unknown}."
+                    f'{name} has no effect with method="entailment"; got {value!r:.99}. Leave it '
+                    f"at its default, {parameters[name].default!r}."
                 )
-        if self.classes is None:
-            raise ValueError(
-                "fit requires y to be passed, but the target y is None. Pass y, or name the "
-                'classes, such as classes=["billing", "delivery"].'
-            )
-        return self.classes
 
     def decision_function(self, X: Iterable[str]) -> NDArray[np.float32]:
         """Return the logits of texts.
@@ -240,23 +257,27 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
 
     def _logits(self, X: Iterable[str]) -> NDArray[np.float32]:
         check_is_fitted(self)
-        embeddings = unit_length(self._features(self._check_texts(X)))
-        cosines = embeddings @ self.class_embeddings_.T
-        return np.asarray(cosines / self.temperature, np.float32)
+        texts = self._check_texts(X)
+        logits: NDArray[np.floating[Any]]
+        if self.class_embeddings_ is None:
+            logits = self._entailment(texts, self.class_sentences_, self._loaded_encoder())
+            temperature = 1.0
+        else:
+            logits = unit_length(self._features(texts)) @ self.class_embeddings_.T
+            temperature = SIMILARITY_TEMPERATURE
+        if self.temperature != "auto":
+            temperature = self.temperature
+        return np.asarray(logits / temperature, np.float32)
+
+    def _entailment(
+        self, texts: list[str], sentences: list[list[str]], encoder: TextEncoder
+    ) -> NDArray[np.float32]:
+        title = type(self).__name__ if self.verbose and texts else ""
+        return entailment_by_class(
+            encoder, texts, sentences, self.max_length, self.n_threads, title
+        )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.classes is None
         return tags
-
-
-def _check_single_labels(y: ArrayLike, texts: list[str] | None) -> NDArray[Any]:
-    """Return the distinct labels of texts that have one label each, or raise ValueError."""
-    labels = check_labels(y)
-    if labels.ndim == 2:
-        raise ValueError(
-            f"y must have one label for each text; got a matrix of shape {labels.shape}."
-        )
-    if texts is not None:
-        check_consistent_length(texts, labels)
-    return np.unique(labels)

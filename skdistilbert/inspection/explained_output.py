@@ -15,6 +15,8 @@ from skdistilbert.exceptions import SkdistilbertError, TruncationWarning
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from skdistilbert.tasks.pair_input import TextOrPair
+
     Scores = NDArray[np.float64]  # (n_texts, n_targets)
 
 Function = Literal["decision_function", "predict_proba", "predict"]
@@ -41,7 +43,7 @@ class ExplainedOutput:
     is_multilabel: bool
 
     @classmethod
-    def of_estimator(cls, estimator: Any, texts: list[str]) -> tuple[Self, list[Any]]:  # noqa: ANN401
+    def of_estimator(cls, estimator: Any, texts: list[TextOrPair]) -> tuple[Self, list[Any]]:  # noqa: ANN401
         """Return the output of a fitted estimator, and its predictions of the texts.
 
         Raises
@@ -96,7 +98,7 @@ class ExplainedOutput:
             predictions = predictions[:, None] == np.array(self.targets)
         return predictions.astype(np.float64).reshape(len(predictions), -1)
 
-    def probabilities(self, texts: list[str]) -> NDArray[np.floating] | None:
+    def probabilities(self, texts: list[TextOrPair]) -> NDArray[np.floating] | None:
         """Return the probabilities of the targets, (n_texts, n_targets), if there are any."""
         if not hasattr(self.estimator, "predict_proba"):
             return None
@@ -153,7 +155,7 @@ def _function(estimator: Any) -> Function:  # noqa: ANN401
     return found[0]
 
 
-def _predict(estimator: Any, texts: list[str]) -> NDArray[Any]:  # noqa: ANN401
+def _predict(estimator: Any, texts: list[TextOrPair]) -> NDArray[Any]:  # noqa: ANN401
     try:
         return np.asarray(estimator.predict(texts))
     except SkdistilbertError:

@@ -15,7 +15,7 @@ from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tokenization.ragged import encode_ragged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertForSequenceClassification
@@ -57,12 +57,30 @@ def entailment_scores(
         If the head does not predict entailment, or a hypothesis leaves no room for a text.
     """
     entails = _entailment_index(model.config)
-    _check_room(tokenizer, hypotheses, max_length)
     logits = _pair_logits(model, tokenizer, texts, hypotheses, max_length, n_threads)
     if multi_label or len(hypotheses) == 1:
         contradicts = -1 if entails == 0 else 0
         return softmax(logits[..., [contradicts, entails]])[..., 1]
     return softmax(logits[..., entails])
+
+
+def entailment_logits(
+    model: DistilBertForSequenceClassification,
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    hypotheses: Sequence[str],
+    max_length: int,
+    n_threads: int | None = None,
+    advance: Callable[[int], object] | None = None,
+) -> FloatArray:
+    """Return the logit of entailment of each hypothesis, (n_texts, n_hypotheses).
+
+    `advance` is called with the number of texts that have been read. Raises as
+    `entailment_scores`.
+    """
+    entails = _entailment_index(model.config)
+    logits = _pair_logits(model, tokenizer, texts, hypotheses, max_length, n_threads, advance)
+    return logits[..., entails]
 
 
 def _pair_logits(
@@ -72,8 +90,10 @@ def _pair_logits(
     hypotheses: Sequence[str],
     max_length: int,
     n_threads: int | None,
+    advance: Callable[[int], object] | None = None,
 ) -> FloatArray:
     """Return the logits of each text with each hypothesis: (n_texts, n_hypotheses, n_outputs)."""
+    _check_room(tokenizer, hypotheses, max_length)
     warn_unknown(tokenizer, texts)
     shape = len(texts), len(hypotheses), model.config.num_labels
     logits = np.empty(shape, np.float32)
@@ -87,6 +107,8 @@ def _pair_logits(
         found = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
         logits[start : start + step] = found.reshape(len(batch), *shape[1:])
         truncated_rows |= {start + row // len(hypotheses) for row in encoded.truncated_rows}
+        if advance is not None:
+            advance(len(batch))
     warn_truncated(sorted(truncated_rows), texts, f"max_length={max_length}")
     return logits
 
@@ -97,7 +119,7 @@ def _entailment_index(config: DistilBertConfig) -> int:
         if label.lower().startswith("entail") and config.num_labels > 1:
             return index
     raise ValueError(
-        'labels need a model for entailment, with an output whose label starts with "entail"; '
+        'This task needs a model for entailment, with an output whose label starts with "entail"; '
         f"this model has the outputs {list(config.label2id)}."
     )
 

@@ -42,7 +42,7 @@ ESTIMATORS = [
     NumericTextEmbedder(TINY),
     NumericTextClassifier(TINY),
     NumericTextRegressor(TINY),
-    NumericTextClassifier(TINY, trainable_layers=1, learning_rate_init=2e-3, max_iter=30),
+    NumericTextClassifier(TINY, trainable_layers=1, learning_rate_init=4e-3, max_iter=15),
     NumericTextRegressor(TINY, trainable_layers=1, max_iter=5),
     NumericTextTokenClassifier(TINY, trainable_layers=1, max_iter=3),
     NumericTextContrastiveEmbedder(TINY, trainable_layers=1, max_iter=3),

@@ -41,6 +41,7 @@ WRONG: dict[str, list[object]] = {
     "long_text": ["cut", None],
     "stride": ["4", -1, True],
     "normalize": ["no", None, 1],
+    "loss": ["hinge", None, 1],
     "learning_rate_init": ["fast", 0.0, float("nan"), True],
     "alpha": [-1.0, "0.1", None, float("inf")],
     "batch_size": [0, "all", 2.0],
@@ -57,6 +58,7 @@ WRONG: dict[str, list[object]] = {
     "embedding_cache": [3],
     "classes": ["ab", 3, {"a"}, np.eye(2)],
     "template": ["no braces", 3],
+    "method": ["cosine", None],
     "temperature": [0, -1.0, "hot", None, float("nan")],
 }
 

@@ -18,8 +18,11 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
-from skdistilbert import DistilBertZeroShotClassifier, TruncationWarning, embed
+from skdistilbert import DistilBertZeroShotClassifier, TruncationWarning, classify, embed
+from tests.conftest import DATA
 from tests.estimators.cache_worker import on_encoding
+from tests.tasks.test_entailment import LABELS as NAMES
+from tests.tasks.test_entailment import TOKENIZER, entailment_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -252,6 +255,64 @@ def test_errors(params: dict[str, Any], y: Any, message: str) -> None:  # noqa: 
     with pytest.raises(ValueError, match=message):
         fitted.set_params(**params).fit(TEXTS, y)
     np.testing.assert_array_equal(fitted.predict_proba(TEXTS), expected)
+
+
+@pytest.fixture
+def entailing(tmp_path: Path) -> DistilBertZeroShotClassifier:
+    """A classifier with a head for entailment."""
+    entailment_model().save_pretrained(tmp_path / "model", TOKENIZER)
+    return zero_shot(model=tmp_path / "model", method="entailment", classes=NAMES)
+
+
+def test_entailment_has_the_scores_of_classify(entailing: DistilBertZeroShotClassifier) -> None:
+    found = classify(entailing.model, TEXTS, labels=NAMES, top_k=None)
+    scores = [{each["label"]: each["score"] for each in row} for row in found]
+    entailing.fit()
+    expected = [[row[label] for label in entailing.classes_] for row in scores]
+    np.testing.assert_allclose(entailing.predict_proba(TEXTS), expected, atol=1e-5)
+    assert entailing.class_embeddings_ is None
+    assert entailing.class_sentences_[0] == ["This example is house."]
+    loaded = pickle.loads(pickle.dumps(entailing))
+    np.testing.assert_allclose(loaded.predict_proba(TEXTS), expected, atol=1e-5)
+    logits = entailing.decision_function(TEXTS)
+    entailing.set_params(temperature=2.0)
+    np.testing.assert_allclose(entailing.decision_function(TEXTS), logits / 2, atol=1e-5)
+    assert cross_val_score(entailing.set_params(classes=None), TEXTS, LABELS, cv=2).shape == (2,)
+
+
+def test_entailment_averages_the_logits_of_descriptions(
+    entailing: DistilBertZeroShotClassifier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logits = entailing.fit().decision_function(TEXTS)
+    grouped = clone(entailing).set_params(classes={1: NAMES[0], 0: NAMES[1:]}, verbose=1).fit()
+    expected = logits[:, 0] - logits[:, 1:].mean(axis=1)
+    np.testing.assert_allclose(grouped.decision_function(TEXTS), expected, atol=1e-5)
+    assert "8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"model": DATA / "distilbert-tiny"},
+            "needs a checkpoint with the head 'sequence_classification'",
+        ),
+        (
+            {"model": DATA / "distilbert-tiny-sequence-classification"},
+            'needs a model for entailment, .* starts with "entail"',
+        ),
+        ({"pooling": "cls"}, "pooling has no effect with method=.*got 'cls'. Leave it at .*None"),
+        ({"long_text": "window"}, "long_text has no effect with method=.*default, 'truncate'"),
+        ({"embedding_cache": "file"}, "embedding_cache has no effect"),
+        ({"classes": [0, 1]}, "Label 0 does not describe its class"),
+        ({"max_length": 5}, "leave no room for a text in max_length=5"),
+    ],
+)
+def test_errors_of_entailment(
+    entailing: DistilBertZeroShotClassifier, params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        entailing.set_params(**params).fit()
 
 
 @pytest.mark.parity

