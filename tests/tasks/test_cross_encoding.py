@@ -16,7 +16,7 @@ from skdistilbert import (
     rank,
     score_pairs,
 )
-from tests.tasks.reference import checkpoint
+from tests.conftest import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +31,15 @@ SENTENCE_CONFIG = "config_sentence_transformers.json"
 MODULES = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.Transformer"}]
 
 
+@pytest.fixture(params=["distilbert", "bert"])
+def three_labels(request: pytest.FixtureRequest) -> Path:
+    return DATA / f"{request.param}-tiny-sequence-classification"
+
+
 @pytest.fixture
-def one_label(tmp_path: Path) -> Path:
+def one_label(three_labels: Path, tmp_path: Path) -> Path:
     """A cross-encoder of random weights, in the form of transformers."""
-    model = DistilBertForSequenceClassification.from_pretrained(
-        checkpoint("sequence-classification")
-    )
+    model = DistilBertForSequenceClassification.from_pretrained(three_labels)
     config = replace(model.config, id2label={0: "LABEL_0"}, problem_type=None)
     head = {name: model.weights[name][:1] for name in ("classifier.weight", "classifier.bias")}
     one = DistilBertForSequenceClassification(config, {**model.weights, **head})
@@ -54,7 +57,9 @@ def add(directory: Path, name: str, values: object) -> None:
 
 def logits_of(directory: Path, pairs: list[tuple[str, str]]) -> np.ndarray:
     model = load_model(directory)
-    logits: np.ndarray = model(*model.tokenizer.encode_batch(*zip(*pairs, strict=True))).logits
+    batch = model.tokenizer.encode_batch(*zip(*pairs, strict=True))
+    types = batch.token_type_ids if model.config.uses_token_types else None
+    logits: np.ndarray = model(*batch, token_type_ids=types).logits
     return logits
 
 
@@ -70,12 +75,10 @@ def test_scores_of_one_label_are_sigmoids(one_label: Path) -> None:
     np.testing.assert_allclose(raw, logits, atol=1e-6)
 
 
-def test_scores_of_several_labels_are_logits() -> None:
-    directory = checkpoint("sequence-classification")
-    np.testing.assert_allclose(
-        score_pairs(directory, PAIRS), logits_of(directory, PAIRS), atol=1e-6
-    )
-    assert score_pairs(directory, []).shape == (0, 3)
+def test_scores_of_several_labels_are_logits(three_labels: Path) -> None:
+    expected = logits_of(three_labels, PAIRS)
+    np.testing.assert_allclose(score_pairs(three_labels, PAIRS), expected, atol=1e-5)
+    assert score_pairs(three_labels, []).shape == (0, 3)
 
 
 def test_documents_are_ranked_by_their_scores(one_label: Path) -> None:
@@ -188,7 +191,7 @@ def test_invalid_queries_and_documents_raise(
         rank(one_label, *arguments)
 
 
-def test_invalid_options_raise(one_label: Path) -> None:
+def test_invalid_options_raise(one_label: Path, three_labels: Path) -> None:
     with pytest.raises(ValueError, match="top_k must be an integer of at least 1; got 0"):
         rank(one_label, QUERY, DOCUMENTS, top_k=0)
     with pytest.raises(ValueError, match="function_to_apply must be one of .*; got 'relu'"):
@@ -196,18 +199,18 @@ def test_invalid_options_raise(one_label: Path) -> None:
     with pytest.raises(TypeError, match="score_pairs needs pairs of texts; got 'a'"):
         score_pairs(one_label, ["a", "b"])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="rank needs a model with one label; this one has 3"):
-        rank(checkpoint("sequence-classification"), QUERY, DOCUMENTS)
+        rank(three_labels, QUERY, DOCUMENTS)
 
 
 @pytest.mark.parity
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("default", "ignore::skdistilbert.TruncationWarning")
 @pytest.mark.parametrize("n_labels", [1, 3])
 def test_scores_and_ranks_equal_those_of_sentence_transformers(
-    one_label: Path, tmp_path: Path, n_labels: int
+    one_label: Path, three_labels: Path, tmp_path: Path, n_labels: int
 ) -> None:
     sentence_transformers = pytest.importorskip("sentence_transformers")
     torch = pytest.importorskip("torch")
-    source = one_label if n_labels == 1 else checkpoint("sequence-classification")
+    source = one_label if n_labels == 1 else three_labels
     theirs = sentence_transformers.CrossEncoder(
         str(source), max_length=12, prompts={"ask": "the "}, activation_fn=torch.nn.Tanh()
     )
