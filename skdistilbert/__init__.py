@@ -2,8 +2,8 @@
 
 The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
 `DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`.
-`AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `extract_entities`,
-`answer` and `unmask` are functions of texts without scikit-learn.
+`AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `score_pairs`, `rank`,
+`extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
 
 Loading
 -------
@@ -72,7 +72,16 @@ if TYPE_CHECKING:
         DistilBertModel,
         load_model,
     )
-    from skdistilbert.tasks import answer, classify, embed, extract_entities, predict, unmask
+    from skdistilbert.tasks import (
+        answer,
+        classify,
+        embed,
+        extract_entities,
+        predict,
+        rank,
+        score_pairs,
+        unmask,
+    )
     from skdistilbert.tokenization import WordPieceTokenizer
 
 __all__ = [
@@ -102,6 +111,8 @@ __all__ = [
     "extract_entities",
     "load_model",
     "predict",
+    "rank",
+    "score_pairs",
     "unmask",
 ]
 

@@ -63,6 +63,14 @@ def test_a_classifier_with_real_weights(tmp_path: Path, minilm: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_requests_are_labelled_by_descriptions(tmp_path: Path) -> None:
+    done = run("zero_shot.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names, descriptions, *requests = done.stdout.splitlines()
+    assert float(descriptions.split()[2][:-1]) > float(names.split()[2][:-1]) > 0.7
+    assert len(requests) == 4
+
+
 # A checkpoint with random weights, and one that the script recommends.
 MODELS = {
     "named_entities.py": ("distilbert-tiny-token-classification", "dslim/distilbert-NER"),

@@ -95,13 +95,12 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     Notes
     -----
     With ``method="similarity"`` each text is encoded once, whatever the number of classes. Use an
-    encoder that was trained for
-    sentence similarity. Descriptions of a few words, and several of them, are often more accurate
-    than names. The probabilities are not calibrated; with labelled texts,
-    ``sklearn.calibration.CalibratedClassifierCV`` calibrates them.
+    encoder that was trained for sentence similarity. Descriptions of a few words, and several of
+    them, are often more accurate than names. The probabilities are not calibrated; with labelled
+    texts, ``sklearn.calibration.CalibratedClassifierCV`` calibrates them.
 
-    A pickle holds the vectors of the classes, and the path and the fingerprint of the weights. The
-    weights are read from the checkpoint again.
+    A pickle holds the descriptions and vectors of the classes, and the path and the fingerprint of
+    the weights. The weights are read from the checkpoint again.
 
     Examples
     --------
@@ -159,7 +158,7 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         self._set_parameters(locals())
 
     def fit(self, X: Iterable[str] | None = None, y: ArrayLike | None = None) -> Self:
-        """Load the encoder and embed the descriptions of the classes.
+        """Load the model and read the descriptions of the classes.
 
         Parameters
         ----------

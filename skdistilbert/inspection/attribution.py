@@ -13,14 +13,15 @@ from skdistilbert.inspection.explained_text import ExplainedText
 from skdistilbert.inspection.fitted_encoders import find_tokenizers
 from skdistilbert.inspection.integrated_gradients import explain_by_integrated_gradients
 from skdistilbert.inspection.occlusion import explain_by_occlusion
-from skdistilbert.inspection.word_spans import find_words, group_into_sentences
-from skdistilbert.tasks.text_input import check_texts
+from skdistilbert.inspection.word_spans import find_words, group_into_sentences, split_pair
+from skdistilbert.tasks.pair_input import check_texts_or_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.inspection.explained_text import Explanation, Groups
     from skdistilbert.inspection.word_spans import Span
+    from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import WordPieceTokenizer
 
 Method = Literal["occlusion", "integrated_gradients"]
@@ -37,11 +38,14 @@ class Attribution:
 
     Attributes
     ----------
-    text : str
+    text : str or (str, str)
+        The text, or the pair of texts.
     words : list of str
         The words, or the sentences if `unit` is "sentence".
     spans : list of (int, int)
         Position of each word: ``text[start:stop]``.
+    segments : list of int
+        Which text of a pair has the word: 0 or 1. For a single text always 0.
     values : ndarray of shape (n_words,)
         Contribution of each word to the score. Float64.
     target : object
@@ -61,9 +65,10 @@ class Attribution:
         Why there are no values, or only zeros.
     """
 
-    text: str
+    text: TextOrPair
     words: list[str]
     spans: list[tuple[int, int]]
+    segments: list[int]
     values: NDArray[np.float64]
     target: Any
     prediction: Any
@@ -84,7 +89,7 @@ def explain(
     """Return a record for each text; see `AttributionDisplay.from_estimator`."""
     _check_option("method", method, get_args(Method))
     _check_option("unit", unit, get_args(Unit))
-    texts = check_texts(X, allow_empty=False)
+    texts = check_texts_or_pairs(X, allow_empty=False)
     output, predictions = ExplainedOutput.of_estimator(estimator, texts)
     by_gradients = method == "integrated_gradients"
     differentiable = as_differentiable(estimator, output) if by_gradients else None
@@ -100,14 +105,14 @@ def explain(
         explanations = explain_by_integrated_gradients(chosen, differentiable)
     else:
         hidden = _replacement(tokenizers)
-        explanations = explain_by_occlusion(chosen, output, hidden, refine_segments=unit == "word")
+        explanations = explain_by_occlusion(chosen, output, hidden, refine_passages=unit == "word")
     for row, explanation in zip(rows, explanations, strict=True):
         records[row] = _with_values(records[row], explained[row], explanation)
     return records
 
 
 def _begin(
-    texts: list[str],
+    texts: list[TextOrPair],
     output: ExplainedOutput,
     predictions: list[Any],
     target: object,
@@ -125,6 +130,7 @@ def _begin(
             text,
             words=[],
             spans=[],
+            segments=[],
             values=np.empty(0),
             target=output.targets[column],
             prediction=output.named_prediction(predictions[row]),
@@ -144,8 +150,9 @@ def _with_values(
     values, base_value, error = explanation
     return replace(
         record,
-        words=[record.text[start:stop] for start, stop in explained.spans],
-        spans=explained.spans,
+        words=list(map(explained.part, explained.spans)),
+        spans=[(span.start, span.stop) for span in explained.spans],
+        segments=[span.segment for span in explained.spans],
         values=values,
         base_value=base_value,
         error=error,
@@ -161,7 +168,8 @@ def _reason_against(explained: ExplainedText, tokenizers: list[WordPieceTokenize
     """Return why a text cannot be explained, if so."""
     if not explained.words:
         return NO_WORDS
-    ids = [{*tokens.encode(explained.text, add_special_tokens=False)} for tokens in tokenizers]
+    singles = split_pair(explained.text)
+    ids = [{*tokens.encode(*singles, add_special_tokens=False)} for tokens in tokenizers]
     unknown = [{tokenizer.unk_token_id} for tokenizer in tokenizers]
     is_unknown = bool(ids) and all(map(set.issubset, ids, unknown))
     return UNKNOWN_WORDS if is_unknown else None

@@ -12,13 +12,12 @@ from skdistilbert.inspection.attribution_text import lines_of
 from skdistilbert.inspection.word_summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
     from skdistilbert.inspection.attribution import Attribution, Method, Unit
     from skdistilbert.inspection.word_summary import WordSummary
+    from skdistilbert.tasks.pair_input import Texts
 
 
 class AttributionDisplay:
@@ -30,9 +29,9 @@ class AttributionDisplay:
     Parameters
     ----------
     attributions : list of Attribution
-        One record for each text, with the attributes ``text``, ``words``, ``spans``, ``values``,
-        ``target``, ``prediction``, ``probability``, ``score``, ``base_value``, ``error`` and
-        ``reason``.
+        One record for each text, with the attributes ``text``, ``words``, ``spans``,
+        ``segments``, ``values``, ``target``, ``prediction``, ``probability``, ``score``,
+        ``base_value``, ``error`` and ``reason``.
 
     Attributes
     ----------
@@ -62,7 +61,7 @@ class AttributionDisplay:
     def from_estimator(
         cls,
         estimator: Any,  # noqa: ANN401
-        texts: Iterable[str],
+        texts: Texts,
         *,
         target: object = None,
         method: Method = "occlusion",
@@ -78,7 +77,8 @@ class AttributionDisplay:
         ----------
         estimator : fitted estimator
             Any classifier, regressor, outlier detector or pipeline that reads raw texts.
-        texts : iterable of str
+        texts : iterable of str, or of pairs
+            Pairs of texts only if the estimator accepts them.
         target : object, default=None
             The class, the label of a multi-label target, or the index of an output to explain.
             None explains the prediction of each text; for multi-label targets the label with the
@@ -110,8 +110,8 @@ class AttributionDisplay:
         Notes
         -----
         Occlusion needs one short prediction per word. If a text has more than 60 words, its
-        sentences are hidden first, as at most 60 segments, and then the words of the most
-        important segments, which have at most 60 words. The words of a less important segment
+        sentences are hidden first, as at most 60 passages, and then the words of the most
+        important passages, which have at most 60 words. The words of a less important passage
         have equal shares of its effect. So a text costs at most 121 predictions up to 3,600
         words. With ``unit="sentence"`` it costs one prediction per sentence.
 
@@ -168,7 +168,7 @@ class AttributionDisplay:
         -------
         DataFrame
             With the columns ``text`` (row number), ``word``, ``start``, ``end`` and
-            ``attribution``.
+            ``attribution``; for pairs also ``segment``, which is 1 for the second text.
 
         Raises
         ------
@@ -182,13 +182,16 @@ class AttributionDisplay:
                 'AttributionDisplay.to_frame needs pandas: pip install "skdistilbert[pandas]".'
             ) from None
         rows = [
-            (row, word, start, stop, value)
+            (row, word, *span, value, segment)
             for row, record in enumerate(self.attributions)
-            for word, (start, stop), value in zip(
-                record.words, record.spans, record.values.tolist(), strict=True
+            for word, span, value, segment in zip(
+                record.words, record.spans, record.values.tolist(), record.segments, strict=True
             )
         ]
-        return pd.DataFrame(rows, columns=["text", "word", "start", "end", "attribution"])
+        columns = ["text", "word", "start", "end", "attribution", "segment"]
+        frame = pd.DataFrame(rows, columns=columns)
+        has_pairs = any(isinstance(record.text, tuple) for record in self.attributions)
+        return frame if has_pairs else frame[columns[:-1]]
 
     def summary(self, top: int = 10) -> dict[Any, list[WordSummary]]:
         """Return the words that matter most for each explained class or output.

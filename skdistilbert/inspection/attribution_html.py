@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.inspection.attribution_text import title_of
+from skdistilbert.inspection.word_spans import split_pair
 
 if TYPE_CHECKING:
     from skdistilbert.inspection.attribution import Attribution
@@ -30,20 +31,25 @@ def html_of(attributions: list[Attribution]) -> str:
 
 def _paragraph(record: Attribution) -> str:
     reason = "" if record.reason is None else f" {record.reason}"
-    return (
-        f'<p style="margin:0.8em 0 0;font-size:0.9em">{escape(title_of(record) + "." + reason)}'
-        f'</p><p dir="auto" style="margin:0;white-space:pre-wrap">{_shaded(record)}</p>'
+    title = f"{title_of(record)}.{reason}"
+    texts = "".join(
+        f'<p dir="auto" style="margin:0;white-space:pre-wrap">{_shaded(record, segment, text)}</p>'
+        for segment, text in enumerate(split_pair(record.text))
     )
+    return f'<p style="margin:0.8em 0 0;font-size:0.9em">{escape(title)}</p>{texts}'
 
 
-def _shaded(record: Attribution) -> str:
+def _shaded(record: Attribution, segment: int, text: str) -> str:
     strongest = np.abs(record.values).max(initial=0) or 1
     parts, end = [], 0
-    for (start, stop), value in zip(record.spans, record.values.tolist(), strict=True):
-        parts.append(escape(record.text[end:start]))
-        parts.append(_span(record.text[start:stop], value / strongest, f"{value:+.3f}"))
-        end = stop
-    return "".join([*parts, escape(record.text[end:])])
+    for of_word, (start, stop), value in zip(
+        record.segments, record.spans, record.values.tolist(), strict=True
+    ):
+        if of_word == segment:
+            parts.append(escape(text[end:start]))
+            parts.append(_span(text[start:stop], value / strongest, f"{value:+.3f}"))
+            end = stop
+    return "".join([*parts, escape(text[end:])])
 
 
 def _span(word: str, strength: float, title: str) -> str:

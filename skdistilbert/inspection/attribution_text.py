@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skdistilbert.inspection.word_spans import split_pair
+
 if TYPE_CHECKING:
     from skdistilbert.inspection.attribution import Attribution
 
@@ -36,7 +38,8 @@ def shortened(text: str, width: int) -> str:
 
 def lines_of(record: Attribution, row: int) -> list[str]:
     """Return the prediction of a text and its most important words, with bars."""
-    lines = [f"{row}: {shortened(record.text, 90)}", f"   {title_of(record)}"]
+    text = shortened(" | ".join(split_pair(record.text)), 90)
+    lines = [f"{row}: {text}", f"   {title_of(record)}"]
     if record.reason is not None:
         lines.append(f"   {record.reason}")
     best = most_important(record, TOP)

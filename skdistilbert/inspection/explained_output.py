@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -10,10 +11,14 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.validation import check_is_fitted
 
-from skdistilbert.exceptions import SkdistilbertError, TruncationWarning
+from skdistilbert.exceptions import SkdistilbertError, TruncationWarning, UnknownTokenWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
+
+    from skdistilbert.tasks.pair_input import TextOrPair
 
     Scores = NDArray[np.float64]  # (n_texts, n_targets)
 
@@ -41,7 +46,7 @@ class ExplainedOutput:
     is_multilabel: bool
 
     @classmethod
-    def of_estimator(cls, estimator: Any, texts: list[str]) -> tuple[Self, list[Any]]:  # noqa: ANN401
+    def of_estimator(cls, estimator: Any, texts: list[TextOrPair]) -> tuple[Self, list[Any]]:  # noqa: ANN401
         """Return the output of a fitted estimator, and its predictions of the texts.
 
         Raises
@@ -72,8 +77,7 @@ class ExplainedOutput:
         TypeError
             If the estimator does not return one number for each target.
         """
-        with warnings.catch_warnings():  # Predicting the texts has caused this warning.
-            warnings.simplefilter("ignore", TruncationWarning)
+        with _without_warnings_about_texts():
             output = getattr(self.estimator, self.function)(X)
         if self.function == "predict":
             scores = self._scores_of_predictions(np.asarray(output))
@@ -96,12 +100,11 @@ class ExplainedOutput:
             predictions = predictions[:, None] == np.array(self.targets)
         return predictions.astype(np.float64).reshape(len(predictions), -1)
 
-    def probabilities(self, texts: list[str]) -> NDArray[np.floating] | None:
+    def probabilities(self, texts: list[TextOrPair]) -> NDArray[np.floating] | None:
         """Return the probabilities of the targets, (n_texts, n_targets), if there are any."""
         if not hasattr(self.estimator, "predict_proba"):
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TruncationWarning)
+        with _without_warnings_about_texts():
             return as_columns(self.estimator.predict_proba(texts))
 
     def columns(self, target: object, predictions: list[Any], scores: Scores) -> list[int]:
@@ -141,6 +144,15 @@ class ExplainedOutput:
         return [name for name, on in zip(self.targets, prediction, strict=True) if on]
 
 
+@contextmanager
+def _without_warnings_about_texts() -> Iterator[None]:
+    """Hide warnings that `predict` has already issued for the texts themselves."""
+    with warnings.catch_warnings():
+        for category in (TruncationWarning, UnknownTokenWarning):
+            warnings.simplefilter("ignore", category)
+        yield
+
+
 def _function(estimator: Any) -> Function:  # noqa: ANN401
     functions: tuple[Function, ...] = ("decision_function", "predict_proba", "predict")
     found = [name for name in functions if hasattr(estimator, name)]
@@ -153,7 +165,7 @@ def _function(estimator: Any) -> Function:  # noqa: ANN401
     return found[0]
 
 
-def _predict(estimator: Any, texts: list[str]) -> NDArray[Any]:  # noqa: ANN401
+def _predict(estimator: Any, texts: list[TextOrPair]) -> NDArray[Any]:  # noqa: ANN401
     try:
         return np.asarray(estimator.predict(texts))
     except SkdistilbertError:

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from skdistilbert.inspection.word_spans import Span, split_pair
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from skdistilbert.inspection.word_spans import Span
+    from skdistilbert.tasks.pair_input import TextOrPair
 
 Groups = list[list[int]]  # indices of words
 
 
 class ExplainedText(NamedTuple):
-    """A text and the score to explain."""
+    """A text, or a pair of texts, and the score to explain."""
 
-    text: str
+    text: TextOrPair
     words: list[Span]
     units: Groups  # the words or sentences that get a value
     column: int  # of the scores of `ExplainedOutput`
     score: float
 
     @property
-    def spans(self) -> list[tuple[int, int]]:
-        """Position of each unit in the text."""
-        return [(self.words[unit[0]].start, self.words[unit[-1]].stop) for unit in self.units]
+    def spans(self) -> list[Span]:
+        """Position of each unit."""
+        ends = [(self.words[unit[0]], self.words[unit[-1]]) for unit in self.units]
+        return [Span(first.start, last.stop, first.segment) for first, last in ends]
+
+    def part(self, span: Span) -> str:
+        """Return the text at a position."""
+        return split_pair(self.text)[span.segment][span.start : span.stop]
 
 
 class Explanation(NamedTuple):

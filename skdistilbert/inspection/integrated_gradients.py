@@ -6,26 +6,31 @@ and a prompt stay. The values of all tokens add up to the difference of both sco
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from skdistilbert.exceptions import warn_user
 from skdistilbert.inspection.explained_text import Explanation
+from skdistilbert.inspection.word_spans import split_pair
 from skdistilbert.nn.encoder import embed_tokens
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.runtime import for_each, resolve_n_threads
 from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training import Inputs, forward, input_gradient
+from skdistilbert.tasks.text_batches import add_prompt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.inspection.differentiable import Differentiable
     from skdistilbert.inspection.explained_text import ExplainedText
-    from skdistilbert.nn.packing import IntArray, PackedBatch
+    from skdistilbert.inspection.word_spans import Span
+    from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.weights import Array
+    from skdistilbert.tokenization import Encoding
 
     FloatArray = NDArray[np.float64]
 
@@ -36,6 +41,7 @@ MAX_ERROR = 0.01
 SMALLEST_DIFFERENCE = 1e-2
 # Tokens whose forward and backward pass are computed together.
 TOKENS_PER_PIECE = 512
+FIRST = np.zeros(1, np.intp)
 
 
 def explain_by_integrated_gradients(
@@ -74,23 +80,29 @@ class TextPath(NamedTuple):
         tokenizer, plan = differentiable.tokenizer, differentiable.plan
         assert tokenizer.mask_token_id is not None  # checked by `as_differentiable`
         encoding = tokenizer.encode_with_offsets(
-            plan.prompt + text.text, max_length=plan.max_length, truncation=True
+            *split_pair(add_prompt(plan.prompt, text.text)),
+            max_length=plan.max_length,
+            truncation=True,
         )
-        ends = np.array(encoding.offsets)[:, 1] - len(plan.prompt)
-        starts = [word.start for word in text.words]
-        words = np.maximum(np.searchsorted(starts, ends - 1, side="right") - 1, 0)
-        is_fixed = (np.array(encoding.special_tokens_mask) == 1) | (ends <= 0)
-        ids = np.array(encoding.input_ids)
-        masked = np.where(is_fixed, ids, tokenizer.mask_token_id)
+        words = _words_of_tokens(text.words, encoding, len(plan.prompt))
+        ids, types = np.array(encoding.input_ids), np.array(encoding.token_type_ids)
+        masked = np.where(words < 0, ids, tokenizer.mask_token_id)
         start, end = (
-            embed_tokens(differentiable.embeddings, _copies(of_path, 1))
-            for of_path in (masked, ids)
+            embed_tokens(differentiable.embeddings, Ragged.from_lists([x], [types]).pack(FIRST))
+            for x in (masked, ids)
         )
-        return cls(text, ids, np.where(is_fixed, -1, words), start, end - start)
+        return cls(text, ids, words, start, end - start)
 
 
-def _copies(input_ids: IntArray, n: int) -> PackedBatch:
-    return Ragged.from_lists([input_ids] * n).pack(np.arange(n))
+def _words_of_tokens(words: list[Span], encoding: Encoding, n_prompt: int) -> IntArray:
+    """Return the index of the word that has the last character of each token, or -1."""
+    starts = [(word.segment, word.start) for word in words]
+    indices = []
+    for segment, (_, end) in zip(encoding.sequence_ids, encoding.offsets, strict=True):
+        place = end - n_prompt if segment == 0 else end
+        is_fixed = segment is None or place <= 0  # a special token, or of the prompt
+        indices.append(-1 if is_fixed else max(bisect_right(starts, (segment, place - 1)) - 1, 0))
+    return np.array(indices)
 
 
 def _integrate(
@@ -132,7 +144,8 @@ class _Integral:
         column, differentiable = path.text.column, self._differentiable
         states = path.start[:, None] + np.multiply.outer(points, path.difference).swapaxes(0, 1)
         states = states.astype(path.start.dtype).reshape(len(path.start), -1)
-        inputs, tape = Inputs(_copies(path.input_ids, len(points)), states), Tape()
+        batch = Ragged.from_lists([path.input_ids] * len(points)).pack(np.arange(len(points)))
+        inputs, tape = Inputs(batch, states), Tape()
         outputs = forward(differentiable.network, inputs, tape).T.astype(np.float64)
         self._scores[piece] = differentiable.scores(outputs)[:, column]
         d_outputs = differentiable.gradient(outputs, column).T.astype(states.dtype)

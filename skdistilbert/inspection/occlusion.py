@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.inspection.explained_text import Explanation
-from skdistilbert.inspection.word_spans import group_into_sentences
+from skdistilbert.inspection.word_spans import group_into_sentences, split_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
     from skdistilbert.inspection.explained_output import ExplainedOutput
     from skdistilbert.inspection.explained_text import ExplainedText, Groups
+    from skdistilbert.inspection.word_spans import Span
+    from skdistilbert.tasks.pair_input import TextOrPair
 
     Scores = NDArray[np.float64]
 
-# A text of more words is first occluded by segment, and has at most so many segments.
+# A text of more words is first occluded by passage, and has at most so many passages.
 MAX_WORDS = 60
 # Variants of texts in one call of the estimator, which bounds the memory.
 VARIANTS_PER_CALL = 2048
@@ -31,7 +33,7 @@ def explain_by_occlusion(
     output: ExplainedOutput,
     replacement: str,
     *,
-    refine_segments: bool,
+    refine_passages: bool,
 ) -> list[Explanation]:
     """Return the effect of hiding each unit of the texts.
 
@@ -41,18 +43,18 @@ def explain_by_occlusion(
     output : ExplainedOutput
     replacement : str
         What replaces a hidden word: [MASK], or "" to remove the word.
-    refine_segments : bool
+    refine_passages : bool
         Whether the units are words, which are then not all hidden one by one in a text of more
         than `MAX_WORDS` words.
     """
     occlusion = _Occlusion(texts, output, replacement)
-    groups = [segments(text) if refine_segments else text.units for text in texts]
+    groups = [passages(text) if refine_passages else text.units for text in texts]
     all_words = [[*range(len(text.words))] for text in texts]
     effects = occlusion.effects(
         [[*of_text, words] for of_text, words in zip(groups, all_words, strict=True)]
     )
     values = [effect[:-1] for effect in effects]
-    if refine_segments:
+    if refine_passages:
         values = occlusion.word_effects(groups, values)
     bases = [text.score - float(effect[-1]) for text, effect in zip(texts, effects, strict=True)]
     return list(map(Explanation, values, bases))
@@ -67,10 +69,10 @@ class _Occlusion:
         self._texts, self._output, self._replacement = texts, output, replacement
 
     def word_effects(self, groups: list[Groups], effects: list[Scores]) -> list[Scores]:
-        """Return the effect of each word, (n_words,), given those of the segments.
+        """Return the effect of each word, (n_words,), given those of the passages.
 
-        The words of the most important segments of a long text are hidden one by one. All other
-        words have an equal share of the effect of their segment.
+        The words of the most important passages of a long text are hidden one by one. All other
+        words have an equal share of the effect of their passage.
         """
         refined = [
             words_to_refine(of_text, effect, len(text.words))
@@ -96,7 +98,7 @@ class _Occlusion:
         return np.split(effects, np.cumsum([len(of_text) for of_text in groups]))[:-1]
 
     def _effects_in_blocks(
-        self, variants: Iterator[tuple[str, ExplainedText]]
+        self, variants: Iterator[tuple[TextOrPair, ExplainedText]]
     ) -> Iterator[Scores]:
         while block := list(islice(variants, VARIANTS_PER_CALL)):
             scores = self._output.scores([variant for variant, _ in block])
@@ -104,17 +106,25 @@ class _Occlusion:
             yield [text.score for _, text in block] - scores[np.arange(len(block)), columns]
 
 
-def hide(text: ExplainedText, hidden: Sequence[int], replacement: str) -> str:
+def hide(text: ExplainedText, hidden: Sequence[int], replacement: str) -> TextOrPair:
     """Return the text with a replacement for each of the hidden words, in ascending order."""
+    words = [text.words[index] for index in hidden]
+    singles = tuple(
+        _hide([word for word in words if word.segment == segment], single, replacement)
+        for segment, single in enumerate(split_pair(text.text))
+    )
+    return singles[0] if len(singles) == 1 else (singles[0], singles[1])
+
+
+def _hide(words: list[Span], text: str, replacement: str) -> str:
     parts, stop = [], 0
-    for index in hidden:
-        start, next_stop = text.words[index]
-        parts += [text.text[stop:start], replacement]
-        stop = next_stop
-    return "".join([*parts, text.text[stop:]])
+    for word in words:
+        parts += [text[stop : word.start], replacement]
+        stop = word.stop
+    return "".join([*parts, text[stop:]])
 
 
-def segments(text: ExplainedText) -> Groups:
+def passages(text: ExplainedText) -> Groups:
     """Return each word as a group; in long texts at most `MAX_WORDS` groups of neighbours.
 
     The groups of a long text are sentences. Longer sentences are split, and if there are too

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
+from skdistilbert.checkpoint.cross_encoder import read_score_activation
 from skdistilbert.models.distilbert import DistilBertModel, EncodedPadded
 from skdistilbert.models.inputs import check_ragged
 from skdistilbert.models.outputs import (
@@ -23,6 +24,7 @@ from skdistilbert.nn.weights import Linear
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from skdistilbert.checkpoint.cross_encoder import ScoreActivation
     from skdistilbert.checkpoint.tensor_names import Head
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
@@ -54,6 +56,11 @@ class DistilBertForSequenceClassification(DistilBertModel):
     head: ClassVar[Head | None] = "sequence_classification"
 
     @cached_property
+    def score_activation(self) -> ScoreActivation | None:
+        """The activation of a cross-encoder's scores; None if no file states it."""
+        return read_score_activation(self._directory) if self._directory else None
+
+    @cached_property
     def _head(self) -> SequenceClassificationHead:
         return SequenceClassificationHead.from_tensors(self.weights)
 
@@ -70,7 +77,10 @@ class DistilBertForSequenceClassification(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> FloatArray:
-        """Return the logits of texts from their token ids: (n_texts, num_labels)."""
+        """Return the logits of texts from their token ids: (n_texts, num_labels).
+
+        The arguments are those of `hidden_states`.
+        """
         first = self.pooled(input_ids, "cls", token_type_ids=token_type_ids, n_threads=n_threads)
         return self._logits(np.ascontiguousarray(first.T))
 
@@ -113,7 +123,10 @@ class DistilBertForTokenClassification(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> list[FloatArray]:
-        """Return the logits of each text from its token ids: (seq_len, num_labels)."""
+        """Return the logits of each text from its token ids: (seq_len, num_labels).
+
+        The arguments are those of `hidden_states`.
+        """
         return _logits_of_tokens(self, "classifier", input_ids, token_type_ids, n_threads)
 
 
@@ -155,7 +168,10 @@ class DistilBertForQuestionAnswering(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> list[FloatArray]:
-        """Return the logits of each text from its token ids: (seq_len, 2)."""
+        """Return the logits of each text from its token ids: (seq_len, 2).
+
+        The arguments are those of `hidden_states`.
+        """
         return _logits_of_tokens(self, "qa_outputs", input_ids, token_type_ids, n_threads)
 
 

@@ -16,9 +16,10 @@ from skdistilbert import (
     DistilBertClassifier,
     DistilBertEmbedder,
     DistilBertRegressor,
+    DistilBertZeroShotClassifier,
     TruncationWarning,
 )
-from skdistilbert.inspection.attribution import NO_EFFECT, NO_WORDS, UNKNOWN_WORDS, explain
+from skdistilbert.inspection.attribution import NO_EFFECT, NO_WORDS, UNKNOWN_WORDS, Method, explain
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -64,6 +65,13 @@ def test_encoders_are_found_inside_other_estimators(wrap: str, tiny: Path) -> No
     np.testing.assert_allclose(record.values, [odds[0] - odds[1]], atol=1e-4)
 
 
+def test_zero_shot_classifiers_are_explained(tiny: Path) -> None:
+    classifier = DistilBertZeroShotClassifier(tiny, classes=["a parcel", "a bill"]).fit()
+    (record,) = explain_words(classifier, ["my parcel"], "a bill")
+    scores = -classifier.decision_function(["my parcel", "[MASK] parcel", "my [MASK]"])
+    np.testing.assert_allclose(record.values, scores[0] - scores[1:], atol=1e-4)
+
+
 def test_other_pipelines_are_explained_by_removing_words() -> None:
     pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)
     (record,) = explain_words(pipeline, ["late parcel"], "delivery")
@@ -87,6 +95,7 @@ def test_results_are_repeatable_and_independent_of_other_texts(
 
 
 @pytest.mark.filterwarnings("ignore:Most tokens of")
+@pytest.mark.filterwarnings("ignore::skdistilbert.UnknownTokenWarning")
 def test_texts_without_known_words_have_a_reason(classifier: DistilBertClassifier) -> None:
     empty, unknown, mixed = explain_words(classifier, ["", "\u4e02 \u4e04", "parcel \u4e02"])
     assert (empty.reason, unknown.reason, mixed.reason) == (NO_WORDS, UNKNOWN_WORDS, None)
@@ -122,6 +131,28 @@ def test_multilabel_classifiers_and_regressors(tiny: Path) -> None:
         numbers = regressor.predict(["late", "[MASK]"])[:, target]
         np.testing.assert_allclose(record.values, [numbers[0] - numbers[1]], atol=1e-4)
         assert record.probability is None
+
+
+@pytest.mark.parametrize("method", ["occlusion", "integrated_gradients"])
+def test_the_words_of_pairs_have_a_segment(method: Method, tiny: Path) -> None:
+    pairs = [(text, "the parcel") for text in TEXTS]
+    classifier = DistilBertClassifier(tiny, max_iter=20, random_state=0).fit(pairs, LABELS)
+    pair = ("the bill", "parcel")
+    (record,) = explain(classifier, [pair], "delivery", method, "word")
+    assert record.text == pair
+    assert record.words == ["the", "bill", "parcel"]
+    assert record.spans == [(0, 3), (4, 8), (0, 6)]
+    assert record.segments == [0, 0, 1]
+    masked = [pair, ("the [MASK]", "parcel"), ("the bill", "[MASK]"), ("[MASK] [MASK]", "[MASK]")]
+    scores = classifier.decision_function(masked)
+    if method == "occlusion":
+        np.testing.assert_allclose(record.values[1:], scores[0] - scores[1:3], atol=1e-5)
+        assert record.base_value == pytest.approx(scores[3], abs=1e-5)
+    else:
+        difference = record.score - record.base_value
+        assert record.values.sum() == pytest.approx(difference, rel=0.01, abs=1e-3)
+    with pytest.raises(TypeError, match="fitted on pairs"):
+        explain_words(classifier, ["parcel"])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from skdistilbert import AttributionDisplay
+from skdistilbert.inspection.attribution import Attribution
 
 TEXTS = ["the parcel is late", "a wrong bill", "parcel lost", "billed twice"] * 3
 LABELS = ["delivery", "billing"] * 6
@@ -99,6 +100,32 @@ def test_frame(display: AttributionDisplay) -> None:
         assert record.text[start:end] == word
         assert value in record.values
     assert AttributionDisplay([]).to_frame().empty
+
+
+def test_both_texts_of_a_pair_are_shown() -> None:
+    record = Attribution(
+        text=("late <b>", "why late"),
+        words=["late", "why", "late"],
+        spans=[(0, 4), (0, 3), (4, 8)],
+        segments=[0, 1, 1],
+        values=np.array([1.0, -0.5, 0.0]),
+        target="yes",
+        prediction="yes",
+        probability=None,
+        score=2.0,
+        base_value=1.0,
+        error=None,
+        reason=None,
+    )
+    display = AttributionDisplay([record])
+    assert str(display).startswith("0: late <b> | why late\n   Prediction: yes, score 2.00")
+    page = Page(display._repr_html_())
+    assert page.tags == {"div", "p", "span"}
+    assert "late <b>why late" in page.text
+    pytest.importorskip("pandas")
+    frame = display.to_frame()
+    assert frame["segment"].tolist() == [0, 1, 1]
+    assert frame["start"].tolist() == [0, 0, 4]
 
 
 def test_plot(display: AttributionDisplay, monkeypatch: pytest.MonkeyPatch) -> None:

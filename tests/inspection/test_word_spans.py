@@ -8,7 +8,7 @@ from skdistilbert.inspection.word_spans import find_words, group_into_sentences
 
 
 def words_of(text: str) -> list[str]:
-    return [text[start:stop] for start, stop in find_words(text)]
+    return [text[word.start : word.stop] for word in find_words(text)]
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,22 @@ def test_words(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
+def test_words_and_sentences_of_a_pair() -> None:
+    pair = ("Is it?", "it is")
+    words = find_words(pair)
+    parts = [pair[word.segment][word.start : word.stop] for word in words]
+    assert parts == ["Is", "it", "?", "it", "is"]
+    assert group_into_sentences(pair, words) == [[0, 1, 2], [3, 4]]
+
+
 @given(st.text())
 def test_words_are_in_order_and_leave_out_whitespace_and_invisible_characters(text: str) -> None:
     spans = find_words(text)
-    bounds = [bound for span in spans for bound in span]
+    bounds = [bound for span in spans for bound in span[:2]]
     assert bounds == sorted(bounds)
-    assert all(start < stop for start, stop in spans)
-    assert all(len(text[start:stop].split()) == 1 for start, stop in spans)
-    covered = {index for span in spans for index in range(*span)}
+    assert all(span.start < span.stop for span in spans)
+    assert all(len(text[span.start : span.stop].split()) == 1 for span in spans)
+    covered = {index for span in spans for index in range(span.start, span.stop)}
     left_out = {text[index] for index in range(len(text)) if index not in covered}
     assert not any(character.isalnum() for character in left_out)
 
