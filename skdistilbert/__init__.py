@@ -3,7 +3,8 @@
 The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
 `DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`.
 `AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `extract_entities`,
-`answer` and `unmask` are functions of texts without scikit-learn.
+`answer` and `unmask` are functions of texts without scikit-learn. `semantic_search` and
+`near_duplicates` compare embeddings.
 
 Loading
 -------
@@ -72,7 +73,16 @@ if TYPE_CHECKING:
         DistilBertModel,
         load_model,
     )
-    from skdistilbert.tasks import answer, classify, embed, extract_entities, predict, unmask
+    from skdistilbert.tasks import (
+        answer,
+        classify,
+        embed,
+        extract_entities,
+        near_duplicates,
+        predict,
+        semantic_search,
+        unmask,
+    )
     from skdistilbert.tokenization import WordPieceTokenizer
 
 __all__ = [
@@ -101,7 +111,9 @@ __all__ = [
     "embed",
     "extract_entities",
     "load_model",
+    "near_duplicates",
     "predict",
+    "semantic_search",
     "unmask",
 ]
 
