@@ -215,6 +215,19 @@ def readme_speed(records: Records) -> Table:
     return table
 
 
+def attributions(records: Records) -> Table:
+    """Return the measures of each method, with a column for each method."""
+    (machine,) = records.machines("attributions")
+    rows = [row for row, *_ in records.rows("attributions", "(?!shortcut)")]
+    formats = {"comprehensiveness": ".2f", "sufficiency": ".2f", "log odds": ".1f"}
+    formats["ms per text"] = ",.3g"
+    lines = [
+        [name, *(f"{records.columns('attributions', machine, row)[name]:{x}}" for row in rows)]
+        for name, x in formats.items()
+    ]
+    return [[machine, *rows], *lines]
+
+
 def difference(columns: Columns) -> str:
     return f"{columns['largest difference']:.1e}" if columns else ""
 
@@ -254,6 +267,7 @@ TABLES: dict[str, Callable[[Records], Table]] = {
     "grid_search": lambda records: records.by_machine(
         records.rows("grid_search_cache_1_jobs"), cell
     ),
+    "attributions": attributions,
     "exactness": exactness,
     "measurements": measurements,
 }

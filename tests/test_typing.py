@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skdistilbert import (
-    DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor, DistilBertTokenClassifier,
-    DistilBertZeroShotClassifier, answer, classify, embed, extract_entities, load_model, predict,
-    unmask,
+    AttributionDisplay, DistilBertClassifier, DistilBertEmbedder, DistilBertRegressor,
+    DistilBertTokenClassifier, DistilBertZeroShotClassifier, answer, classify, embed,
+    extract_entities, load_model, predict, unmask,
 )
 from skdistilbert.tasks.aggregation import Entity
 from skdistilbert.tasks.answer_spans import Answer
@@ -57,6 +57,7 @@ assert_type(DistilBertRegressor().fit([["a", "b"]], [1.0]), DistilBertRegressor)
 assert_type(DistilBertClassifier().fit([("a", "b")], ["c"]), DistilBertClassifier)
 assert_type(DistilBertTokenClassifier().fit([["a"]], [["O"]]), DistilBertTokenClassifier)
 assert_type(DistilBertZeroShotClassifier(classes={1: "a"}).fit(), DistilBertZeroShotClassifier)
+assert_type(AttributionDisplay.from_estimator(1, ["a"]).plot(), AttributionDisplay)
 assert_type(DistilBertEmbedder().fit(["a"]).transform(["a"]), NDArray[np.float32])
 classify(m, "a", topk=1)  # type: ignore[call-overload]
 embed("dir", ["a"], "mean")  # type: ignore[call-overload]

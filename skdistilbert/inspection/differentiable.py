@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import normalize
 
 from skdistilbert.estimators import (
     DistilBertClassifier,
@@ -16,6 +15,7 @@ from skdistilbert.estimators import (
     DistilBertEmbedder,
     DistilBertRegressor,
 )
+from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
 from skdistilbert.nn.training import POOLING_BACKWARD, Network
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.inspection.explained_output import ExplainedOutput
     from skdistilbert.nn.heads import SequenceClassificationHead
     from skdistilbert.nn.weights import Embeddings
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     # Maps the logits or features of texts, (n_texts, n_outputs), to their scores.
     ScoresOfOutputs = Callable[[FloatArray], FloatArray]
+
+Embedder = DistilBertEmbedder | DistilBertContrastiveEmbedder
 
 # Step of central differences, relative to the output. Their error in float64 is about 1e-10.
 STEP = 1e-4
@@ -78,35 +79,28 @@ class Differentiable(NamedTuple):
 
 def as_differentiable(estimator: Any, output: ExplainedOutput) -> Differentiable:  # noqa: ANN401
     """Return the network of an estimator, or raise ValueError if it has no gradient."""
-    wrappers = FixedThresholdClassifier, TunedThresholdClassifierCV
-    if hasattr(estimator, "best_estimator_"):  # of a search
-        return as_differentiable(estimator.best_estimator_, output)
-    if isinstance(estimator, wrappers):
-        return as_differentiable(estimator.estimator_, output)
+    estimator = _unwrap(estimator)
     if isinstance(estimator, DistilBertClassifier | DistilBertRegressor):
-        encoder = estimator._loaded_encoder()
-        plan = encoder.plan(estimator._embedding_options())
         scores = _scores_of_logits(estimator, output)
-        return _differentiable(encoder, plan, estimator.head_, scores, estimator.n_threads)
-    if isinstance(estimator, Pipeline) and _is_smooth(estimator[-1]):
-        embedder, head = estimator[0], replace(output, estimator=estimator[1:])
-        if isinstance(embedder, DistilBertEmbedder | DistilBertContrastiveEmbedder):
-            encoder = embedder._loaded_encoder()
-            plan = encoder.plan(embedder._embedding_options())
-            has_unit_length = getattr(embedder, "normalize", True)
-
-            def scores_of_features(pooled: FloatArray) -> FloatArray:
-                features = plan.after_pooling(pooled)  # type: ignore[arg-type]  # also for float64
-                return head.scores(normalize(features) if has_unit_length else features)
-
-            network_head = FeatureHead()
-            n_threads = embedder.n_threads
-            return _differentiable(encoder, plan, network_head, scores_of_features, n_threads)
+        return _differentiable(estimator, estimator.head_, scores)
+    is_pipeline = isinstance(estimator, Pipeline) and isinstance(estimator[0], Embedder)
+    if is_pipeline and _is_smooth(estimator[-1]):
+        scores = _scores_of_features(estimator, output)
+        return _differentiable(estimator[0], FeatureHead(), scores)
     raise ValueError(
         "method='integrated_gradients' needs a DistilBertClassifier, a DistilBertRegressor, or a "
         "pipeline from a DistilBertEmbedder to a linear model or a perceptron of scikit-learn; "
         f"got {_name(estimator)}. Use method='occlusion'."
     )
+
+
+def _unwrap(estimator: Any) -> Any:  # noqa: ANN401
+    """Return the fitted estimator inside a search or around a threshold."""
+    if hasattr(estimator, "best_estimator_"):
+        return _unwrap(estimator.best_estimator_)
+    if isinstance(estimator, FixedThresholdClassifier | TunedThresholdClassifierCV):
+        return _unwrap(estimator.estimator_)
+    return estimator
 
 
 def _name(estimator: object) -> str:
@@ -132,15 +126,31 @@ def _scores_of_logits(
     return scores
 
 
+def _scores_of_features(pipeline: Pipeline, output: ExplainedOutput) -> ScoresOfOutputs:
+    embedder, head = pipeline[0], replace(output, estimator=pipeline[1:])
+    has_unit_length = getattr(embedder, "normalize", True)  # always of a contrastive embedder
+
+    def scores(pooled: FloatArray) -> FloatArray:
+        features = _plan(embedder).after_pooling(pooled)  # type: ignore[arg-type]  # or float64
+        return head.scores(unit_length(features) if has_unit_length else features)
+
+    return scores
+
+
+def _plan(estimator: DistilBertClassifier | DistilBertRegressor | Embedder) -> EmbeddingPlan:
+    return estimator._loaded_encoder().plan(estimator._embedding_options())
+
+
 def _differentiable(
-    encoder: TextEncoder,
-    plan: EmbeddingPlan,
+    estimator: DistilBertClassifier | DistilBertRegressor | Embedder,
     head: SequenceClassificationHead | FeatureHead,
     scores: ScoresOfOutputs,
-    n_threads: int | None,
 ) -> Differentiable:
-    is_supported = len(plan.layers) == len(plan.poolings) == 1 and plan.n_skipped == 0
-    if not is_supported or plan.stride is not None or plan.poolings[0] not in POOLING_BACKWARD:
+    encoder, plan = estimator._loaded_encoder(), _plan(estimator)
+    reads_one_layer = len(plan.layers) == 1 and plan.layer_weights is None
+    reads_whole_texts = plan.stride is None and plan.n_skipped == 0
+    has_gradient = len(plan.poolings) == 1 and plan.poolings[0] in POOLING_BACKWARD
+    if not (reads_one_layer and reads_whole_texts and has_gradient):
         raise ValueError(
             "method='integrated_gradients' needs one layer, whole texts without windows, and the "
             f"pooling {', '.join(POOLING_BACKWARD)}; got layers {plan.layers} and the pooling "
@@ -151,8 +161,8 @@ def _differentiable(
             f"method='integrated_gradients' needs {encoder.tokenizer.mask_token!r:.99} in the "
             "vocabulary. Use method='occlusion'."
         )
-    weights = encoder.model.encoder.up_to(plan.layers[0])
-    network = Network(
-        None, weights.layers, head, weights.n_heads, weights.activation, plan.poolings[0]
+    weights, pooling = encoder.model.encoder.up_to(plan.layers[0]), plan.poolings[0]
+    network = Network(None, weights.layers, head, weights.n_heads, weights.activation, pooling)
+    return Differentiable(
+        encoder.tokenizer, plan, weights.embeddings, network, scores, estimator.n_threads
     )
-    return Differentiable(encoder.tokenizer, plan, weights.embeddings, network, scores, n_threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -10,9 +11,11 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.validation import check_is_fitted
 
-from skdistilbert.exceptions import SkdistilbertError, TruncationWarning
+from skdistilbert.exceptions import SkdistilbertError, TruncationWarning, UnknownTokenWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from skdistilbert.tasks.pair_input import TextOrPair
@@ -74,8 +77,7 @@ class ExplainedOutput:
         TypeError
             If the estimator does not return one number for each target.
         """
-        with warnings.catch_warnings():  # Predicting the texts has caused this warning.
-            warnings.simplefilter("ignore", TruncationWarning)
+        with _without_warnings_about_texts():
             output = getattr(self.estimator, self.function)(X)
         if self.function == "predict":
             scores = self._scores_of_predictions(np.asarray(output))
@@ -102,8 +104,7 @@ class ExplainedOutput:
         """Return the probabilities of the targets, (n_texts, n_targets), if there are any."""
         if not hasattr(self.estimator, "predict_proba"):
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TruncationWarning)
+        with _without_warnings_about_texts():
             return as_columns(self.estimator.predict_proba(texts))
 
     def columns(self, target: object, predictions: list[Any], scores: Scores) -> list[int]:
@@ -141,6 +142,15 @@ class ExplainedOutput:
         if not self.is_multilabel:
             return prediction
         return [name for name, on in zip(self.targets, prediction, strict=True) if on]
+
+
+@contextmanager
+def _without_warnings_about_texts() -> Iterator[None]:
+    """Hide warnings that `predict` has already issued for the texts themselves."""
+    with warnings.catch_warnings():
+        for category in (TruncationWarning, UnknownTokenWarning):
+            warnings.simplefilter("ignore", category)
+        yield
 
 
 def _function(estimator: Any) -> Function:  # noqa: ANN401

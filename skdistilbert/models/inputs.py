@@ -85,8 +85,8 @@ def _nonzero_types(
         )
     if not np.isin(types, (0, 1)).all():
         raise ValueError(
-            "token_type_ids must be 0 for tokens of the first text and 1 for those of the second; "
-            f"got {types[(types < 0) | (types > 1)][0]}."
+            "token_type_ids must be 0 for tokens of the first text and 1 for tokens of the second "
+            f"text; got {types[(types < 0) | (types > 1)][0]}."
         )
     return types
 

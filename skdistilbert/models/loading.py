@@ -50,7 +50,8 @@ def load_model(
     Returns
     -------
     DistilBertModel
-        Or the subclass with the task head of the checkpoint.
+        Or the subclass with the task head of the checkpoint: for example, a
+        ``BertForSequenceClassification`` is a `DistilBertForSequenceClassification` here.
 
     Raises
     ------

@@ -70,7 +70,10 @@ class DistilBertForSequenceClassification(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> FloatArray:
-        """Return the logits of texts from their token ids: (n_texts, num_labels)."""
+        """Return the logits of texts from their token ids: (n_texts, num_labels).
+
+        The arguments are those of `hidden_states`.
+        """
         first = self.pooled(input_ids, "cls", token_type_ids=token_type_ids, n_threads=n_threads)
         return self._logits(np.ascontiguousarray(first.T))
 
@@ -113,7 +116,10 @@ class DistilBertForTokenClassification(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> list[FloatArray]:
-        """Return the logits of each text from its token ids: (seq_len, num_labels)."""
+        """Return the logits of each text from its token ids: (seq_len, num_labels).
+
+        The arguments are those of `hidden_states`.
+        """
         return _logits_of_tokens(self, "classifier", input_ids, token_type_ids, n_threads)
 
 
@@ -155,7 +161,10 @@ class DistilBertForQuestionAnswering(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> list[FloatArray]:
-        """Return the logits of each text from its token ids: (seq_len, 2)."""
+        """Return the logits of each text from its token ids: (seq_len, 2).
+
+        The arguments are those of `hidden_states`.
+        """
         return _logits_of_tokens(self, "qa_outputs", input_ids, token_type_ids, n_threads)
 
 

@@ -19,7 +19,6 @@ from skdistilbert import (
     DistilBertTokenClassifier,
     load_model,
 )
-from skdistilbert.tokenization import WordPieceTokenizer
 from tests.conftest import DATA
 
 if TYPE_CHECKING:
@@ -35,6 +34,12 @@ KINDS: dict[str, tuple[type, Any, Any, str | None]] = {
         TEXTS,
         np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0], [1, 1, 0]]),
         "multi_label_classification",
+    ),
+    "pairs": (
+        DistilBertClassifier,
+        list(zip(TEXTS, TEXTS[::-1], strict=True)),
+        ["a", "b", "a", "c"],
+        "single_label_classification",
     ),
     "number": (DistilBertRegressor, TEXTS, [100.0, 120.0, 140.0, 90.0], "regression"),
     "words": (
@@ -207,12 +212,15 @@ def test_a_bert_is_fine_tuned_from_its_own_head(tmp_path: Path) -> None:
     logits = load_model(source).logits([classifier._encoder.tokenizer.encode(TEXTS[0])])[0]
     shown = classifier.decision_function(TEXTS[:1])[0]
     np.testing.assert_allclose(shown, logits, atol=1e-5)  # id2label is sorted
-    classifier.fit(TEXTS, ["contradiction", "neutral", "neutral", "entailment"])
+    X = KINDS["pairs"][1]
+    classifier.fit(X, ["contradiction", "neutral", "neutral", "entailment"])
     classifier.save_pretrained(tmp_path)
     trained, again = load_model(tmp_path), pickle.loads(pickle.dumps(classifier))
-    for name in ("pooler.dense.weight", "embeddings.position_embeddings.weight"):
+    for name in ("pooler.dense.weight", "embeddings.token_type_difference"):
         assert np.abs(trained.weights[name] - weights[name]).max() > 1e-6
-    np.testing.assert_array_equal(again.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
+    np.testing.assert_array_equal(again.predict_proba(X), classifier.predict_proba(X))
+    saved = DistilBertClassifier.from_pretrained(tmp_path)
+    np.testing.assert_allclose(saved.predict_proba(X), classifier.predict_proba(X), atol=1e-6)
 
 
 def test_other_poolings_of_a_bert_have_the_head_of_distilbert() -> None:
@@ -222,7 +230,7 @@ def test_other_poolings_of_a_bert_have_the_head_of_distilbert() -> None:
 
 @pytest.mark.parity
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("name", ["labels", "multi-label", "number"])
+@pytest.mark.parametrize("name", ["labels", "multi-label", "pairs", "number"])
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_transformers_gives_the_same_logits(encoder: str, tmp_path: Path, name: str) -> None:
     torch = pytest.importorskip("torch")
@@ -230,8 +238,10 @@ def test_transformers_gives_the_same_logits(encoder: str, tmp_path: Path, name: 
     estimator = fitted(DATA / encoder, name)
     estimator.save_pretrained(tmp_path / "saved")
     model = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
-    tokenizer = WordPieceTokenizer.from_pretrained(tmp_path / "saved")
+    X = KINDS[name][1]
+    texts = [list(column) for column in zip(*X, strict=True)] if name == "pairs" else [X]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
     with torch.inference_mode():
-        logits = model.eval()(*map(torch.tensor, tokenizer.encode_batch(TEXTS))).logits.numpy()
-    ours = estimator.predict(TEXTS)[:, None] if name == "number" else estimator._logits(TEXTS)
-    np.testing.assert_allclose(ours, logits, rtol=1e-5, atol=1e-5)
+        logits = model.eval()(**tokenizer(*texts, padding=True, return_tensors="pt")).logits
+    ours = estimator.predict(X)[:, None] if name == "number" else estimator._logits(X)
+    np.testing.assert_allclose(ours, logits.numpy(), rtol=1e-5, atol=1e-5)

@@ -16,6 +16,7 @@ from skdistilbert import (
     DistilBertClassifier,
     DistilBertEmbedder,
     DistilBertRegressor,
+    DistilBertZeroShotClassifier,
     TruncationWarning,
 )
 from skdistilbert.inspection.attribution import NO_EFFECT, NO_WORDS, UNKNOWN_WORDS, Method, explain
@@ -64,6 +65,13 @@ def test_encoders_are_found_inside_other_estimators(wrap: str, tiny: Path) -> No
     np.testing.assert_allclose(record.values, [odds[0] - odds[1]], atol=1e-4)
 
 
+def test_zero_shot_classifiers_are_explained(tiny: Path) -> None:
+    classifier = DistilBertZeroShotClassifier(tiny, classes=["a parcel", "a bill"]).fit()
+    (record,) = explain_words(classifier, ["my parcel"], "a bill")
+    scores = -classifier.decision_function(["my parcel", "[MASK] parcel", "my [MASK]"])
+    np.testing.assert_allclose(record.values, scores[0] - scores[1:], atol=1e-4)
+
+
 def test_other_pipelines_are_explained_by_removing_words() -> None:
     pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)
     (record,) = explain_words(pipeline, ["late parcel"], "delivery")
@@ -87,6 +95,7 @@ def test_results_are_repeatable_and_independent_of_other_texts(
 
 
 @pytest.mark.filterwarnings("ignore:Most tokens of")
+@pytest.mark.filterwarnings("ignore::skdistilbert.UnknownTokenWarning")
 def test_texts_without_known_words_have_a_reason(classifier: DistilBertClassifier) -> None:
     empty, unknown, mixed = explain_words(classifier, ["", "\u4e02 \u4e04", "parcel \u4e02"])
     assert (empty.reason, unknown.reason, mixed.reason) == (NO_WORDS, UNKNOWN_WORDS, None)

@@ -120,6 +120,7 @@ def test_words_that_are_truncated_have_no_value_and_sentences_are_sums() -> None
     )
 
 
+@pytest.mark.filterwarnings("ignore::skdistilbert.UnknownTokenWarning")
 def test_texts_without_known_words_have_a_reason() -> None:
     classifier = DistilBertClassifier(MODEL, max_iter=1, random_state=0).fit(TEXTS, BINARY)
     records = explain_words(classifier, ["", "\u4e02"])

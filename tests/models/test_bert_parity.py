@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from skdistilbert import classify, load_model
+from skdistilbert import answer, classify, load_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,15 +143,41 @@ def test_probabilities_of_real_weights_with_a_random_head(
     tokenizer.save_pretrained(tmp_path)
     pipeline = transformers.pipeline("text-classification", model=theirs, tokenizer=tokenizer)
     texts = ["A man is eating.", "Nobody eats.", "Where is my parcel? " * 9, ""]
-    expected = pipeline(texts, top_k=None)
-    for got, theirs_of_text in zip(classify(tmp_path, texts, top_k=None), expected, strict=True):
-        assert [each["label"] for each in got] == [each["label"] for each in theirs_of_text]
-        scores = ([each["score"] for each in labels] for labels in (got, theirs_of_text))
-        np.testing.assert_allclose(*scores, atol=1e-5)
-    pairs = tokenizer(texts, texts[::-1], padding=True, return_tensors="pt")
+    seconds = [*texts[1:3], *texts[:2]]  # the pipeline ignores an empty second text
+    rows = [{"text": a, "text_pair": b} for a, b in zip(texts, seconds, strict=True)]
+    for X in (texts, rows):
+        expected = pipeline(X, top_k=None)
+        for got, of_text in zip(classify(tmp_path, X, top_k=None), expected, strict=True):
+            assert [each["label"] for each in got] == [each["label"] for each in of_text]
+            scores = ([each["score"] for each in labels] for labels in (got, of_text))
+            np.testing.assert_allclose(*scores, atol=1e-5)
+    pairs = tokenizer(texts, seconds, padding=True, return_tensors="pt")
     with torch.inference_mode():
         logits = theirs(**pairs).logits.numpy()
     ours = load_model(tmp_path)(
         pairs.input_ids, pairs.attention_mask, token_type_ids=pairs.token_type_ids
     )
     np.testing.assert_allclose(ours.logits, logits, atol=1e-5)
+
+
+@pytest.mark.minilm
+def test_answers_of_real_weights_with_a_random_head(minilm: Path, tmp_path: Path) -> None:
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    theirs = transformers.AutoModelForQuestionAnswering.from_pretrained(minilm).eval()
+    theirs.qa_outputs.weight.data.normal_(0, 0.3)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm)
+    theirs.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    question, context = "Who lives here?", "An old man and two cats live in this house."
+    encoded = tokenizer(question, context, return_tensors="pt")
+    with torch.inference_mode():
+        output = theirs(**encoded)
+    is_read = encoded.token_type_ids[0] > 0  # the context and, for no answer, [CLS]
+    is_read[0], is_read[-1] = True, False
+    start, end = (x[0][is_read].softmax(-1) for x in (output.start_logits, output.end_logits))
+    spans = torch.outer(start, end)[1:, 1:]
+    best = float((spans.triu() - spans.triu(9)).max())
+    options: Any = {"max_answer_len": 9, "align_to_words": False, "top_k": 1}
+    found = answer(tmp_path, question, context, **options)
+    np.testing.assert_allclose(found["score"], best, atol=1e-5)

@@ -51,6 +51,13 @@ def test_saving_keeps_other_files_and_deletes_those_with_precedence(tmp_path: Pa
     assert config["tokenizer_class"] == "DistilBertTokenizer"
 
 
+def test_a_tokenizer_beside_a_bert_returns_token_types_in_transformers(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    TOKENIZER.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert config["tokenizer_class"] == "BertTokenizer"
+
+
 @pytest.mark.parametrize(
     ("tokens", "added", "message"),
     [
