@@ -2,9 +2,9 @@
 
 The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
 `DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`.
-`AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `extract_entities`,
-`answer` and `unmask` are functions of texts without scikit-learn. `semantic_search` and
-`near_duplicates` compare embeddings.
+`AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `score_pairs`, `rank`,
+`extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
+`semantic_search` and `near_duplicates` compare embeddings.
 
 Loading
 -------
@@ -80,6 +80,8 @@ if TYPE_CHECKING:
         extract_entities,
         near_duplicates,
         predict,
+        rank,
+        score_pairs,
         semantic_search,
         unmask,
     )
@@ -113,6 +115,8 @@ __all__ = [
     "load_model",
     "near_duplicates",
     "predict",
+    "rank",
+    "score_pairs",
     "semantic_search",
     "unmask",
 ]

@@ -1,6 +1,7 @@
-"""Functions from texts to embeddings, labels, entities, answers and masked words, and search."""
+"""Functions from texts to embeddings, labels, scores, entities, answers and masked words."""
 
 from skdistilbert.tasks.classification import classify
+from skdistilbert.tasks.cross_encoding import rank, score_pairs
 from skdistilbert.tasks.embedding import embed, predict
 from skdistilbert.tasks.entities import extract_entities
 from skdistilbert.tasks.masked_words import unmask
@@ -14,6 +15,8 @@ __all__ = [
     "extract_entities",
     "near_duplicates",
     "predict",
+    "rank",
+    "score_pairs",
     "semantic_search",
     "unmask",
 ]

@@ -147,7 +147,7 @@ def test_missing_texts_of_pairs(classifier: DistilBertClassifier) -> None:
 
 def test_an_embedder_needs_single_texts(tiny: Path) -> None:
     for X in (PAIRS, np.array(PAIRS), frame()):
-        with pytest.raises(TypeError, match="Only classify, DistilBertClassifier"):
+        with pytest.raises(TypeError, match="Only classify, .* accept pairs"):
             DistilBertEmbedder(tiny).fit(X)
 
 
