@@ -4,6 +4,7 @@ The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `Disti
 `DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`.
 `AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `score_pairs`, `rank`,
 `extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
+`semantic_search` and `near_duplicates` compare embeddings.
 
 Loading
 -------
@@ -77,9 +78,11 @@ if TYPE_CHECKING:
         classify,
         embed,
         extract_entities,
+        near_duplicates,
         predict,
         rank,
         score_pairs,
+        semantic_search,
         unmask,
     )
     from skdistilbert.tokenization import WordPieceTokenizer
@@ -110,9 +113,11 @@ __all__ = [
     "embed",
     "extract_entities",
     "load_model",
+    "near_duplicates",
     "predict",
     "rank",
     "score_pairs",
+    "semantic_search",
     "unmask",
 ]
 
