@@ -126,6 +126,9 @@ class DistilBertContrastiveEmbedder(
     classes and several texts of each, independent of the frequencies of the classes. A class with
     a single text is only moved away from others.
 
+    Training helps most where pretrained features do not separate the classes. Elsewhere it may not
+    help, so compare with `DistilBertEmbedder` by cross-validation.
+
     A pickle holds the trained layers and the changed rows of the embeddings; all other weights are
     read from the checkpoint again. With scikit-learn 1.9 or newer ``set_callbacks`` accepts its
     callbacks.
