@@ -2,8 +2,9 @@
 
 The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `DistilBertClassifier`,
 `DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`.
-`AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `extract_entities`,
-`answer` and `unmask` are functions of texts without scikit-learn.
+`AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `score_pairs`, `rank`,
+`extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
+`semantic_search` and `near_duplicates` compare embeddings.
 
 Loading
 -------
@@ -72,7 +73,18 @@ if TYPE_CHECKING:
         DistilBertModel,
         load_model,
     )
-    from skdistilbert.tasks import answer, classify, embed, extract_entities, predict, unmask
+    from skdistilbert.tasks import (
+        answer,
+        classify,
+        embed,
+        extract_entities,
+        near_duplicates,
+        predict,
+        rank,
+        score_pairs,
+        semantic_search,
+        unmask,
+    )
     from skdistilbert.tokenization import WordPieceTokenizer
 
 __all__ = [
@@ -101,7 +113,11 @@ __all__ = [
     "embed",
     "extract_entities",
     "load_model",
+    "near_duplicates",
     "predict",
+    "rank",
+    "score_pairs",
+    "semantic_search",
     "unmask",
 ]
 

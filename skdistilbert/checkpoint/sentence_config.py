@@ -32,16 +32,20 @@ NEUTRAL_ARGUMENTS = {
     "use_cache",
     "use_safetensors",
 }
-TEXT_MODALITY = {"method": "forward", "method_output_name": "last_hidden_state"}
+# The names of the output in sentence-transformers and in transformers, by task.
+OUTPUTS = {
+    "feature-extraction": ("token_embeddings", "last_hidden_state"),
+    "sequence-classification": ("scores", "logits"),
+}
 
 
-def check_sentence_config(directory: Path) -> bool:
+def check_sentence_config(directory: Path, task: str = "feature-extraction") -> bool:
     """Raise CheckpointError if the encoder must be run in a way that is not supported.
 
     `directory` is that of the encoder. Returns whether the file asks for ``output_hidden_states``.
     """
     file, config = read_sentence_file(directory)
-    _check_fixed(config, file)
+    _check_fixed(config, file, task)
     asked = False
     for names in (("model_kwargs", "model_args"), ("config_kwargs", "config_args")):
         arguments = _object(config, names, file)
@@ -50,18 +54,17 @@ def check_sentence_config(directory: Path) -> bool:
     return asked
 
 
-def _check_fixed(config: Mapping[str, Any], file: Path) -> None:
-    """Raise CheckpointError unless the encoder returns its last hidden states."""
-    fixed: dict[str, object] = {
-        "transformer_task": "feature-extraction",
-        "module_output_name": "token_embeddings",
-    }
+def _check_fixed(config: Mapping[str, Any], file: Path, task: str) -> None:
+    """Raise CheckpointError unless the encoder returns the output of the task."""
+    name, source = OUTPUTS[task]
+    fixed: dict[str, object] = {"transformer_task": task, "module_output_name": name}
     for name, expected in fixed.items():
         value = config.get(name)
         check_value(value in (None, expected), file, name, f"{expected!r}", value)
-    text = _object(config, ("modality_config",), file).get("text", TEXT_MODALITY)
-    accepted = [TEXT_MODALITY, TEXT_MODALITY | {"method_output_name": ["last_hidden_state"]}]
-    check_value(text in accepted, file, "modality_config.text", f"{TEXT_MODALITY}", text)
+    modality: dict[str, object] = {"method": "forward", "method_output_name": source}
+    text = _object(config, ("modality_config",), file).get("text", modality)
+    accepted = [modality, modality | {"method_output_name": [source]}]
+    check_value(text in accepted, file, "modality_config.text", f"{modality}", text)
 
 
 def _object(config: Mapping[str, Any], names: tuple[str, ...], file: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from skdistilbert.checkpoint.module_files import (
     DenseFiles,
@@ -65,7 +65,7 @@ def read_sentence_modules(directory: Path, config: DistilBertConfig) -> Sentence
     file = directory / MODULES_FILE
     if not file.is_file():
         return None
-    kinds, paths = _kinds_and_paths(parse_json(file.read_bytes(), str(file)), file)
+    kinds, paths = kinds_and_paths(file)
     first = 2 if kinds[1:2] == ["WeightedLayerPooling"] else 1
     wanted = [*kinds[:1], *kinds[first : first + 1]]
     if wanted != ["Transformer", "Pooling"] or set(kinds[first + 1 :]) - set(AFTER_POOLING):
@@ -108,7 +108,9 @@ def _truncate_dim(directory: Path) -> int | None:
     return stated
 
 
-def _kinds_and_paths(modules: Any, file: Path) -> tuple[list[str], list[Path]]:  # noqa: ANN401
+def kinds_and_paths(file: Path) -> tuple[list[str], list[Path]]:
+    """Return the classes and the directories of the modules in a ``modules.json``."""
+    modules = parse_json(file.read_bytes(), str(file))
     kinds: list[str] = []
     paths: list[Path] = []
     names: list[object] = []

@@ -50,7 +50,10 @@ class TrainedEstimator(EncoderTuner):
     _reads_pairs: bool | None = None  # None: not known, after `from_pretrained`
 
     def _check_texts(self, X: object) -> list[TextOrPair]:
-        return check_texts_or_pairs(X, self.missing, allow_empty=False)
+        texts = check_texts_or_pairs(X, self.missing, allow_empty=False)
+        if self.max_length == 2 and are_pairs(texts):
+            raise ValueError("max_length must be at least 3 for [CLS], [SEP] and [SEP]; got 2.")
+        return texts
 
     # -- training
 

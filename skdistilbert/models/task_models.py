@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
+from skdistilbert.checkpoint.cross_encoder import read_score_activation
 from skdistilbert.models.distilbert import DistilBertModel, EncodedPadded
 from skdistilbert.models.inputs import check_ragged
 from skdistilbert.models.outputs import (
@@ -23,6 +24,7 @@ from skdistilbert.nn.weights import Linear
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from skdistilbert.checkpoint.cross_encoder import ScoreActivation
     from skdistilbert.checkpoint.tensor_names import Head
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
@@ -52,6 +54,11 @@ class DistilBertForSequenceClassification(DistilBertModel):
     """
 
     head: ClassVar[Head | None] = "sequence_classification"
+
+    @cached_property
+    def score_activation(self) -> ScoreActivation | None:
+        """The activation of a cross-encoder's scores; None if no file states it."""
+        return read_score_activation(self._directory) if self._directory else None
 
     @cached_property
     def _head(self) -> SequenceClassificationHead:

@@ -195,15 +195,20 @@ def _check_defaults(**arguments: object) -> None:
             raise ValueError(f"{name} {uses} given labels; got {name}={value!r}.")
 
 
+def check_score_function(name: str) -> str:
+    """Return the name of a function from logits to scores, or raise if it is unknown."""
+    if name not in SCORE_FUNCTIONS:
+        raise ValueError(
+            f"function_to_apply must be one of {', '.join(SCORE_FUNCTIONS)}, or None for the "
+            f"default of the checkpoint; got {name!r}."
+        )
+    return name
+
+
 def _score_function(name: str | None, config: DistilBertConfig) -> str:
     """Return the name of the function from logits to scores."""
     if name is not None:
-        if name not in SCORE_FUNCTIONS:
-            raise ValueError(
-                f"function_to_apply must be one of {', '.join(SCORE_FUNCTIONS)}, or None for the "
-                f"default of the checkpoint; got {name!r}."
-            )
-        return name
+        return check_score_function(name)
     if config.problem_type == "regression":
         return "none"
     if config.problem_type == "multi_label_classification" or config.num_labels == 1:

@@ -183,7 +183,7 @@ def plan_embedding(
     check_pooling(pooling)
     modules = model.sentence_modules if pooling is None else None
     max_length = check_max_length(max_length, model.config, tokenizer)
-    prompt = _choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
+    prompt = choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
     n_prompt, n_skipped = len(tokenizer.encode(prompt, add_special_tokens=False)), 0
     poolings: tuple[Pooling, ...] = (pooling or "mean",)
     after: tuple[AfterPooling, ...] = ()
@@ -249,7 +249,7 @@ def _check_stride(long_text: LongText, stride: int | None, room: int) -> int | N
     return stride
 
 
-def _choose_prompt(
+def choose_prompt(
     prompts: Prompts, prompt: str | None, prompt_name: str | None, *, use_default: bool
 ) -> str:
     """Return the prompt that is given by text or name, else the default prompt or ""."""

@@ -22,8 +22,9 @@ TextOrPair = str | tuple[str, str]
 
 
 PairDict = dict[str, str]  # with the keys "text" and "text_pair", as in transformers' pipelines
-# Single texts, or pairs. Arrays and frames of two columns are accepted, too.
-Texts = Iterable[str] | Iterable[tuple[str, str]] | Iterable[list[str]] | Iterable[PairDict]
+# Arrays and frames of two columns are accepted, too.
+Pairs = Iterable[tuple[str, str]] | Iterable[list[str]] | Iterable[PairDict]
+Texts = Iterable[str] | Pairs
 
 
 def check_texts_or_pairs(

@@ -42,12 +42,12 @@ def add_prompt(prompt: str, text: TextOrPair) -> TextOrPair:
 
 
 def encode_with_warning(
-    tokenizer: WordPieceTokenizer, texts: Sequence[TextOrPair], max_length: int
+    tokenizer: WordPieceTokenizer, texts: Sequence[TextOrPair], max_length: int, prompt: str = ""
 ) -> Iterator[tuple[slice, RaggedEncoding]]:
     """Yield the rows of each batch and their ids; warn of unknown and of truncated texts."""
     warn_unknown(tokenizer, texts)
     truncated_rows: list[int] = []
-    for rows, encoded in encode_in_batches(tokenizer, texts, max_length):
+    for rows, encoded in encode_in_batches(tokenizer, texts, max_length, prompt):
         truncated_rows += encoded.truncated_rows
         yield rows, encoded
     warn_truncated(truncated_rows, texts, f"max_length={max_length}")

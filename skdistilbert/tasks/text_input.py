@@ -13,8 +13,8 @@ Missing = Literal["error", "empty"]
 Text = str | list[str] | tuple[str, ...]  # running text, or its words
 
 ABOUT_PAIRS = (
-    "Only classify, DistilBertClassifier and DistilBertRegressor accept pairs, and only if all "
-    "rows are pairs, such as (text, text_pair) or frame[['text', 'text_pair']]."
+    "Only classify, score_pairs, DistilBertClassifier and DistilBertRegressor accept pairs, and "
+    "only if all rows are pairs, such as (text, text_pair) or frame[['text', 'text_pair']]."
 )
 
 

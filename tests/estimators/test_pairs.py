@@ -136,6 +136,15 @@ def test_the_longer_text_of_a_pair_is_truncated(classifier: DistilBertClassifier
     np.testing.assert_allclose(got, classifier.predict_proba(short), atol=1e-6)
 
 
+def test_a_max_length_without_room_raises_before_the_fit_is_lost(
+    classifier: DistilBertClassifier,
+) -> None:
+    classifier.fit(PAIRS, LABELS).set_params(max_length=2)
+    with pytest.raises(ValueError, match="max_length must be at least 3 .*; got 2"):
+        classifier.fit(PAIRS, LABELS)
+    assert classifier.set_params(max_length=None).score(PAIRS, LABELS) == 1
+
+
 def test_missing_texts_of_pairs(classifier: DistilBertClassifier) -> None:
     X, y = [("one", None), (None, "two")], ["a", "b"]
     with pytest.raises(ValueError, match=r"1 of 2 first texts \(row 1\) is missing"):
@@ -147,7 +156,7 @@ def test_missing_texts_of_pairs(classifier: DistilBertClassifier) -> None:
 
 def test_an_embedder_needs_single_texts(tiny: Path) -> None:
     for X in (PAIRS, np.array(PAIRS), frame()):
-        with pytest.raises(TypeError, match="Only classify, DistilBertClassifier"):
+        with pytest.raises(TypeError, match="Only classify, .* accept pairs"):
             DistilBertEmbedder(tiny).fit(X)
 
 

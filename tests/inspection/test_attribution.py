@@ -94,7 +94,6 @@ def test_results_are_repeatable_and_independent_of_other_texts(
         np.testing.assert_allclose(record.values, alone.values, atol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:Most tokens of")
 @pytest.mark.filterwarnings("ignore::skdistilbert.UnknownTokenWarning")
 def test_texts_without_known_words_have_a_reason(classifier: DistilBertClassifier) -> None:
     empty, unknown, mixed = explain_words(classifier, ["", "\u4e02 \u4e04", "parcel \u4e02"])

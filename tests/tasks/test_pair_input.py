@@ -113,5 +113,5 @@ def test_other_rows_raise_with_their_numbers(
 
 @pytest.mark.parametrize("name", ["tuples", "lists", "dicts", "object array", "pandas"])
 def test_where_single_texts_are_required_pairs_raise(name: str) -> None:
-    with pytest.raises(TypeError, match="Only classify, DistilBertClassifier .* accept pairs"):
+    with pytest.raises(TypeError, match="Only classify, .* accept pairs"):
         check_texts(MAKERS[name]([*PAIRS]))
