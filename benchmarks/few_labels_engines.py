@@ -31,14 +31,14 @@ TFIDF, FROZEN, DEFAULT, TUNED, CONTRASTIVE, ZERO_SHOT, SETFIT = METHODS = (
     "zero-shot",
     "SetFit",
 )
-# Names of the classes of TREC-6; those of Banking77 are words.
+# Descriptions of the classes of TREC-6, which are numbers; those of Banking77 are words.
 TREC_CLASSES = {
-    "ABBR": ["abbreviation", "what an abbreviation stands for"],
-    "DESC": ["definition", "description", "reason", "how something is done"],
-    "ENTY": ["thing", "animal, food, product, word or work of art"],
-    "HUM": ["person", "group of people"],
-    "LOC": ["place", "city, country or mountain"],
-    "NUM": ["number", "date", "amount, distance or duration"],
+    "2": ["abbreviation", "what an abbreviation stands for"],
+    "0": ["definition", "description", "reason", "how something is done"],
+    "1": ["thing", "animal, food, product, word or work of art"],
+    "3": ["person", "group of people"],
+    "4": ["place", "city, country or mountain"],
+    "5": ["number", "date", "amount, distance or duration"],
 }
 
 

@@ -58,8 +58,9 @@ max_length : int of at least 2 or None
     the model; with ``modules.json`` at most the maximum length of the tokenizer.
 loss : {"auto", "cosine", "supervised"}
     "cosine" compares all pairs of texts equally. "supervised" is the supervised contrastive loss,
-    which stresses the classes that are most similar. "auto": "cosine" for up to 8 classes, and
-    "supervised" for more.
+    which stresses the classes that are most similar and changes the encoder less. "auto":
+    "supervised" if the pretrained features of up to 512 texts separate the classes well, otherwise
+    "cosine".
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 2e-4.
 batch_size : int of at least 4 or "auto"
@@ -146,6 +147,7 @@ class DistilBertContrastiveEmbedder(
     array(['order'], dtype='<U7')
     """
 
+    loss: Literal["auto", "cosine", "supervised"]
     _n_features_out: int
     _fitted_attribute = "_n_features_out"
 
@@ -201,15 +203,7 @@ class DistilBertContrastiveEmbedder(
         check_consistent_length(texts, targets.T)
         check_classes(labels, targets)
         options, plan = self._begin_fit(), self._plan()
-        random_state = check_random_state(self.random_state)
-        training = FineTuning(
-            self._encoder,
-            FeatureHead(),
-            contrastive_loss(plan, choose_loss(self.loss, labels)),
-            options,
-            random_state,
-            ContrastiveTrainer,
-        )
+        training = self._start(options, plan, texts, targets)
         weights = np.ones(len(texts), np.float32)
         examples = training.examples([plan.prompt + text for text in texts], targets, weights)
         n_epochs = count_epochs(options, len(texts))
@@ -219,6 +213,26 @@ class DistilBertContrastiveEmbedder(
 
     def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
         return contrastive_options(self, encoder, encoder.plan(self._embedding_options()))
+
+    def _start(
+        self,
+        options: TrainingOptions,
+        plan: EmbeddingPlan,
+        texts: list[str],
+        targets: NDArray[Any],
+    ) -> FineTuning:
+        random_state, loss = check_random_state(self.random_state), self.loss
+        if loss == "auto":
+            pretrained = self._encoder.pretrained
+            loss = choose_loss(pretrained, plan, texts, targets, random_state, self.n_threads)
+        return FineTuning(
+            self._encoder,
+            FeatureHead(),
+            contrastive_loss(plan, LOSSES[loss]),
+            options,
+            random_state,
+            ContrastiveTrainer,
+        )
 
     def _plan(self) -> EmbeddingPlan:
         return self._loaded_encoder().plan(self._embedding_options())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training import (
     POOLING_BACKWARD,
+    class_batches,
     cosine_loss,
     dense_backward,
     normalize_features_backward,
@@ -21,14 +22,16 @@ from skdistilbert.nn.training import (
     supervised_contrastive_loss,
     unit_length_backward,
 )
-from skdistilbert.tasks.embedding_plan import apply_modules
+from skdistilbert.tasks.embedding_plan import apply_modules, pool_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.random import RandomState
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint.sentence_modules import AfterPooling
+    from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
     from skdistilbert.estimators.targets import Labels
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.packing import BoolArray
@@ -41,8 +44,10 @@ if TYPE_CHECKING:
 # What "auto" means.
 LEARNING_RATE, BATCH_SIZE, STEPS = 2e-4, 64, 40
 WEIGHT_DECAY = 0.01
-# With more classes most pairs of different classes are easy. The softmax ignores easy pairs.
-FEW_CLASSES = 8
+# If pretrained features separate the classes, the supervised loss keeps them better. Otherwise the
+# cosine loss is more accurate, because it changes the encoder more. See benchmarks/README.md.
+ENOUGH_SEPARATION = 2 / 3
+TEXTS_TO_SEPARATE = 512
 LOSSES: dict[str, PairLoss] = {
     "cosine": cosine_loss,
     "supervised": supervised_contrastive_loss,
@@ -111,11 +116,38 @@ def check_classes(labels: Labels, targets: NDArray[Any]) -> None:
         )
 
 
-def choose_loss(name: str, labels: Labels) -> PairLoss:
-    """Return the loss of a batch that the parameter `loss` names."""
-    if name == "auto":
-        name = "supervised" if len(labels.classes) > FEW_CLASSES else "cosine"
-    return LOSSES[name]
+def choose_loss(
+    encoder: PretrainedEncoder,
+    plan: EmbeddingPlan,
+    texts: list[str],
+    targets: NDArray[Any],
+    random_state: RandomState,
+    n_threads: int | None,
+) -> Literal["cosine", "supervised"]:
+    """Return the loss for texts whose labels pretrained features separate well, or do not."""
+    rows = class_batches(targets, TEXTS_TO_SEPARATE, random_state)[0]
+    some = [texts[row] for row in rows]
+    pooled, _ = pool_texts(encoder.model.encoder, encoder.tokenizer, some, plan, n_threads)
+    separation = label_separation(plan.after_pooling(pooled), targets[..., rows])
+    return "supervised" if separation > ENOUGH_SEPARATION else "cosine"
+
+
+def label_separation(features: Array, targets: NDArray[Any]) -> float:
+    """Return how well features predict labels: 1 is always right, 0 is as good as chance.
+
+    A text is predicted to have the label whose other texts have the most similar mean. The
+    features are (n_texts, n_features), the targets class indices or indicators.
+    """
+    units = unit_length(features)
+    labels = np.arange(targets.max() + 1)[:, None]
+    members = targets > 0 if targets.ndim > 1 else targets == labels
+    sums = members @ units  # (n_labels, n_features)
+    products, own = units @ sums.T, members.T
+    lengths = np.square(sums).sum(axis=1) - own * (2 * products - 1)  # without the text itself
+    cosines = (products - own) / np.sqrt(np.maximum(lengths, 1e-9))
+    correct = members[cosines.argmax(axis=1), np.arange(len(units))].mean()
+    chance = members.mean(axis=1).max()
+    return float((correct - chance) / (1 - chance)) if chance < 1 else 0.0
 
 
 def contrastive_loss(plan: EmbeddingPlan, compare: PairLoss) -> Loss:

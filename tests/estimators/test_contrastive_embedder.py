@@ -22,7 +22,7 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.estimators.contrastive_training import contrastive_loss
+from skdistilbert.estimators.contrastive_training import contrastive_loss, label_separation
 from skdistilbert.estimators.sklearn_compat import HAS_CALLBACKS
 from skdistilbert.nn.training import cosine_loss
 from skdistilbert.tasks.embedding_plan import plan_embedding
@@ -235,6 +235,30 @@ def test_gradients_of_all_modules_equal_finite_differences(tiny: Path, tmp_path:
     values = [loss(pooled + sign * step * direction, classes, ones)[0] for sign in (1, -1)]
     expected = (values[0] - values[1]) / (2 * step)
     assert np.sum(gradient * direction) == pytest.approx(expected, rel=1e-3)
+
+
+def test_separation_of_labels() -> None:
+    rng = np.random.default_rng(0)
+    classes = np.repeat(np.arange(4), 8)
+    centres = rng.normal(size=(4, 16))
+    assert label_separation(centres[classes] + 0.1 * rng.normal(size=(32, 16)), classes) == 1
+    assert abs(label_separation(rng.normal(size=(32, 16)), classes)) < 0.4
+    indicators = np.array([classes < 2, classes % 2 == 0], np.float32)
+    units = np.hstack([3 * indicators.T, 0.1 * rng.normal(size=(32, 16))])
+    assert label_separation(units[classes != 3], indicators[:, classes != 3]) == 1
+    # A single text of a class has no others, so its class is never predicted for it.
+    assert label_separation(np.eye(3), np.array([0, 0, 1])) < 0.5
+
+
+def test_the_loss_depends_on_the_pretrained_features(tiny: Path) -> None:
+    words = ["what", "who", "where"]
+    texts = [f"{' '.join([word] * 9)} {other}" for word in words for other in words]
+    for labels, loss in ((np.repeat(words, 3), "supervised"), (np.tile(words, 3), "cosine")):
+        auto, chosen = (
+            quick(tiny, loss=name, max_iter=2).fit(texts, labels) for name in ("auto", loss)
+        )
+        same = auto.loss_curve_[0] == pytest.approx(chosen.loss_curve_[0], rel=0.2)
+        assert same, (labels, loss)
 
 
 def test_saving_over_the_pretrained_weights(tiny: Path, tmp_path: Path) -> None:

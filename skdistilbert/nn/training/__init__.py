@@ -6,6 +6,7 @@ the loss with respect to `x`.
 """
 
 from skdistilbert.nn.tape import DropoutRates
+from skdistilbert.nn.training.class_batches import class_batches
 from skdistilbert.nn.training.contrastive import (
     ContrastiveTrainer,
     cosine_loss,
@@ -44,6 +45,7 @@ __all__ = [
     "Plan",
     "Trainer",
     "binary_cross_entropy",
+    "class_batches",
     "constant",
     "cosine_loss",
     "cross_entropy",
