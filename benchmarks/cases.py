@@ -68,6 +68,14 @@ def text_case(texts: Sequence[str]) -> Case:
     return Case(name, "base", work, work, peers=("sentence-transformers",), is_long=True)
 
 
+def pair_case(texts: Sequence[str]) -> Case:
+    """Return the case from pairs of texts to the scores of a cross-encoder."""
+    pairs = list(zip(texts, [*texts[1:], texts[0]], strict=True))
+    work = Work("scores", pairs=pairs)
+    name = f"{len(pairs):,} pairs, from strings"
+    return Case(name, "base", work, work, peers=("CrossEncoder",), is_long=True)
+
+
 def _padded_case(name: str, size: Size, lengths: Sequence[int]) -> Case:
     generator = random.Random(0)
     ids = [[generator.randrange(1000, 30000) for _ in range(length)] for length in lengths]

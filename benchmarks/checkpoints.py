@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from skdistilbert import DistilBertConfig, DistilBertModel, WordPieceTokenizer
+from skdistilbert import (
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    DistilBertModel,
+    WordPieceTokenizer,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +33,16 @@ def write_checkpoint(directory: Path, **config: int) -> None:
     """Write a DistilBERT with random weights and the vocabulary of the bundled model."""
     model = random_model(DistilBertConfig(**config))
     model.save_pretrained(directory, WordPieceTokenizer.from_pretrained("mini"))
+
+
+def with_one_label(encoder: DistilBertModel) -> DistilBertForSequenceClassification:
+    """Return a cross-encoder with this encoder; its weights of the head are zero."""
+    dim = encoder.config.dim
+    shapes = {"pre_classifier": (dim, dim), "classifier": (1, dim)}
+    head = {f"{name}.weight": np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    head |= {f"{name}.bias": np.zeros(shape[0], np.float32) for name, shape in shapes.items()}
+    config = replace(encoder.config, id2label={0: "score"})
+    return DistilBertForSequenceClassification(config, {**encoder.weights, **head})
 
 
 def random_model(config: DistilBertConfig) -> DistilBertModel:

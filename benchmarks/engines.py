@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from benchmarks.checkpoints import with_one_label
 from benchmarks.measuring import from_status
 
 if TYPE_CHECKING:
@@ -47,17 +48,18 @@ class Padded:
 
 @dataclass(frozen=True)
 class Work:
-    """The input of an engine and its output: hidden states, pooled states, or embeddings."""
+    """The input of an engine and its output: states, pooled states, embeddings or scores."""
 
-    output: Literal["states", "mean", "cls", "embeddings"]
+    output: Literal["states", "mean", "cls", "embeddings", "scores"]
     batches: Sequence[Padded] = ()  # for engines that pad
     input_ids: Sequence[Sequence[int]] = ()  # for ours
     texts: Sequence[str] = ()
+    pairs: Sequence[tuple[str, str]] = ()
 
     def beginning(self) -> Work:
         """Return a small part of the work, for the warm-up."""
         few = {"batches": self.batches[:1], "input_ids": self.input_ids[:32]}
-        return replace(self, **few, texts=self.texts[:32])
+        return replace(self, **few, texts=self.texts[:32], pairs=self.pairs[:32])
 
 
 class Ours:
@@ -72,7 +74,11 @@ class Ours:
     def run(self, work: Work) -> None:
         from skdistilbert import embed
 
-        if work.output == "embeddings":
+        if work.output == "scores":
+            from skdistilbert import score_pairs  # absent in older checkouts
+
+            score_pairs(with_one_label(self.model), self.tokenizer, work.pairs)
+        elif work.output == "embeddings":
             embed(self.model, self.tokenizer, list(work.texts), pooling="mean")
         elif work.output == "states":
             for batch in work.batches:
@@ -150,6 +156,20 @@ class SentenceTransformers:
 
     def run(self, work: Work) -> None:
         self.model.encode(list(work.texts), batch_size=32, show_progress_bar=False)
+
+
+class CrossEncoders:
+    """`predict` of sentence-transformers: pairs to scores, in sorted batches of 32."""
+
+    def __init__(self, directory: str) -> None:
+        import torch
+        from sentence_transformers import CrossEncoder
+
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        self.model = CrossEncoder(directory, num_labels=1, device="cpu")
+
+    def run(self, work: Work) -> None:
+        self.model.predict(list(work.pairs), batch_size=32, show_progress_bar=False)
 
 
 class PeakMemory:

@@ -23,10 +23,17 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import Case, corpus_cases, fixed_cases, text_case
+from benchmarks.cases import Case, corpus_cases, fixed_cases, pair_case, text_case
 from benchmarks.checkpoints import SIZES, write_checkpoint
 from benchmarks.corpora import add_text_options, read_texts
-from benchmarks.engines import OnnxRuntime, Ours, SentenceTransformers, Torch, export_onnx
+from benchmarks.engines import (
+    CrossEncoders,
+    OnnxRuntime,
+    Ours,
+    SentenceTransformers,
+    Torch,
+    export_onnx,
+)
 from benchmarks.measuring import alternate, engine_processes, medians
 from benchmarks.results import Results, add_save_option, save, slug
 from skdistilbert import WordPieceTokenizer
@@ -42,6 +49,7 @@ ENGINES: dict[str, Callable[[str], Engine]] = {
     "torch": Torch,
     "ONNX Runtime": OnnxRuntime,
     "sentence-transformers": SentenceTransformers,
+    "CrossEncoder": CrossEncoders,
 }
 
 
@@ -82,7 +90,7 @@ def cases(options: argparse.Namespace) -> list[Case]:
     texts = read_texts(options.texts, options.n_texts)
     tokenizer = WordPieceTokenizer.from_pretrained("mini")
     ids = [tokenizer.encode(text, max_length=512, truncation=True) for text in texts]
-    found = [*fixed_cases(), *corpus_cases(ids), text_case(texts)]
+    found = [*fixed_cases(), *corpus_cases(ids), text_case(texts), pair_case(texts)]
     return [case for case in found if re.search(options.only, str(case))]
 
 

@@ -67,9 +67,11 @@ def test_network_speed(tmp_path: Path) -> None:
 def test_network_speed_has_all_cases() -> None:
     options = network_speed.parser().parse_args(["--n-texts", "140"])
     names = [str(case) for case in network_speed.cases(options)]
-    assert len(names) == len(set(names)) == 24
+    assert len(names) == len(set(names)) == 25
     saved = json.loads((RESULTS / "network_speed_amd_zen_5.json").read_text("utf-8"))["results"]
-    assert {name.replace("140", "1,000") for name in names} == saved.keys()
+    # The scores of pairs were not measured on this machine.
+    measured = {name.replace("140", "1,000") for name in names if "pairs" not in name}
+    assert measured == saved.keys()
 
 
 @needs_proc

@@ -123,6 +123,8 @@ class AttributionDisplay:
         other texts and threads at all; with occlusion these change a score by at most 1e-5, as
         with all predictions.
 
+        An `embedding_cache` also stores the features of all variants of the texts.
+
         A text without words, or without a word that the tokenizer knows, has no attributions;
         ``reason`` then explains why.
 

@@ -107,8 +107,8 @@ def pool_texts(
 ) -> tuple[FloatArray, list[int]]:
     """Return the pooled hidden states, (n_texts, n_poolings * dim), and the truncated rows.
 
-    The states of a text depend on the text, the checkpoint and `plan.pooling_key` only. Pairs are
-    always truncated.
+    The states of a text depend on the text, the checkpoint and `plan.pooling_key` only. With a
+    stride, the texts must be single texts.
     """
     pool = partial(
         pooled_features,

@@ -89,10 +89,12 @@ def semantic_search(
     indices = np.zeros((len(vectors), k), np.int64)
     for start in range(0, len(vectors), QUERIES_PER_BLOCK):
         part = slice(start, start + QUERIES_PER_BLOCK)
-        few = _finite(vectors[part], dtype, "queries", start)
-        for first, block in _blocks(rows, dtype, "corpus"):
-            best = _merge(scores[part], indices[part], few @ block.T, first)
-            scores[part], indices[part] = best
+        few = vectors[part].astype(dtype, copy=False)
+        with np.errstate(all="ignore"):
+            _check_finite(few.sum(axis=1), "queries", start)
+        for first, block in _blocks(rows, dtype):
+            similarities = _similarities(few, block, "corpus", first)
+            scores[part], indices[part] = _merge(scores[part], indices[part], similarities, first)
     return (scores[0], indices[0]) if asked.ndim == 1 else (scores, indices)
 
 
@@ -129,10 +131,10 @@ def near_duplicates(embeddings: ArrayLike, threshold: float) -> NearDuplicates:
     rows = _check_rows(embeddings, "embeddings")
     dtype = _common_dtype(rows)
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], Matrix]] = []
-    for first, block in _blocks(rows, dtype, "embeddings"):
+    for first, block in _blocks(rows, dtype):
         for start in range(0, first + len(block), QUERIES_PER_BLOCK):
             few = rows[start : min(start + QUERIES_PER_BLOCK, first + len(block))]
-            scores = few.astype(dtype, copy=False) @ block.T
+            scores = _similarities(few.astype(dtype, copy=False), block, "embeddings", first)
             i, j = np.divmod(np.flatnonzero(scores >= threshold), len(block))
             is_pair = i + start < j + first
             i, j = i[is_pair], j[is_pair]
@@ -159,21 +161,26 @@ def _common_dtype(*arrays: NDArray[Any]) -> type[np.floating[Any]]:
     return np.float64 if any(array.dtype == np.float64 for array in arrays) else np.float32
 
 
-def _finite(block: NDArray[Any], dtype: type[np.floating[Any]], name: str, first: int) -> Matrix:
-    converted = block.astype(dtype, copy=False)
-    if not np.isfinite(converted.sum()):  # The sum may overflow, so look at each number.
-        wrong = np.flatnonzero(~np.isfinite(converted).all(axis=1))
-        if len(wrong):
-            raise ValueError(f"{name} has NaN or infinity in row {first + int(wrong[0])}.")
-    return converted
+def _similarities(few: Matrix, block: Matrix, name: str, first: int) -> Matrix:
+    """Return the dot products of vectors with the rows of a block, which must be finite."""
+    with np.errstate(all="ignore"):
+        similarities = few @ block.T
+    # NaN and infinity in a row make each of its products NaN or infinite, so one is enough.
+    _check_finite(similarities[0], name, first)
+    return similarities
 
 
-def _blocks(
-    rows: NDArray[Any], dtype: type[np.floating[Any]], name: str
-) -> Iterator[tuple[int, Matrix]]:
+def _check_finite(values: Matrix, name: str, first: int) -> None:
+    """Raise ValueError if the value of a row is not finite."""
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise ValueError(f"{name} has NaN or infinity in row {first + int(wrong[0])}.")
+
+
+def _blocks(rows: NDArray[Any], dtype: type[np.floating[Any]]) -> Iterator[tuple[int, Matrix]]:
     """Yield the first row and the vectors of each block."""
     for first in range(0, len(rows), ROWS_PER_BLOCK):
-        yield first, _finite(rows[first : first + ROWS_PER_BLOCK], dtype, name, first)
+        yield first, rows[first : first + ROWS_PER_BLOCK].astype(dtype, copy=False)
 
 
 def _merge(

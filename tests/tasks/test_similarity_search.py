@@ -104,6 +104,17 @@ def test_errors_of_search(arguments: Any, message: str) -> None:  # noqa: ANN401
         semantic_search(*arguments)
 
 
+@pytest.mark.parametrize("row", [0, 3, 7])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_that_are_not_finite_raise(row: int, value: float) -> None:
+    rows = np.eye(8)
+    rows[row, 2] = value
+    with pytest.raises(ValueError, match="embeddings has NaN or infinity in row"):
+        near_duplicates(rows, 0.5)
+    with pytest.raises(ValueError, match=f"corpus has NaN or infinity in row {row}"):
+        semantic_search(np.eye(8), rows)
+
+
 @pytest.mark.parametrize("threshold", ["0.9", None, float("nan")])
 def test_errors_of_near_duplicates(threshold: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=f"threshold must be a finite number; got {threshold!r}"):
