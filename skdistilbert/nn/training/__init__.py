@@ -20,6 +20,7 @@ from skdistilbert.nn.training.dense_backward import (
 )
 from skdistilbert.nn.training.examples import Examples
 from skdistilbert.nn.training.frozen import frozen_states
+from skdistilbert.nn.training.linear_head import Problem, choose_strength, fit_linear_head
 from skdistilbert.nn.training.loop import (
     History,
     Observer,
@@ -43,13 +44,16 @@ __all__ = [
     "Network",
     "Observer",
     "Plan",
+    "Problem",
     "Trainer",
     "binary_cross_entropy",
+    "choose_strength",
     "class_batches",
     "constant",
     "cosine_loss",
     "cross_entropy",
     "dense_backward",
+    "fit_linear_head",
     "forward",
     "frozen_states",
     "input_gradient",
