@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from skdistilbert.checkpoint.module_files import LEGACY_POOLINGS
 from skdistilbert.exceptions import CheckpointError, warn_user
 from skdistilbert.files import locate_config
 from skdistilbert.files.json_file import read_json_object
@@ -61,6 +62,7 @@ Activation = Literal[
     "swish",
     "tanh",
 ]
+POOLINGS = (*LEGACY_POOLINGS.values(),)
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
 
@@ -110,6 +112,8 @@ class DistilBertConfig:
         sentence-transformers uses its module WeightedLayerPooling only if this is True.
     sklearn_classes : dict, default=None
         The labels of a saved estimator with their type; transformers ignores this field.
+    sklearn_pooling : str, default="cls"
+        Pooling of the hidden states that a head on texts reads; transformers always reads "cls".
     model_type : {"distilbert", "bert"}, default="distilbert"
         The architecture, which determines the names in the files and the head on texts.
     type_vocab_size : int, default=2
@@ -152,6 +156,7 @@ class DistilBertConfig:
     tie_word_embeddings: bool = True
     output_hidden_states: bool = False
     sklearn_classes: Mapping[str, Any] | None = None
+    sklearn_pooling: str = "cls"
     model_type: Literal["distilbert", "bert"] = "distilbert"
     type_vocab_size: int = 2
 
@@ -169,6 +174,7 @@ class DistilBertConfig:
         self._check(flags, "True or False", lambda x: type(x) is bool)
         activations = get_args(Activation)
         self._check(("activation",), f"one of {activations}", lambda x: x in activations)
+        self._check(("sklearn_pooling",), f"one of {POOLINGS}", POOLINGS.__contains__)
         model_types = ("distilbert", "bert")
         self._check(("model_type",), f"one of {model_types}", lambda x: x in model_types)
         types = (None, *PROBLEM_TYPES)
@@ -267,6 +273,8 @@ class DistilBertConfig:
         values["label2id"] = self.label2id
         if self.sklearn_classes is None:
             del values["sklearn_classes"]
+        if self.sklearn_pooling == "cls":
+            del values["sklearn_pooling"]
         if self.model_type == "bert":
             theirs = {ours: name for name, ours in BERT_FIELDS.items()}
             values = {theirs.get(name, name): value for name, value in values.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from skdistilbert.models.outputs import (
 from skdistilbert.nn.functional import linear
 from skdistilbert.nn.heads import MaskedLMHead, SequenceClassificationHead
 from skdistilbert.nn.inference import token_outputs
+from skdistilbert.nn.packing import PackedBatch
+from skdistilbert.nn.pooling import pool
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.tensor_names import Head
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.packing import TokenIds
+    from skdistilbert.nn.pooling import Pooling
 
 Row = TypeVar("Row")
 
@@ -64,11 +67,14 @@ class DistilBertForSequenceClassification(DistilBertModel):
     def _head(self) -> SequenceClassificationHead:
         return SequenceClassificationHead.from_tensors(self.weights)
 
+    @property
+    def _pooling(self) -> Pooling:
+        return cast("Pooling", self.config.sklearn_pooling)
+
     def _with_head(self, encoded: EncodedPadded) -> SequenceClassifierOutput:
-        last_hidden_state, hidden_states, attentions = encoded.states
-        first = last_hidden_state[:, 0] if encoded.visible.size else np.zeros((0, self.config.dim))
-        first = np.ascontiguousarray(first.T, np.float32)  # (dim, batch)
-        return SequenceClassifierOutput(self._logits(first), hidden_states, attentions)
+        _, hidden_states, attentions = encoded.states
+        pooled = _pool_visible(encoded, self._pooling)
+        return SequenceClassifierOutput(self._logits(pooled), hidden_states, attentions)
 
     def logits(
         self,
@@ -81,11 +87,14 @@ class DistilBertForSequenceClassification(DistilBertModel):
 
         The arguments are those of `hidden_states`.
         """
-        first = self.pooled(input_ids, "cls", token_type_ids=token_type_ids, n_threads=n_threads)
-        return self._logits(np.ascontiguousarray(first.T))
+        pooled = self.pooled(
+            input_ids, self._pooling, token_type_ids=token_type_ids, n_threads=n_threads
+        )
+        return self._logits(pooled)
 
-    def _logits(self, first: FloatArray) -> FloatArray:
-        return np.ascontiguousarray(self._head.logits(first).T)
+    def _logits(self, pooled: FloatArray) -> FloatArray:
+        columns = np.ascontiguousarray(pooled.T, np.float32)  # (dim, n_texts)
+        return np.ascontiguousarray(self._head.logits(columns).T)
 
 
 class DistilBertForTokenClassification(DistilBertModel):
@@ -270,6 +279,16 @@ def _logits_of_tokens(
         return np.ascontiguousarray(linear(hidden, weights).T)
 
     return token_outputs(model.encoder, texts, head, all_tokens, n_threads)
+
+
+def _pool_visible(encoded: EncodedPadded, pooling: Pooling) -> FloatArray:
+    """Return the pooled states of the visible tokens of each text, (batch, dim)."""
+    visible, states = encoded.visible, encoded.states.last_hidden_state
+    if pooling == "cls" or not visible.size:
+        return states[:, 0] if visible.size else np.zeros((0, states.shape[-1]), np.float32)
+    texts, positions = np.arange(len(visible)), np.nonzero(visible)[1]
+    batch = PackedBatch(texts, np.count_nonzero(visible, axis=1), positions, positions)
+    return pool(np.ascontiguousarray(states[visible].T), batch, pooling)
 
 
 def _at_visible(encoded: EncodedPadded, head: Callable[[FloatArray], FloatArray]) -> FloatArray:

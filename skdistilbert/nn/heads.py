@@ -61,13 +61,13 @@ class SequenceClassificationHead:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenClassificationHead:
+class LinearHead:
     """A linear layer on each token."""
 
     classifier: Linear  # (num_labels, dim)
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Array]) -> TokenClassificationHead:
+    def from_tensors(cls, tensors: Mapping[str, Array]) -> LinearHead:
         """Take the tensors of the head from a checkpoint."""
         return cls(Linear.from_tensors(tensors, "classifier"))
 
@@ -119,4 +119,4 @@ class MaskedLMHead:
         return linear(layer_norm(transformed, self.vocab_layer_norm), self.vocab_projector)
 
 
-TrainableHead = SequenceClassificationHead | TokenClassificationHead | FeatureHead
+TrainableHead = SequenceClassificationHead | LinearHead | FeatureHead

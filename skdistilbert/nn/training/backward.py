@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.heads import FeatureHead, TokenClassificationHead
+from skdistilbert.nn.heads import FeatureHead, LinearHead
 from skdistilbert.nn.runtime import matmul
 from skdistilbert.nn.training.attention_backward import attention_backward
 from skdistilbert.nn.training.gradients import (
@@ -124,8 +124,8 @@ def head_backward(d_logits: Array, head: TrainableHead, tape: Tape) -> tuple[Arr
         return d_logits, head
     d_hidden, d_classifier = linear_backward(d_logits, head.classifier, tape)
     d_hidden = tape.undrop(d_hidden)
-    if isinstance(head, TokenClassificationHead):
-        return d_hidden, TokenClassificationHead(d_classifier.arrays())
+    if isinstance(head, LinearHead):
+        return d_hidden, LinearHead(d_classifier.arrays())
     (derivative,) = tape.pop()  # of the activation
     d_hidden *= derivative
     d_x, d_pre_classifier = linear_backward(d_hidden, head.pre_classifier, tape)

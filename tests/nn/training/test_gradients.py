@@ -11,7 +11,7 @@ import pytest
 from skdistilbert.checkpoint import tensor_names
 from skdistilbert.checkpoint.config import BERT_FIELDS
 from skdistilbert.nn.encoder import embed_tokens, hidden_states
-from skdistilbert.nn.heads import FeatureHead, SequenceClassificationHead, TokenClassificationHead
+from skdistilbert.nn.heads import FeatureHead, LinearHead, SequenceClassificationHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.tape import NO_DROPOUT, DropoutRates, Tape
 from skdistilbert.nn.training.gradients import OuterProduct, RowGradient
@@ -60,7 +60,7 @@ def a_network(
         for n in (8, num_labels)
     )
     head = (
-        TokenClassificationHead(output)
+        LinearHead(output)
         if pooling is None
         else SequenceClassificationHead(hidden, output, "tanh" if bert else "relu")
     )
