@@ -4,50 +4,97 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, check_random_state
 
 from skdistilbert.estimators.export import is_regression, sequence_model
-from skdistilbert.estimators.fine_tuning import TrainingOptions, new_sequence_head
-from skdistilbert.estimators.parameters import documented
+from skdistilbert.estimators.fine_tuning import TrainingOptions, new_sequence_head, split_rows
+from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.saved_labels import labels_from_config
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
+from skdistilbert.estimators.staged_training import StagedTraining, staged_options
 from skdistilbert.estimators.targets import Labels, nonzero_weight_rows, normalize_to_mean_one
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
-from skdistilbert.nn.training import History, binary_cross_entropy, cross_entropy
+from skdistilbert.nn.pooling import POOLINGS
+from skdistilbert.nn.training import (
+    History,
+    Problem,
+    binary_cross_entropy,
+    cross_entropy,
+    fit_linear_head,
+)
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks.pair_input import are_pairs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
     from sklearn.utils import Tags
 
-    from skdistilbert.estimators.fine_tuning import FineTuning
+    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.models import DistilBertForSequenceClassification
+    from skdistilbert.nn.heads import LinearHead, TrainableHead
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import Examples
-    from skdistilbert.tasks.pair_input import Texts
+    from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.tasks.pair_input import TextOrPair, Texts
     from skdistilbert.tasks.text_input import Missing
 
+OWN_PARAMETERS = """\
+trainable_layers : int of at least 0, "all" or "auto"
+    How many layers of the encoder are trained, counted from the top. "auto": the upper half, in
+    two stages. 0: only the head, on features that are computed once, by logistic regression.
+    Another number or "all", which includes the embeddings: layers and head together, by AdamW.
+    AdamW also trains multi-label targets, with `early_stopping` or `warm_start`, and if
+    `learning_rate_init`, `batch_size` or `max_iter` is given with 0. The frozen layers are
+    computed once, without dropout.
+pooling : {POOLINGS} or "auto"
+    How the hidden states of a text's tokens become the features that the head reads; see
+    `skdistilbert.embed`. "auto": the pooling in ``modules.json`` of a sentence-transformers
+    directory; without this file, "mean". Layers can be trained with "mean", "cls" and "max".
+    The head of transformers reads "cls"; see `save_pretrained`.
+learning_rate_init : float above 0 or "auto"
+    Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided by the width of
+    the encoder in the first of two stages, 5e-3 for a head alone, else 1e-4.
+batch_size : int of at least 1 or "auto"
+    Texts in a step of the optimiser. "auto": 64 in the first of two stages, 32 for a head alone,
+    else 16.
+max_iter : int of at least 1 or "auto"
+    Maximum number of epochs; the learning rate decays to 0 at their end. "auto": in the first of
+    two stages 4, or the number that makes 40 steps if that is more; 100 for a head alone; else 3,
+    or the number that makes 250 steps if that is more, but at most 30.
+"""
+OWN_ACCEPTED = {
+    "trainable_layers": Accepted(Integral, low=0, options=("all", "auto")),
+    "pooling": Accepted(options=(*POOLINGS, "auto")),
+}
+# Penalty of the head with which fine-tuning starts; see `skdistilbert.nn.training.linear_head`.
+STRENGTH_OF_FIRST_HEAD = 30.0
 
-@documented(score="Accuracy")
+
+@documented(OWN_PARAMETERS, score="Accuracy", accepted=ACCEPTED | OWN_ACCEPTED)
 class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[misc]
-    """Classify texts with DistilBERT's classification head; optionally fine-tune the encoder.
+    """Classify texts with a trained encoder and a linear head.
 
-    `fit` trains the head of ``DistilBertForSequenceClassification`` (``pre_classifier``, ReLU,
-    ``classifier``) and the last `trainable_layers` layers of the encoder. The head on [CLS] of a
-    BERT is that of ``BertForSequenceClassification``, with tanh instead of ReLU. Training uses
-    AdamW [1]_, linear warm-up and decay of the learning rate, gradients clipped to a norm of 1,
-    and the dropout of the checkpoint's configuration in the trained parts.
+    By default, `fit` trains in two stages. First the upper half of the layers learns that texts of
+    the same class have similar features (`DistilBertContrastiveEmbedder` explains the loss). Then
+    logistic regression on these features fits the head; cross-validation chooses its penalty. This
+    suits 8 texts per class as well as thousands.
+
+    With a number of layers or "all", the head starts as a logistic regression on the pretrained
+    features [2]_. Then AdamW [1]_ minimises the cross-entropy of head and layers together, with
+    linear warm-up and decay of the learning rate, gradients clipped to a norm of 1, and the
+    dropout of the checkpoint's configuration in the trained parts.
 
     A text may also be a pair of texts, such as a question and an answer: ``(text, text_pair)``, an
     array of shape (n_texts, 2) or a frame of two columns. Then all rows are pairs. The tokens of a
@@ -63,8 +110,10 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     classes_ : ndarray of shape (n_classes,)
         The sorted labels; for multi-label targets the names of the columns of a frame, or of the
         argument `classes` of `partial_fit`, and otherwise their indices.
-    head_ : SequenceClassificationHead
+    head_ : LinearHead or SequenceClassificationHead
         The trained weights of the head.
+    pooling_ : str
+        The pooling of the features that the head reads.
     {attributes}
 
     See Also
@@ -80,6 +129,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     References
     ----------
     .. [1] Loshchilov and Hutter (2019). Decoupled Weight Decay Regularization.
+    .. [2] Kumar et al. (2022). Fine-Tuning can Distort Pretrained Features and Underperform
+           Out-of-Distribution.
 
     Examples
     --------
@@ -90,7 +141,9 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     array(['order', 'order', 'account', 'account'], dtype='<U7')
     """
 
-    head_: SequenceClassificationHead
+    trainable_layers: int | Literal["all", "auto"]
+    head_: LinearHead | SequenceClassificationHead
+    pooling_: Pooling | None
     classes_: NDArray[Any]
     _multilabel: bool
 
@@ -98,8 +151,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         self,
         model: str | os.PathLike[str] = "mini",
         *,
-        trainable_layers: int | Literal["all"] = 0,
-        pooling: Pooling = "mean",
+        trainable_layers: int | Literal["all", "auto"] = "auto",
+        pooling: Pooling | Literal["auto"] = "auto",
         max_length: int | None = None,
         missing: Missing = "error",
         learning_rate_init: float | Literal["auto"] = "auto",
@@ -132,7 +185,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
             Checkpoint of a ``DistilBertForSequenceClassification`` or
             ``BertForSequenceClassification``: a directory or a name on the Hugging Face hub.
         **params : dict
-            Other parameters of the class; `pooling` is "cls", which such a head reads.
+            Other parameters of the class. `pooling` is that of the head: "cls", unless
+            `save_pretrained` of this class wrote another one.
 
         Returns
         -------
@@ -172,6 +226,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         classifier._labels = Labels(labels[order], multilabel)
         output = Linear(head.classifier.weight[order], head.classifier.bias[order])
         classifier.head_ = replace(head, classifier=output)
+        classifier.pooling_ = classifier.pooling
         return classifier
 
     @with_callbacks
@@ -184,7 +239,8 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
             Labels: strings, integers or booleans; or 1 for each label of a text.
         sample_weight : array-like of shape (n_texts,), default=None
-            Weight of each text in the loss; scaled to a mean of 1. Texts of weight 0 are ignored.
+            Weight of each text in the loss of the head; layers that are trained together with it
+            use the weights, too. Texts of weight 0 are ignored.
 
         Returns
         -------
@@ -214,14 +270,81 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
             labels.check_can_be_held_out(targets[rows])
         options = self._begin_fit()
         self._labels, self._reads_pairs = labels, are_pairs(texts)
-        training = self._start(options)
-        split = training.split(rows, None if labels.multilabel else targets[rows])
-        scaled = normalize_to_mean_one(weights, rows)
-        examples_of = partial(self._examples, training, texts, targets, scaled)
+        self.pooling_ = options.pooling
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = {"X": texts, "y": y, "metadata": metadata}
-        self._train(training, split, examples_of, self._score, data)
+        train = self._train_in_stages if self._trains_in_stages else self._train_together
+        train(options, [texts[row] for row in rows], targets[..., rows], weights[rows], data)
         return self
+
+    @property
+    def _trains_in_stages(self) -> bool:
+        """Whether the head is trained after the layers, and not together with them."""
+        if self.early_stopping or self.warm_start:
+            return False
+        pace = (self.learning_rate_init, self.batch_size, self.max_iter)
+        is_default = all(value == "auto" for value in pace)
+        if self.trainable_layers == "auto":
+            return not self._multilabel
+        return self.trainable_layers == 0 and is_default
+
+    def _train_in_stages(
+        self,
+        options: TrainingOptions,
+        texts: Sequence[TextOrPair],
+        targets: NDArray[Any],
+        weights: NDArray[np.float64],
+        data: dict[str, Any],
+    ) -> None:
+        training = StagedTraining(
+            self._encoder,
+            self._encoder.plan(self._embedding_options()),
+            texts,
+            self._head_problem(texts, targets, weights),
+            staged_options(options, self, self._encoder.model.config.dim),
+            check_random_state(self.random_state),
+        )
+        self._run(training, training.n_epochs, training.run, data)
+
+    def _train_together(
+        self,
+        options: TrainingOptions,
+        texts: Sequence[TextOrPair],
+        targets: NDArray[Any],
+        weights: NDArray[np.float64],
+        data: dict[str, Any],
+    ) -> None:
+        random_state, rows = check_random_state(self.random_state), np.arange(len(texts))
+        stratify = None if self._multilabel else targets
+        split = split_rows(rows, options, random_state, stratify)
+
+        def new_head(config: DistilBertConfig, random_state: RandomState) -> TrainableHead:
+            if not options.n_layers:
+                return self._new_head(config, random_state)
+            # Start where frozen features end (Kumar et al., 2022).
+            problem = self._head_problem(texts, targets, weights).select(split[0])
+            return fit_linear_head(problem, STRENGTH_OF_FIRST_HEAD)
+
+        continues = hasattr(self, "head_")
+        training = self._start_training(options, self._loss, new_head, random_state)
+        scaled = normalize_to_mean_one(weights, rows)
+        # The features of a new head have warned about the texts already.
+        examples_of = partial(
+            self._examples,
+            training,
+            texts,
+            targets,
+            scaled,
+            warn=continues,
+        )
+        self._train(training, split, examples_of, self._score, data)
+
+    def _head_problem(
+        self, texts: Sequence[TextOrPair], targets: NDArray[Any], weights: NDArray[np.float64]
+    ) -> Problem:
+        """Return the problem of a linear head on the features of texts."""
+        features, n_labels = self._features(texts), len(self.classes_)
+        return Problem(features, targets, weights.astype(np.float32), self._loss, n_labels)
 
     def partial_fit(
         self,
@@ -269,7 +392,9 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         weights = check_sample_weight(sample_weight, len(texts))
         weights = weights * self._labels.class_weights(self.class_weight, targets)
         rows = nonzero_weight_rows(weights)
-        training = self._fine_tuning = self._fine_tuning or self._start(options)
+        training = self._fine_tuning = self._fine_tuning or self._start_training(
+            options, self._loss, self._new_head, check_random_state(self.random_state)
+        )
         training.set_pace(options)
         examples = self._examples(training, texts, targets, weights.astype(np.float32), rows)
         history = History(list(getattr(self, "loss_curve_", [])))
@@ -298,20 +423,29 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
                     f"classes must equal the classes of the first call, "
                     f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
                 )
-            return TrainingOptions.resolve(self, self._loaded_encoder().pretrained)
+            return self._options_of_partial_fit(self._loaded_encoder())
         if not (are_given or labels.multilabel):
             raise ValueError(
                 "classes must be given in the first call of partial_fit; got classes=None."
             )
-        options = self._begin_fit()
-        self._labels = labels
+        self._begin_fit()
+        options = self._options_of_partial_fit(self._encoder)
+        self._labels, self.pooling_ = labels, options.pooling
         return options
+
+    def _options_of_partial_fit(self, encoder: TextEncoder) -> TrainingOptions:
+        n_layers = 0 if self.trainable_layers == "auto" else None
+        return TrainingOptions.resolve(self, encoder.pretrained, n_layers)
+
+    def _embedding_options(self) -> dict[str, Any]:
+        pooling = getattr(self, "pooling_", self.pooling)  # a pickle of version 0.1 has none
+        return super()._embedding_options() | {"pooling": pooling}
 
     def _task_model(self) -> DistilBertForSequenceClassification:
         kind = "multi" if self._multilabel else "single"
         model = self._loaded_encoder().model
         labels, problem_type = self.classes_, f"{kind}_label_classification"
-        return sequence_model(model, self.head_, self.pooling, labels, problem_type)
+        return sequence_model(model, self.head_, self.pooling_, labels, problem_type)
 
     def _fitted_labels_for(self, labels: Labels) -> Labels:
         """Return the labels of the previous fit, or raise if some of the new ones are unknown."""
@@ -332,10 +466,14 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     def _labels(self, labels: Labels) -> None:
         self.classes_, self._multilabel = labels.classes, labels.multilabel
 
-    def _start(self, options: TrainingOptions) -> FineTuning:
-        loss = binary_cross_entropy if self._multilabel else cross_entropy
-        new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(self.classes_))
-        return self._start_training(options, loss, new_head)
+    @property
+    def _loss(self) -> Loss:
+        return binary_cross_entropy if self._multilabel else cross_entropy
+
+    def _new_head(
+        self, config: DistilBertConfig, random_state: RandomState
+    ) -> SequenceClassificationHead:
+        return new_sequence_head(config, self.pooling_, len(self.classes_), random_state)
 
     def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
         """Return the accuracy; for multi-label targets all labels of a text must be right."""

@@ -22,7 +22,7 @@ from skdistilbert.estimators.contrastive_training import (
     module_files,
 )
 from skdistilbert.estimators.embedder import DistilBertEmbedder
-from skdistilbert.estimators.encoder_tuner import EncoderTuner
+from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
 from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.sklearn_compat import with_callbacks
@@ -240,7 +240,7 @@ class DistilBertContrastiveEmbedder(
     def _plan(self) -> EmbeddingPlan:
         return self._loaded_encoder().plan(self._embedding_options())
 
-    def _results(self, training: FineTuning) -> dict[str, Any]:
+    def _results(self, training: Training) -> dict[str, Any]:
         return super()._results(training) | {"_n_features_out": self._plan().n_features}
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
@@ -25,10 +25,21 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training import Observer
 
 
+class Training(Protocol):
+    """An encoder and a head in training."""
+
+    def tuned_encoder(self) -> TextEncoder:
+        """Return the encoder with its current weights."""
+
+    @property
+    def head(self) -> Any:  # noqa: ANN401
+        """The head with its current weights."""
+
+
 class EncoderTuner(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
     """Base of the estimators that train an encoder."""
 
-    trainable_layers: int | Literal["all"]
+    trainable_layers: int | Literal["all", "auto"]
     warm_start: bool
     random_state: int | RandomState | None
 
@@ -61,7 +72,7 @@ class EncoderTuner(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
 
     def _run(
         self,
-        training: FineTuning,
+        training: Training,
         n_epochs: int,
         train: Callable[[Observer, History], None],
         data: dict[str, Any],
@@ -80,12 +91,12 @@ class EncoderTuner(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
         self._keep(training, history)
         observer.end()
 
-    def _keep(self, training: FineTuning, history: History) -> None:
+    def _keep(self, training: Training, history: History) -> None:
         """Set the fitted attributes."""
         attributes = self._results(training) | self._record(history)
         self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
 
-    def _results(self, training: FineTuning) -> dict[str, Any]:
+    def _results(self, training: Training) -> dict[str, Any]:
         """Return the attributes with which the estimator predicts as if training ended now."""
         return {"_encoder": training.tuned_encoder()}
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from skdistilbert.estimators.saved_labels import labels_to_json
+from skdistilbert.exceptions import warn_user
 from skdistilbert.models import (
     DistilBertForSequenceClassification,
     DistilBertForTokenClassification,
 )
-from skdistilbert.nn.heads import HEAD_ACTIVATIONS
+from skdistilbert.nn.heads import HEAD_ACTIVATIONS, LinearHead, SequenceClassificationHead
+from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,31 +23,34 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models import DistilBertModel
-    from skdistilbert.nn.heads import SequenceClassificationHead, TokenClassificationHead
     from skdistilbert.nn.pooling import Pooling
+
+# tanh(SMALL * x) is SMALL * x within rounding for all hidden states x.
+SMALL = np.float32(2**-13)
 
 
 def sequence_model(
     encoder: DistilBertModel,
-    head: SequenceClassificationHead,
+    head: LinearHead | SequenceClassificationHead,
     pooling: Pooling | None,
     labels: NDArray[Any],
     problem_type: str,
 ) -> DistilBertForSequenceClassification:
     """Return the model that joins an encoder and a head on pooled texts.
 
-    Raises
-    ------
-    ValueError
-        If the head was trained with another pooling than "cls", as its logits would differ in
-        transformers.
+    Warns
+    -----
+    UserWarning
+        If the head reads another pooling than "cls", as its logits differ in transformers.
     """
     if pooling != "cls":
-        raise ValueError(
-            "save_pretrained needs a head that was trained with pooling='cls', as the head of "
-            f"transformers reads the state of [CLS]; this head was trained with {pooling=}. Train "
-            "with pooling='cls', pickle the estimator, or write only its encoder with to_embedder."
+        warn_user(
+            f"The head reads the features of pooling={pooling!r}, but transformers always gives "
+            "it the state of [CLS], so its logits will differ there. skdistilbert restores the "
+            "head exactly. For transformers, train with pooling='cls'."
         )
+    if isinstance(head, LinearHead):
+        head = _with_first_layer(head, encoder)
     (model_type,) = (key for key, x in HEAD_ACTIVATIONS.items() if x == head.activation)
     config = replace(
         encoder.config,
@@ -51,8 +58,38 @@ def sequence_model(
         id2label={index: str(label) for index, label in enumerate(labels)},
         problem_type=problem_type,
         sklearn_classes=labels_to_json(labels),
+        sklearn_pooling=pooling or "cls",
     )
     return DistilBertForSequenceClassification(config, dict(encoder.weights) | head.tensors())
+
+
+def _with_first_layer(head: LinearHead, encoder: DistilBertModel) -> SequenceClassificationHead:
+    """Return a head with the two layers of transformers and the same logits.
+
+    BERT's tanh is linear for small numbers, so its first layer makes the features small. ReLU is
+    linear for positive numbers, so DistilBERT's first layer adds a bound of the features, which
+    are means of layer-normalised states.
+    """
+    output, dim = head.classifier, encoder.config.dim
+    activation = HEAD_ACTIVATIONS[encoder.config.model_type]
+    identity = np.eye(dim, dtype=np.float32)
+    if activation == "tanh":
+        first = Linear(SMALL * identity, np.zeros(dim, np.float32))
+        last = Linear(output.weight / SMALL, output.bias)
+    else:
+        bound = _bound_of_states(encoder)
+        first = Linear(identity, bound)
+        bias = output.bias - output.weight.astype(np.float64) @ bound
+        last = Linear(output.weight, bias.astype(np.float32))
+    return SequenceClassificationHead(first, last, activation)
+
+
+def _bound_of_states(encoder: DistilBertModel) -> NDArray[np.float32]:
+    """Return a bound of the absolute values of the last hidden states, (dim,)."""
+    layers, embeddings = encoder.encoder.layers, encoder.encoder.embeddings
+    norm = layers[-1].output_layer_norm if layers else embeddings.layer_norm
+    bound = np.abs(norm.weight) * np.sqrt(encoder.config.dim) + np.abs(norm.bias)
+    return np.asarray(bound, np.float32)
 
 
 def is_regression(config: DistilBertConfig) -> bool:
@@ -63,7 +100,7 @@ def is_regression(config: DistilBertConfig) -> bool:
 
 
 def token_model(
-    encoder: DistilBertModel, head: TokenClassificationHead, labels: Iterable[str]
+    encoder: DistilBertModel, head: LinearHead, labels: Iterable[str]
 ) -> DistilBertForTokenClassification:
     """Return the model that joins an encoder and a head on tokens."""
     id2label = dict(enumerate(map(str, labels)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -26,7 +26,7 @@ from skdistilbert.nn.training import (
 )
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tasks.text_batches import encode_with_warning
+from skdistilbert.tasks.text_batches import encode_in_batches, encode_with_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float32]
     Score = Callable[[FloatArray, Examples], float]
 
-# What "auto" means if only the head is trained, and if layers are trained.
+# What "auto" means if only the head is trained, and if layers are trained with it.
 AUTO = {"learning_rate_init": (5e-3, 1e-4), "batch_size": (32, 16)}
 EPOCHS_OF_HEAD = 100
 # Three epochs are too few for few texts: 500 texts of TREC-6 reached an accuracy of 0.930 in three
@@ -70,19 +70,28 @@ class TrainingOptions(NamedTuple):
     n_threads: int | None
 
     @classmethod
-    def resolve(cls, estimator: Any, encoder: PretrainedEncoder) -> TrainingOptions:  # noqa: ANN401
-        """Return the options of an estimator for an encoder, or raise ValueError."""
-        config, stated = encoder.model.config, estimator.trainable_layers
-        n_layers = count_trained_layers(estimator, encoder)
+    def resolve(
+        cls,
+        estimator: Any,  # noqa: ANN401
+        encoder: PretrainedEncoder,
+        n_layers: int | None = None,
+    ) -> TrainingOptions:
+        """Return the options of an estimator for an encoder, or raise ValueError.
+
+        `n_layers` replaces the parameter `trainable_layers`.
+        """
+        config = encoder.model.config
+        if n_layers is None:
+            n_layers = count_trained_layers(estimator, encoder)
 
         def resolved(name: str) -> Any:  # noqa: ANN401
             value = getattr(estimator, name)
-            return AUTO[name][stated != 0] if value == "auto" else value
+            return AUTO[name][n_layers > 0] if value == "auto" else value
 
         options = cls(
             n_layers,
-            stated == "all",
-            estimator.pooling,
+            estimator.trainable_layers == "all",
+            resolve_pooling(estimator.pooling, encoder),
             check_max_length(estimator.max_length, config, encoder.tokenizer),
             resolved("learning_rate_init"),
             estimator.alpha,
@@ -133,12 +142,44 @@ class TrainingOptions(NamedTuple):
 def count_trained_layers(estimator: Any, encoder: PretrainedEncoder | TextEncoder) -> int:  # noqa: ANN401
     """Return how many layers `trainable_layers` names, or raise ValueError."""
     stated, n_layers = estimator.trainable_layers, encoder.model.config.n_layers
+    if stated == "auto":
+        return ceil(n_layers / 2)
     if stated != "all" and stated > n_layers:
         raise ValueError(
             f"trainable_layers must be at most {n_layers}, the number of layers of "
             f"{estimator.model}, or 'all' to train the embeddings as well; got {stated!r}."
         )
     return n_layers if stated == "all" else int(stated)
+
+
+def resolve_pooling(
+    pooling: Pooling | Literal["auto"] | None, encoder: PretrainedEncoder
+) -> Pooling | None:
+    """Return a pooling; "auto" is that of ``modules.json`` if layers can be trained with it."""
+    if pooling != "auto":
+        return pooling
+    modules = encoder.model.sentence_modules
+    poolings = modules.poolings if modules else ()
+    is_trainable = len(poolings) == 1 and poolings[0] in POOLING_BACKWARD
+    return cast("Pooling", poolings[0]) if is_trainable else "mean"
+
+
+def split_rows(
+    rows: NDArray[np.intp],
+    options: TrainingOptions,
+    random_state: RandomState,
+    stratify: NDArray[Any] | None = None,
+) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
+    """Return the rows to train on and, with early stopping, those to validate on."""
+    if options.validation_fraction is None:
+        return rows, None
+    trained, held_out = train_test_split(
+        rows,
+        test_size=options.validation_fraction,
+        random_state=random_state,
+        stratify=stratify,
+    )
+    return trained, held_out
 
 
 class FineTuning:
@@ -197,6 +238,11 @@ class FineTuning:
         self.trainer.optimizer.finish()
         return self.trainer.network
 
+    @property
+    def head(self) -> Any:  # noqa: ANN401 - the class of the head that was given
+        """The head with its current weights."""
+        return self.network.head
+
     def tuned_encoder(self) -> TextEncoder:
         """Return the encoder with the current weights of the trained layers."""
         if not self.options.n_layers:
@@ -206,25 +252,20 @@ class FineTuning:
         changes = changes_between(before, self.network, self.encoder.changes)
         return TextEncoder(pretrained, self.encoder.name, changes)
 
-    def split(
-        self, rows: NDArray[np.intp], stratify: NDArray[Any] | None = None
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
-        """Return the rows to train on and, with early stopping, those to validate on."""
-        if self.options.validation_fraction is None:
-            return rows, None
-        trained, held_out = train_test_split(
-            rows,
-            test_size=self.options.validation_fraction,
-            random_state=self._random_state,
-            stratify=stratify,
-        )
-        return trained, held_out
-
     def examples(
-        self, texts: Sequence[TextOrPair], targets: NDArray[Any], weights: FloatArray
+        self,
+        texts: Sequence[TextOrPair],
+        targets: NDArray[Any],
+        weights: FloatArray,
+        *,
+        warn: bool = True,
     ) -> Examples:
-        """Tokenise texts, compute their frozen layers, and return them with one target each."""
-        batches = encode_with_warning(self.encoder.tokenizer, texts, self.options.max_length)
+        """Tokenise texts, compute their frozen layers, and return them with one target each.
+
+        A warning names truncated texts, unless `warn` is False.
+        """
+        encode = encode_with_warning if warn else encode_in_batches
+        batches = encode(self.encoder.tokenizer, texts, self.options.max_length)
         encodings = [encoded for _, encoded in batches]
         types = [types for encoded in encodings for types in encoded.token_type_ids or ()]
         tokens = Ragged.from_lists(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, check_random_state
 
 from skdistilbert.estimators.export import sequence_model
-from skdistilbert.estimators.fine_tuning import new_sequence_head
+from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
 from skdistilbert.estimators.targets import (
@@ -178,8 +178,9 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         self._reads_pairs = are_pairs(texts)
         self._set_scale(numbers.ndim, targets, weights)
         new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(targets))
-        training = self._start_training(options, squared_error, new_head)
-        split = training.split(np.arange(len(used)))
+        random_state = check_random_state(self.random_state)
+        training = self._start_training(options, squared_error, new_head, random_state)
+        split = split_rows(np.arange(len(used)), options, random_state)
         _check_held_out(split[1])
         standardized = self._scale.standardize(targets)
         examples_of = partial(self._examples, training, used, standardized, weights)

@@ -13,7 +13,7 @@ from skdistilbert.estimators.encoder_changes import EncoderChanges
 from skdistilbert.estimators.targets import Scale
 from skdistilbert.estimators.text_encoder import TextEncoder
 from skdistilbert.nn import heads
-from skdistilbert.nn.heads import SequenceClassificationHead, TokenClassificationHead
+from skdistilbert.nn.heads import LinearHead, SequenceClassificationHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMAT = 2  # 2 added the weights of BERT: its pooler and its token types
 # Pickles without a format version hold a head of this module.
 sys.modules.setdefault("skdistilbert.nn.training.heads", heads)
+heads.TokenClassificationHead = heads.LinearHead  # type: ignore[attr-defined]
 
 
 def to_saved(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,5 +80,5 @@ def _arrays_of_record(head: Any) -> dict[str, Array]:  # noqa: ANN401
 
 def _head_from_arrays(arrays: Mapping[str, Array]) -> Any:  # noqa: ANN401
     if set(arrays) == {"classifier.weight", "classifier.bias"}:
-        return TokenClassificationHead.from_tensors(arrays)
+        return LinearHead.from_tensors(arrays)
     return SequenceClassificationHead.from_tensors(arrays)

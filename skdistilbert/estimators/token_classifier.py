@@ -6,16 +6,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.export import token_model
-from skdistilbert.estimators.fine_tuning import new_linear
+from skdistilbert.estimators.fine_tuning import new_linear, split_rows
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.estimators.word_lists import check_word_labels, check_words
-from skdistilbert.nn.heads import TokenClassificationHead
+from skdistilbert.nn.heads import LinearHead
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import cross_entropy
 from skdistilbert.nn.weights import Linear
@@ -68,7 +69,7 @@ class DistilBertTokenClassifier(TrainedEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The sorted labels.
-    head_ : TokenClassificationHead
+    head_ : LinearHead
         The trained weights of the head.
     {attributes}
 
@@ -89,7 +90,7 @@ class DistilBertTokenClassifier(TrainedEstimator):
     """
 
     pooling = None
-    head_: TokenClassificationHead
+    head_: LinearHead
     classes_: NDArray[np.str_]
 
     def __init__(
@@ -141,9 +142,7 @@ class DistilBertTokenClassifier(TrainedEstimator):
         order = np.argsort(labels)
         output = Linear.from_tensors(checkpoint.weights, "classifier")
         classifier.classes_ = labels[order]
-        classifier.head_ = TokenClassificationHead(
-            Linear(output.weight[order], output.bias[order])
-        )
+        classifier.head_ = LinearHead(Linear(output.weight[order], output.bias[order]))
         return classifier
 
     @with_callbacks
@@ -181,9 +180,10 @@ class DistilBertTokenClassifier(TrainedEstimator):
             raise ValueError(NO_WORDS)
         options = self._begin_fit()
         self._set_classes(np.unique([label for of_text in labels for label in of_text]))
-        training = self._start_training(options, cross_entropy, self._new_head)
+        random_state = check_random_state(self.random_state)
+        training = self._start_training(options, cross_entropy, self._new_head, random_state)
         examples_of = partial(self._word_examples, training, texts, labels)
-        split = training.split(np.arange(len(texts)))
+        split = split_rows(np.arange(len(texts)), options, random_state)
         self._train(training, split, examples_of, self._score, {"X": texts, "y": labels})
         return self
 
@@ -196,10 +196,8 @@ class DistilBertTokenClassifier(TrainedEstimator):
                 f"{classes.tolist()}. Set warm_start=False to train a new head."
             )
 
-    def _new_head(
-        self, config: DistilBertConfig, random_state: RandomState
-    ) -> TokenClassificationHead:
-        return TokenClassificationHead(new_linear(len(self.classes_), config.dim, random_state))
+    def _new_head(self, config: DistilBertConfig, random_state: RandomState) -> LinearHead:
+        return LinearHead(new_linear(len(self.classes_), config.dim, random_state))
 
     def _word_examples(
         self,

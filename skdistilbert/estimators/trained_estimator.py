@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.checkpoint.module_writing import sentence_module_files
 from skdistilbert.estimators.embedder import DistilBertEmbedder
-from skdistilbert.estimators.encoder_tuner import EncoderTuner
+from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.exceptions import CheckpointError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
+    from numpy.random import RandomState
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import Checkpoint
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.fine_tuning import Score
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.heads import TrainableHead
+    from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import History
     from skdistilbert.nn.training.losses import Loss
     from skdistilbert.tasks.pair_input import TextOrPair
@@ -58,10 +59,13 @@ class TrainedEstimator(EncoderTuner):
     # -- training
 
     def _start_training(
-        self, options: TrainingOptions, loss: Loss, new_head: Callable[..., TrainableHead]
+        self,
+        options: TrainingOptions,
+        loss: Loss,
+        new_head: Callable[..., TrainableHead],
+        random_state: RandomState,
     ) -> FineTuning:
         """Continue with the fitted head, or start with a new one."""
-        random_state = check_random_state(self.random_state)
         config, fitted = self._encoder.model.config, hasattr(self, "head_")
         head = self.head_ if fitted else new_head(config=config, random_state=random_state)
         return FineTuning(self._encoder, head, loss, options, random_state)
@@ -73,11 +77,13 @@ class TrainedEstimator(EncoderTuner):
         targets: NDArray[Any],
         weights: FloatArray,
         rows: Rows,
+        *,
+        warn: bool = True,
     ) -> Examples:
         """Return some of the texts, with their columns of the targets (..., n_texts)."""
         texts, targets, weights = [texts[row] for row in rows], targets[..., rows], weights[rows]
         if training.options.n_layers:
-            return training.examples(texts, targets, weights)
+            return training.examples(texts, targets, weights, warn=warn)
         return Examples(None, self._features(texts), targets, weights)
 
     def _train(
@@ -95,8 +101,8 @@ class TrainedEstimator(EncoderTuner):
         run = partial(training.run, examples, validation, score, n_epochs)
         self._run(training, n_epochs, run, data)
 
-    def _results(self, training: FineTuning) -> dict[str, Any]:
-        return super()._results(training) | {"head_": training.network.head}
+    def _results(self, training: Training) -> dict[str, Any]:
+        return super()._results(training) | {"head_": training.head}
 
     def _record(self, history: History) -> dict[str, Any]:
         record = super()._record(history)
@@ -150,6 +156,8 @@ class TrainedEstimator(EncoderTuner):
                 f"{path} has no {head.replace('_', '-')} head (found: {checkpoint.head}). Train "
                 f"one with {cls.__name__}(path).fit(...)."
             )
+        if head == "sequence_classification":
+            estimator.pooling = cast("Pooling", checkpoint.config.sklearn_pooling)
         estimator._set_encoder(encoder, location)
         return estimator, checkpoint
 
@@ -171,10 +179,15 @@ class TrainedEstimator(EncoderTuner):
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If a head on texts was trained with a pooling other than "cls", which the head of
-            transformers reads; or if the directory is not accepted.
+            If the directory is not accepted.
         OSError
             If the directory cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            If a head on texts reads another pooling than "cls", because transformers gives it the
+            state of [CLS]. `from_pretrained` of this class restores the head exactly.
         """
         check_is_fitted(self)
         self._task_model().save_pretrained(directory, self._loaded_encoder().tokenizer)
@@ -206,7 +219,7 @@ class TrainedEstimator(EncoderTuner):
             If the directory cannot be written or is not accepted.
         """
         check_is_fitted(self)
-        pooling = self.pooling or "mean"
+        pooling = getattr(self, "pooling_", self.pooling) or "mean"
         dim = self._loaded_encoder().model.config.dim
         self._write_encoder(directory, sentence_module_files(pooling, dim))
         return DistilBertEmbedder(

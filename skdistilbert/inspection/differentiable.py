@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.inspection.explained_output import ExplainedOutput
-    from skdistilbert.nn.heads import SequenceClassificationHead
+    from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.weights import Embeddings
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tokenization import WordPieceTokenizer
@@ -143,7 +143,7 @@ def _plan(estimator: DistilBertClassifier | DistilBertRegressor | Embedder) -> E
 
 def _differentiable(
     estimator: DistilBertClassifier | DistilBertRegressor | Embedder,
-    head: SequenceClassificationHead | FeatureHead,
+    head: TrainableHead,
     scores: ScoresOfOutputs,
 ) -> Differentiable:
     encoder, plan = estimator._loaded_encoder(), _plan(estimator)

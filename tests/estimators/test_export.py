@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
 
 import joblib
 import numpy as np
@@ -23,6 +24,8 @@ from tests.conftest import DATA
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from skdistilbert.nn.pooling import Pooling
 
 TEXTS = ["what is it", "who would you do", "where then", "is it"]
 WORDS = [text.split() for text in TEXTS]
@@ -95,18 +98,42 @@ def test_a_saved_classifier_can_be_trained_further(tiny: Path, tmp_path: Path) -
     np.testing.assert_allclose(after.predict_proba(TEXTS), before, atol=1e-5)
 
 
-def test_unfitted_estimators_and_mean_pooling_heads_are_not_saved(
-    tiny: Path, tmp_path: Path
-) -> None:
-    classifier = DistilBertClassifier(tiny, max_iter=1)
+def test_unfitted_estimators_are_not_saved(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFittedError):
-        classifier.save_pretrained(tmp_path / "saved")
-    classifier.fit(TEXTS, KINDS["labels"][2])
-    with pytest.raises(
-        ValueError, match="reads the state of .CLS.; this head was trained with pooling='mean'"
-    ):
-        classifier.save_pretrained(tmp_path / "saved")
+        DistilBertClassifier(tiny).save_pretrained(tmp_path / "saved")
     assert not (tmp_path / "saved").exists()
+
+
+@pytest.mark.parametrize("model", ["distilbert-tiny", "bert-tiny-sequence-classification"])
+@pytest.mark.parametrize("pooling", ["auto", "max", "cls"])
+@pytest.mark.parametrize("trainable_layers", ["auto", 0, 1])
+def test_linear_heads_are_saved_with_their_pooling(
+    model: str,
+    pooling: Pooling | Literal["auto"],
+    trainable_layers: int | Literal["auto"],
+    tmp_path: Path,
+) -> None:
+    classifier = DistilBertClassifier(
+        DATA / model, pooling=pooling, trainable_layers=trainable_layers, random_state=0
+    )
+    classifier.fit(TEXTS, KINDS["labels"][2])
+    expected = classifier.decision_function(TEXTS)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier.save_pretrained(tmp_path)
+    assert ["logits will differ there" in str(w.message) for w in caught] == [True] * (
+        pooling != "cls"
+    )
+    restored = DistilBertClassifier.from_pretrained(tmp_path)
+    assert restored.pooling == ("mean" if pooling == "auto" else pooling)
+    np.testing.assert_allclose(restored.decision_function(TEXTS), expected, atol=2e-5, rtol=1e-5)
+    tokenizer, loaded = restored._encoder.tokenizer, load_model(tmp_path)
+    batch = tokenizer.encode_batch(TEXTS)
+    padded = loaded(batch.input_ids, batch.attention_mask).logits
+    unpadded = loaded.logits([tokenizer.encode(text) for text in TEXTS])
+    for logits in (padded, unpadded):
+        shown = logits[:, 1] - logits[:, 0] if expected.ndim == 1 else logits
+        np.testing.assert_allclose(shown, expected, atol=2e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["number", "words"])
@@ -224,8 +251,8 @@ def test_a_bert_is_fine_tuned_from_its_own_head(tmp_path: Path) -> None:
 
 
 def test_other_poolings_of_a_bert_have_the_head_of_distilbert() -> None:
-    classifier = DistilBertClassifier(DATA / "bert-tiny-sequence-classification", max_iter=1)
-    assert classifier.fit(TEXTS, KINDS["labels"][2]).head_.activation == "relu"
+    regressor = DistilBertRegressor(DATA / "bert-tiny-sequence-classification", max_iter=1)
+    assert regressor.fit(TEXTS, [1, 2, 3, 4]).head_.activation == "relu"
 
 
 @pytest.mark.parity

@@ -62,13 +62,13 @@ def test_lines_in_files(tiny: Path) -> None:
     script = (
         "from skdistilbert import DistilBertClassifier\n"
         f"classifier = DistilBertClassifier({str(tiny)!r}, max_iter=2, verbose=1)\n"
-        "classifier.fit(['a', 'b'], [0, 1])\n"
+        "classifier.fit(['a', 'b', 'c', 'd'], [0, 0, 1, 1])\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     run = [sys.executable, "-c", script]
     done = subprocess.run(run, capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == ""
-    lines = ["DistilBertClassifier: 2 of 2 texts, 0 s", "Epoch 1 of 2: loss", "Epoch 2 of 2: loss"]
+    lines = ["DistilBertClassifier: 4 of 4 texts, 0 s", "Epoch 1 of 2: loss", "Epoch 2 of 2: loss"]
     for line, start in zip(done.stderr.splitlines(), lines, strict=True):
         assert line.startswith(start)
     assert "\r" not in done.stderr
