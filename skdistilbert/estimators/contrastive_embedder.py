@@ -12,6 +12,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skdistilbert.estimators.contrastive_pairs import check_pairs, loss_of_pairs
 from skdistilbert.estimators.contrastive_training import (
     LOSSES,
     check_classes,
@@ -19,6 +20,7 @@ from skdistilbert.estimators.contrastive_training import (
     contrastive_loss,
     contrastive_options,
     count_epochs,
+    loss_of_labels,
     module_files,
 )
 from skdistilbert.estimators.embedder import DistilBertEmbedder
@@ -29,7 +31,8 @@ from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.targets import Labels
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
-from skdistilbert.nn.training import POOLING_BACKWARD, ContrastiveTrainer
+from skdistilbert.nn.training import POOLING_BACKWARD, ContrastiveTrainer, PairTrainer
+from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
 
 if TYPE_CHECKING:
     import os
@@ -39,10 +42,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from sklearn.utils import Tags
 
+    from skdistilbert.estimators.contrastive_training import BatchLoss
     from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
+    from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
 OWN_PARAMETERS = """\
@@ -60,12 +65,12 @@ loss : {"auto", "cosine", "supervised"}
     "cosine" compares all pairs of texts equally. "supervised" is the supervised contrastive loss,
     which stresses the classes that are most similar and changes the encoder less. "auto":
     "supervised" if the pretrained features of up to 512 texts separate the classes well, otherwise
-    "cosine".
+    "cosine". Pairs of texts need "auto", because their loss depends on `y`.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 2e-4.
 batch_size : int of at least 4 or "auto"
-    Texts that are compared in a step of the optimiser. Memory and time grow with the number of
-    texts rather than with the number of pairs. "auto": 64.
+    Texts, or pairs of texts, that are compared in a step of the optimiser. Memory and time grow
+    with the number of texts rather than with the number of comparisons. "auto": 64.
 max_iter : int of at least 1 or "auto"
     Number of epochs; the learning rate decays to 0 at their end. "auto": the number that makes 40
     steps.
@@ -93,7 +98,8 @@ class DistilBertContrastiveEmbedder(
     """Turn texts into features with an encoder that is trained on labelled texts.
 
     `fit` moves the features of texts with the same label together and those of other texts apart.
-    The features suit any classifier of scikit-learn, even with few texts per class.
+    The features suit any classifier of scikit-learn, even with few texts per class. `fit` also
+    accepts pairs of similar texts, such as questions and answers, to train an encoder for search.
 
     Parameters
     ----------
@@ -125,6 +131,11 @@ class DistilBertContrastiveEmbedder(
     the texts with the same label by a softmax of ``cosine / 0.1`` [2]_. A batch has several
     classes and several texts of each, independent of the frequencies of the classes. A class with
     a single text is only moved away from others.
+
+    The encoder reads both texts of a pair separately. With similarities as `y`, the loss is the
+    mean squared error of the cosines. With ``y=None`` it is the cross-entropy of choosing the
+    second text among those of the batch by a softmax of ``20 * cosine``. They are the losses
+    CosineSimilarityLoss and MultipleNegativesRankingLoss of sentence-transformers.
 
     Training helps most where pretrained features do not separate the classes. Elsewhere it may not
     help, so compare with `DistilBertEmbedder` by cross-validation.
@@ -174,15 +185,17 @@ class DistilBertContrastiveEmbedder(
         self._set_parameters(locals())
 
     @with_callbacks
-    def fit(self, X: Iterable[str], y: ArrayLike) -> Self:
-        """Train the encoder on texts and their labels.
+    def fit(self, X: Texts, y: ArrayLike | None = None) -> Self:
+        """Train the encoder on texts and their labels, or on pairs of texts.
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str; or of (str, str) or dict, or array or frame of two columns
+            Single texts, or pairs as in `classify`.
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_labels)
             Labels: strings, integers or booleans; or 1 for each label of a text. Texts that share
-            a label are moved together.
+            a label are moved together. For pairs: their similarities, from 0 to 1; or None if the
+            texts of each pair are similar to each other and to no other text of their batch.
 
         Returns
         -------
@@ -193,49 +206,67 @@ class DistilBertContrastiveEmbedder(
         CheckpointError
             If the encoder cannot be loaded.
         ValueError, TypeError
-            If a parameter, a text or a label is not valid; if there is only one class, or no class
-            has two texts; or if training diverges.
+            If a parameter, a text, a label or a similarity is not valid; if there is only one
+            class, or no class has two texts; if there is one pair and `y` is None; or if training
+            diverges.
         KeyboardInterrupt
             If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
             weights so far if `warm_start` is True.
         """
         # Validate everything before the previous fit is replaced.
         self._validate()
-        texts, labels = self._check_texts(X), Labels.from_targets(y)
-        targets = labels.encode(y)
-        check_consistent_length(texts, targets.T)
-        check_classes(labels, targets)
+        texts = check_texts_or_pairs(X, self.missing, allow_empty=False)
+        singles, targets = self._check_targets(texts, y)
         options, plan = self._begin_fit(), self._plan()
-        training = self._start(options, plan, texts, targets)
-        weights = np.ones(len(texts), np.float32)
-        examples = training.examples([plan.prompt + text for text in texts], targets, weights)
+        random_state = check_random_state(self.random_state)
+        if are_pairs(texts):
+            compare = loss_of_pairs(y)
+        else:
+            compare = self._loss_of_labels(plan, singles, targets, random_state)
+        training = FineTuning(
+            self._encoder,
+            FeatureHead(),
+            contrastive_loss(plan, compare),
+            options,
+            random_state,
+            PairTrainer if are_pairs(texts) else ContrastiveTrainer,
+        )
+        weights = np.ones(len(singles), np.float32)
+        examples = training.examples([plan.prompt + text for text in singles], targets, weights)
         n_epochs = count_epochs(options, len(texts))
         run = partial(training.run, examples, None, None, n_epochs)
         self._run(training, n_epochs, run, {"X": texts, "y": y, "metadata": None})
         return self
 
+    def _check_targets(
+        self,
+        texts: list[Any],
+        y: Any,  # noqa: ANN401
+    ) -> tuple[list[str], NDArray[Any]]:
+        """Return single texts and their targets, or raise ValueError."""
+        if are_pairs(texts):
+            return check_pairs(texts, y, self.loss)
+        labels = Labels.from_targets(y)
+        targets = labels.encode(y)
+        check_consistent_length(texts, targets.T)
+        check_classes(labels, targets)
+        return texts, targets
+
     def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
         return contrastive_options(self, encoder, encoder.plan(self._embedding_options()))
 
-    def _start(
+    def _loss_of_labels(
         self,
-        options: TrainingOptions,
         plan: EmbeddingPlan,
         texts: list[str],
         targets: NDArray[Any],
-    ) -> FineTuning:
-        random_state, loss = check_random_state(self.random_state), self.loss
-        if loss == "auto":
-            pretrained = self._encoder.pretrained
-            loss = choose_loss(pretrained, plan, texts, targets, random_state, self.n_threads)
-        return FineTuning(
-            self._encoder,
-            FeatureHead(),
-            contrastive_loss(plan, LOSSES[loss]),
-            options,
-            random_state,
-            ContrastiveTrainer,
-        )
+        random_state: RandomState,
+    ) -> BatchLoss:
+        """Return the loss of labels, which may depend on the pretrained features."""
+        if self.loss != "auto":
+            return loss_of_labels(self.loss)
+        encoder, n_threads = self._encoder.pretrained, self.n_threads
+        return loss_of_labels(choose_loss(encoder, plan, texts, targets, random_state, n_threads))
 
     def _plan(self) -> EmbeddingPlan:
         return self._loaded_encoder().plan(self._embedding_options())

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from skdistilbert.nn.weights import Array
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
 
-    PairLoss = Callable[[Array, BoolArray], tuple[float, Array]]
+    LabelLoss = Callable[[Array, BoolArray], tuple[float, Array]]
+    BatchLoss = Callable[[Array, NDArray[Any]], tuple[float, Array]]
 
 # What "auto" means.
 LEARNING_RATE, BATCH_SIZE, STEPS = 2e-4, 64, 40
@@ -48,7 +49,7 @@ WEIGHT_DECAY = 0.01
 # cosine loss is more accurate, because it changes the encoder more. See benchmarks/README.md.
 ENOUGH_SEPARATION = 2 / 3
 TEXTS_TO_SEPARATE = 512
-LOSSES: dict[str, PairLoss] = {
+LOSSES: dict[str, LabelLoss] = {
     "cosine": cosine_loss,
     "supervised": supervised_contrastive_loss,
 }
@@ -150,14 +151,19 @@ def label_separation(features: Array, targets: NDArray[Any]) -> float:
     return float((correct - chance) / (1 - chance)) if chance < 1 else 0.0
 
 
-def contrastive_loss(plan: EmbeddingPlan, compare: PairLoss) -> Loss:
-    """Return the loss of pooled columns (dim, n_texts) whose texts have labels."""
+def loss_of_labels(name: str) -> BatchLoss:
+    """Return the loss of a batch whose targets are labels."""
+    return lambda units, targets: LOSSES[name](units, share_a_label(targets))
+
+
+def contrastive_loss(plan: EmbeddingPlan, compare: BatchLoss) -> Loss:
+    """Return the loss of pooled columns (dim, n_texts), given the loss of unit vectors."""
 
     def loss(pooled: Array, targets: NDArray[Any], weights: Array) -> tuple[float, Array]:  # noqa: ARG001
         tape = Tape()
         features = apply_modules(plan.after, pooled.T, tape)
         units = unit_length(features[:, : plan.n_features], tape)
-        value, d_units = compare(units, share_a_label(targets))
+        value, d_units = compare(units, targets)
         d_features = np.zeros_like(features)  # zero for features that are truncated
         d_features[:, : plan.n_features] = unit_length_backward(d_units, tape)
         return value, _modules_backward(plan.after, d_features, tape).T

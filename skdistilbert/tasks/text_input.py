@@ -13,8 +13,9 @@ Missing = Literal["error", "empty"]
 Text = str | list[str] | tuple[str, ...]  # running text, or its words
 
 ABOUT_PAIRS = (
-    "Only classify, score_pairs, DistilBertClassifier and DistilBertRegressor accept pairs, and "
-    "only if all rows are pairs, such as (text, text_pair) or frame[['text', 'text_pair']]."
+    "Only classify, score_pairs, DistilBertClassifier, DistilBertRegressor and fit of "
+    "DistilBertContrastiveEmbedder accept pairs, and only if all rows are pairs, such as "
+    "(text, text_pair) or frame[['text', 'text_pair']]."
 )
 
 

@@ -22,9 +22,12 @@ from skdistilbert import (
     embed,
     load_model,
 )
-from skdistilbert.estimators.contrastive_training import contrastive_loss, label_separation
+from skdistilbert.estimators.contrastive_training import (
+    contrastive_loss,
+    label_separation,
+    loss_of_labels,
+)
 from skdistilbert.estimators.sklearn_compat import HAS_CALLBACKS
-from skdistilbert.nn.training import cosine_loss
 from skdistilbert.tasks.embedding_plan import plan_embedding
 
 if TYPE_CHECKING:
@@ -228,7 +231,11 @@ def test_training_and_saving_follow_the_modules(checkpoint: Path, tmp_path: Path
 def test_gradients_of_all_modules_equal_finite_differences(tiny: Path, tmp_path: Path) -> None:
     directory = sentence_directory(tmp_path, tiny)
     plan = plan_embedding(load_model(directory), WordPieceTokenizer.from_pretrained(directory))
-    loss, rng, step = contrastive_loss(plan, cosine_loss), np.random.default_rng(0), 1e-6
+    loss, rng, step = (
+        contrastive_loss(plan, loss_of_labels("cosine")),
+        np.random.default_rng(0),
+        1e-6,
+    )
     classes, ones = np.array([0, 0, 1, 1, 2]), np.ones(5)
     pooled, direction = rng.normal(size=(2, 32, 5))
     _, gradient = loss(pooled, classes, ones)

@@ -31,6 +31,12 @@ from skdistilbert.nn.training.loop import (
 )
 from skdistilbert.nn.training.losses import binary_cross_entropy, cross_entropy, squared_error
 from skdistilbert.nn.training.network import Inputs, Network, forward, input_gradient
+from skdistilbert.nn.training.pair_losses import (
+    PairTrainer,
+    compare_pairs,
+    in_batch_negatives,
+    similarity_error,
+)
 from skdistilbert.nn.training.pooling_backward import POOLING_BACKWARD
 from skdistilbert.nn.training.trainer import Trainer
 
@@ -43,12 +49,14 @@ __all__ = [
     "Inputs",
     "Network",
     "Observer",
+    "PairTrainer",
     "Plan",
     "Problem",
     "Trainer",
     "binary_cross_entropy",
     "choose_strength",
     "class_batches",
+    "compare_pairs",
     "constant",
     "cosine_loss",
     "cross_entropy",
@@ -56,9 +64,11 @@ __all__ = [
     "fit_linear_head",
     "forward",
     "frozen_states",
+    "in_batch_negatives",
     "input_gradient",
     "normalize_features_backward",
     "share_a_label",
+    "similarity_error",
     "squared_error",
     "supervised_contrastive_loss",
     "train",

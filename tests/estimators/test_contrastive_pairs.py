@@ -1,0 +1,109 @@
+"""DistilBertContrastiveEmbedder on pairs of texts."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from skdistilbert import DistilBertContrastiveEmbedder, DistilBertEmbedder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAIRS = [
+    ("who is it", "it is he"),
+    ("what is it", "it is a day"),
+    ("where is it", "it is here"),
+    ("one", "two of them"),
+]
+
+
+def quick(model: Path | str, **params: Any) -> DistilBertContrastiveEmbedder:  # noqa: ANN401
+    few: dict[str, Any] = {"max_iter": 30, "learning_rate_init": 2e-3, "random_state": 0}
+    return DistilBertContrastiveEmbedder(model, **few | params)
+
+
+def cosines(embedder: DistilBertContrastiveEmbedder) -> np.ndarray:
+    """Return the cosines of all first texts with all second texts."""
+    first, second = zip(*PAIRS, strict=True)
+    return np.asarray(embedder.transform(first) @ embedder.transform(second).T)
+
+
+@pytest.mark.parametrize("layers", [1, "all"])
+def test_cosines_approach_the_similarities(tiny: Path, layers: Any) -> None:  # noqa: ANN401
+    similarities = [0.0, 1.0, 0.5, 0.0]
+    embedder = quick(tiny, trainable_layers=layers, max_iter=100).fit(PAIRS, similarities)
+    np.testing.assert_allclose(np.diagonal(cosines(embedder)), similarities, atol=0.25)
+    assert embedder.loss_curve_[-1] < embedder.loss_curve_[0] / 5
+
+
+def test_the_partner_is_the_most_similar_text(tiny: Path) -> None:
+    embedder = quick(tiny).fit(PAIRS)
+    np.testing.assert_array_equal(cosines(embedder).argmax(axis=1), np.arange(4))
+    assert embedder.loss_curve_[-1] < embedder.loss_curve_[0]
+
+
+def test_pairs_from_arrays_dicts_and_frames(tiny: Path) -> None:
+    expected = quick(tiny, max_iter=2).fit(PAIRS).transform(["one"])
+    dicts = [{"text": first, "text_pair": second} for first, second in PAIRS]
+    for X in (np.array(PAIRS), dicts, iter(PAIRS)):
+        np.testing.assert_array_equal(quick(tiny, max_iter=2).fit(X).transform(["one"]), expected)
+    frame = pytest.importorskip("pandas").DataFrame(PAIRS)
+    found = quick(tiny, max_iter=2).fit(frame).transform(["one"])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_threads_do_not_change_the_result(tiny: Path) -> None:
+    first, second = (
+        quick(tiny, max_iter=3, batch_size=4, n_threads=n).fit(PAIRS * 3).transform(["one"])
+        for n in (1, 2)
+    )
+    np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_the_encoder_is_pickled_and_saved(tiny: Path, tmp_path: Path) -> None:
+    embedder = quick(tiny, max_iter=2).fit(PAIRS)
+    loaded = pickle.loads(pickle.dumps(embedder))
+    np.testing.assert_array_equal(cosines(loaded), cosines(embedder))
+    embedder.to_embedder(tmp_path / "tuned")
+    found = DistilBertEmbedder(tmp_path / "tuned", normalize=True).transform(["one"])
+    np.testing.assert_allclose(found, embedder.transform(["one"]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "y", "params", "message"),
+    [
+        (PAIRS, [0, 1, 0.5, 1.5], {}, "from 0 to 1 for pairs.*; got 1.5 in row 3"),
+        (PAIRS, [0, -1, 0.5, 1], {}, "got -1.0 in row 1"),
+        (PAIRS, [0, np.nan, 0.5, 1], {}, "NaN"),
+        (PAIRS, [0, 1], {}, "inconsistent numbers of samples"),
+        (PAIRS, np.zeros((4, 2)), {}, r"one similarity per pair; got shape \(4, 2\)"),
+        (PAIRS, None, {"loss": "cosine"}, "loss must be 'auto' for pairs of texts, .* 'cosine'"),
+        (PAIRS[:1], None, {}, "X must have at least two pairs if y is None, .* got 1"),
+    ],
+)
+def test_pairs_that_cannot_be_compared(
+    tiny: Path,
+    pairs: Any,  # noqa: ANN401
+    y: Any,  # noqa: ANN401
+    params: dict[str, Any],
+    message: str,
+) -> None:
+    embedder = quick(tiny, max_iter=1).fit(PAIRS)
+    expected = cosines(embedder)
+    with pytest.raises(ValueError, match=message):
+        embedder.set_params(**params).fit(pairs, y)
+    np.testing.assert_array_equal(cosines(embedder), expected)
+
+
+def test_features_are_of_single_texts(tiny: Path) -> None:
+    embedder = quick(tiny, max_iter=1)
+    with pytest.raises(TypeError, match="accept pairs"):
+        embedder.fit_transform(PAIRS, [0, 1, 0, 1])
+    with pytest.raises(TypeError, match="accept pairs"):
+        embedder.fit(PAIRS).transform(PAIRS)
+    with pytest.raises(TypeError, match="Every row must be a pair"):
+        embedder.fit([*PAIRS, "one"])
