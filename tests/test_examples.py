@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from skdistilbert import WordPieceTokenizer, classify, load_model
+from skdistilbert import DistilBertRegressor, WordPieceTokenizer, classify, load_model
 from tests.conftest import DATA
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -69,6 +70,31 @@ def test_requests_are_labelled_by_descriptions(tmp_path: Path) -> None:
     names, descriptions, *requests = done.stdout.splitlines()
     assert float(descriptions.split()[2][:-1]) > float(names.split()[2][:-1]) > 0.7
     assert len(requests) == 4
+
+
+def test_reranking_improves_a_search(tmp_path: Path) -> None:
+    done = run("search_and_rerank.py", "--cache", "embeddings.sqlite", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "embeddings.sqlite").exists()
+    before, *after = ranking_scores(done.stdout)
+    for scores in after:
+        assert scores[1] > before[1] > 0.6  # of the first five documents
+        assert min(scores) > 0.7
+
+
+def test_a_given_cross_encoder_reranks(tmp_path: Path, tiny: Path) -> None:
+    regressor = DistilBertRegressor(tiny, pooling="cls", max_iter=1, random_state=0)
+    regressor.fit([("who is it", "it is he"), ("where", "there")], [1, 0])
+    regressor.save_pretrained(tmp_path / "saved")
+    done = run("search_and_rerank.py", "--model", "saved", "--encoder", tiny, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [*map(len, ranking_scores(done.stdout))] == [3, 3, 3]
+
+
+def ranking_scores(output: str) -> list[list[float]]:
+    """Return three scores of each ranking."""
+    lines = output[output.index("48 queries") :].splitlines()[2:5]
+    return [[float(score) for score in re.findall(r"\d\.\d{3}", line)] for line in lines]
 
 
 # A checkpoint with random weights, and one that the script recommends.
