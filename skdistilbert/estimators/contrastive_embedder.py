@@ -51,9 +51,10 @@ if TYPE_CHECKING:
     from skdistilbert.tasks.text_input import Missing
 
 OWN_PARAMETERS = """\
-trainable_layers : int of at least 1 or "all"
-    How many layers of the encoder are trained, counted from the top. "all" trains every layer and
-    the embeddings. The frozen layers below are computed once, without dropout.
+trainable_layers : int of at least 1, "all" or "auto"
+    How many layers of the encoder are trained, counted from the top. "auto": the upper half, which
+    takes half of the time and forgets less. "all" trains every layer and the
+    embeddings. The frozen layers below are computed once, without dropout.
 pooling : {"cls", "mean", "max"} or None
     How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. None: use
     ``modules.json`` of a sentence-transformers directory with all its modules; without this file,
@@ -67,13 +68,14 @@ loss : {"auto", "cosine", "supervised"}
     "supervised" if the pretrained features of up to 512 texts separate the classes well, otherwise
     "cosine". Pairs of texts need "auto", because their loss depends on `y`.
 learning_rate_init : float above 0 or "auto"
-    Highest learning rate, reached after a tenth of all steps. "auto": 2e-4.
+    Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided
+    by the width of the encoder.
 batch_size : int of at least 4 or "auto"
     Texts, or pairs of texts, that are compared in a step of the optimiser. Memory and time grow
     with the number of texts rather than with the number of comparisons. "auto": 64.
 max_iter : int of at least 1 or "auto"
-    Number of epochs; the learning rate decays to 0 at their end. "auto": the number that makes 40
-    steps.
+    Number of epochs; the learning rate decays to 0 at their end. "auto": 4, or the
+    number that makes 40 steps if that is more.
 warm_start : bool
     Continue from the weights of the previous `fit`. If Ctrl-C interrupts `fit`, the estimator
     keeps the weights so far, and the next `fit` continues from them. With False an interrupted
@@ -82,7 +84,7 @@ random_state : int, RandomState or None
     Determines the batches and dropout. The result does not depend on the number of threads.
 """
 OWN_ACCEPTED = {
-    "trainable_layers": Accepted(Integral, low=1, options=("all",)),
+    "trainable_layers": Accepted(Integral, low=1, options=("all", "auto")),
     "pooling": Accepted(NoneType, options=tuple(POOLING_BACKWARD)),
     "loss": Accepted(options=("auto", *LOSSES)),
     "batch_size": Accepted(Integral, low=4, options=("auto",)),
@@ -169,7 +171,7 @@ class DistilBertContrastiveEmbedder(
         self,
         model: str | os.PathLike[str] = "mini",
         *,
-        trainable_layers: int | Literal["all"] = "all",
+        trainable_layers: int | Literal["all", "auto"] = "auto",
         pooling: Pooling | None = None,
         max_length: int | None = None,
         missing: Missing = "error",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skdistilbert.estimators.contrastive_training import (
+    BATCH_SIZE,
+    LEARNING_RATE_TIMES_DIM,
+    count_epochs,
+)
 from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
@@ -35,11 +39,6 @@ if TYPE_CHECKING:
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tasks.pair_input import TextOrPair
 
-# What "auto" means for the first stage. Wider encoders need a lower learning rate: 4e-4 was best
-# for a width of 192, and 2e-4 for 384. The number of epochs is at least EPOCHS and makes at least
-# STEPS; with 100 steps the accuracy on 8 texts per class of Banking77 fell by 0.03.
-LEARNING_RATE_TIMES_DIM, BATCH_SIZE = 0.08, 64
-STEPS, EPOCHS = 40, 4
 # Trained features separate the training texts better than new texts, so the penalty that suits the
 # frozen features is too weak for them by about this factor.
 STRENGTH_OF_TRAINED_FEATURES = 1 / 2
@@ -80,7 +79,7 @@ class StagedTraining:
             self._layers = FineTuning(
                 encoder, FeatureHead(), _cosine_loss, options, random_state, ContrastiveTrainer
             )
-            self.n_epochs = _count_epochs(options, len(texts))
+            self.n_epochs = count_epochs(options, len(texts))
 
     def run(self, observer: Observer, history: History) -> None:
         """Train the layers."""
@@ -124,12 +123,6 @@ def staged_options(
     if estimator.batch_size == "auto":
         auto["batch_size"] = BATCH_SIZE
     return options._replace(**auto)
-
-
-def _count_epochs(options: TrainingOptions, n_texts: int) -> int:
-    if options.max_iter != "auto":
-        return int(options.max_iter)
-    return max(EPOCHS, ceil(STEPS / ceil(n_texts / options.batch_size)))
 
 
 def _has_similar_texts(targets: NDArray[Any]) -> bool:
