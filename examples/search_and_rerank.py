@@ -1,4 +1,4 @@
-"""Search support requests by their embeddings, and rerank what was found with a cross-encoder.
+"""Search support requests by their embeddings, and rerank the results with a cross-encoder.
 
     python examples/search_and_rerank.py [--model MODEL] [--encoder ENCODER] [--cache FILE]
 
@@ -9,8 +9,8 @@ documents that are most similar to the query.
 
 The script fits the cross-encoder on pairs of requests in the corpus: each request with the most
 similar ones of its intent, and with the most similar ones of other intents. MODEL is a
-cross-encoder for `score_pairs` instead, such as cross-encoder/ms-marco-MiniLM-L6-v2. It does not
-know the intents. For comparison, the script also trains the encoder on the intents of the corpus
+cross-encoder with one label instead, such as cross-encoder/ms-marco-MiniLM-L6-v2. It was not
+trained on the intents. For comparison, the script also trains the encoder on the intents of the corpus
 and retrieves with it.
 """
 
@@ -107,7 +107,7 @@ def fit_cross_encoder(
 
 
 def evaluate(found: np.ndarray, expected: np.ndarray) -> str:
-    """Return scores of the intents of ranked documents, given those of the queries."""
+    """Return the scores of ranked documents, given their intents and the intents of queries."""
     is_right = found == expected[:, None]
     first = np.where(is_right.any(axis=1), is_right.argmax(axis=1) + 1, np.inf)
     in_first, in_first_five = is_right[:, 0].mean(), is_right[:, :5].mean()
