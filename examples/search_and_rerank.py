@@ -10,8 +10,8 @@ documents that are most similar to the query.
 The script fits the cross-encoder on pairs of requests in the corpus: each request with the most
 similar ones of its intent, and with the most similar ones of other intents. MODEL is a
 cross-encoder with one label instead, such as cross-encoder/ms-marco-MiniLM-L6-v2. It was not
-trained on the intents. For comparison, the script also trains the encoder on the intents of the corpus
-and retrieves with it.
+trained on the intents. For comparison, the script also trains the encoder on the intents of the
+corpus and retrieves with it.
 """
 
 from __future__ import annotations
