@@ -233,9 +233,10 @@ class DistilBertContrastiveEmbedder(
             random_state,
             PairTrainer if are_pairs(texts) else ContrastiveTrainer,
         )
+        prompted, n = [plan.prompt + text for text in singles], len(texts)
         weights = np.ones(len(singles), np.float32)
-        examples = training.examples([plan.prompt + text for text in singles], targets, weights)
-        n_epochs = count_epochs(options, len(texts))
+        examples = training.examples(prompted[:n], targets, weights, prompted[n:])
+        n_epochs = count_epochs(options, n)
         run = partial(training.run, examples, None, None, n_epochs)
         self._run(training, n_epochs, run, {"X": texts, "y": y, "metadata": None})
         return self

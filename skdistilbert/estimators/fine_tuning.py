@@ -257,16 +257,22 @@ class FineTuning:
         texts: Sequence[TextOrPair],
         targets: NDArray[Any],
         weights: FloatArray,
+        seconds: Sequence[str] = (),
         *,
         warn: bool = True,
     ) -> Examples:
         """Tokenise texts, compute their frozen layers, and return them with one target each.
 
-        A warning names truncated texts, unless `warn` is False.
+        The second texts of pairs that are read separately follow the first ones. Warnings name the
+        rows of truncated texts, unless `warn` is False.
         """
         encode = encode_with_warning if warn else encode_in_batches
-        batches = encode(self.encoder.tokenizer, texts, self.options.max_length)
-        encodings = [encoded for _, encoded in batches]
+        tokenizer, max_length = self.encoder.tokenizer, self.options.max_length
+        encodings = [
+            encoded
+            for part in (texts, seconds)
+            for _, encoded in encode(tokenizer, part, max_length)
+        ]
         types = [types for encoded in encodings for types in encoded.token_type_ids or ()]
         tokens = Ragged.from_lists(
             [ids for encoded in encodings for ids in encoded.input_ids], types or None

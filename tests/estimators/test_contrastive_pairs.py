@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from skdistilbert import DistilBertContrastiveEmbedder, DistilBertEmbedder
+from skdistilbert import DistilBertContrastiveEmbedder, DistilBertEmbedder, TruncationWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +97,12 @@ def test_pairs_that_cannot_be_compared(
     with pytest.raises(ValueError, match=message):
         embedder.set_params(**params).fit(pairs, y)
     np.testing.assert_array_equal(cosines(embedder), expected)
+
+
+def test_warnings_name_the_rows_of_truncated_texts(tiny: Path) -> None:
+    pairs = [*PAIRS, ("one", "it is " * 20)]
+    with pytest.warns(TruncationWarning, match=r"^1 of 5 texts was truncated .* \(row 4\)"):
+        quick(tiny, max_iter=1, max_length=8).fit(pairs)
 
 
 def test_features_are_of_single_texts(tiny: Path) -> None:
