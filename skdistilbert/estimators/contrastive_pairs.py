@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from skdistilbert.nn.weights import Array
 
+ACCEPTED = "y must have one similarity from 0 to 1 for each pair of texts, or be None"
+
 
 def check_pairs(
     pairs: Sequence[Any], y: ArrayLike | None, loss: str
@@ -40,16 +42,17 @@ def _check_similarities(y: ArrayLike | None, pairs: Sequence[Any]) -> NDArray[An
                 f"negatives; got {len(pairs)}."
             )
         return np.zeros(len(pairs))
-    similarities = check_numbers(y)
+    try:
+        similarities = check_numbers(y)
+    except ValueError as error:
+        raise ValueError(f"{ACCEPTED}: {error}") from error
     check_consistent_length(pairs, similarities)
     if similarities.ndim != 1:
-        raise ValueError(f"y must have one similarity per pair; got shape {similarities.shape}.")
+        raise ValueError(f"{ACCEPTED}; got an array of shape {similarities.shape}.")
     wrong = np.flatnonzero((similarities < 0) | (similarities > 1))
     if len(wrong):
-        raise ValueError(
-            "y must have similarities from 0 to 1 for pairs of texts, or be None; got "
-            f"{similarities[wrong[0]].item()!r} in row {wrong[0]}."
-        )
+        first = similarities[wrong[0]].item()
+        raise ValueError(f"{ACCEPTED}; got {first!r} in row {wrong[0]}.")
     return similarities
 
 

@@ -76,11 +76,12 @@ def test_the_encoder_is_pickled_and_saved(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pairs", "y", "params", "message"),
     [
-        (PAIRS, [0, 1, 0.5, 1.5], {}, "from 0 to 1 for pairs.*; got 1.5 in row 3"),
+        (PAIRS, [0, 1, 0.5, 1.5], {}, "from 0 to 1 for each pair.*; got 1.5 in row 3"),
         (PAIRS, [0, -1, 0.5, 1], {}, "got -1.0 in row 1"),
-        (PAIRS, [0, np.nan, 0.5, 1], {}, "NaN"),
+        (PAIRS, [0, np.nan, 0.5, 1], {}, "y must have one similarity .* NaN"),
+        (PAIRS, ["same", "other"] * 2, {}, "y must have one similarity .* or be None: "),
         (PAIRS, [0, 1], {}, "inconsistent numbers of samples"),
-        (PAIRS, np.zeros((4, 2)), {}, r"one similarity per pair; got shape \(4, 2\)"),
+        (PAIRS, np.zeros((4, 2)), {}, r"got an array of shape \(4, 2\)"),
         (PAIRS, None, {"loss": "cosine"}, "loss must be 'auto' for pairs of texts, .* 'cosine'"),
         (PAIRS[:1], None, {}, "X must have at least two pairs if y is None, .* got 1"),
     ],
