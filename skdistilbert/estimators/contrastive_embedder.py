@@ -161,6 +161,9 @@ class DistilBertContrastiveEmbedder(
     >>> pipeline = make_pipeline(embedder, LogisticRegression())
     >>> pipeline.fit(texts, ["order", "order", "account", "account"]).predict(texts[:1])
     array(['order'], dtype='<U7')
+    >>> pairs = [("where is my order", "it is on its way"), ("i forgot my password", "reset it")]
+    >>> embedder.fit(pairs).transform(texts).shape
+    (4, 192)
     """
 
     loss: Literal["auto", "cosine", "supervised"]
