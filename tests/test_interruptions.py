@@ -71,7 +71,9 @@ def test_fit_and_predict_release_all_resources(
     monkeypatch.setattr(inference, "MAX_STATES", 1)
 
     def fit_and_predict() -> np.ndarray:
-        classifier = DistilBertClassifier(model, max_iter=2, n_threads=2, random_state=0)
+        classifier = DistilBertClassifier(
+            model, trainable_layers=0, max_iter=2, n_threads=2, random_state=0
+        )
         return classifier.fit(TEXTS, ["a", "b", "a", "b"]).predict_proba(TEXTS)
 
     interrupted = interrupt_everywhere(fit_and_predict, lambda: None)
