@@ -53,11 +53,11 @@ if TYPE_CHECKING:
 OWN_PARAMETERS = """\
 trainable_layers : int of at least 0, "all" or "auto"
     How many layers of the encoder are trained, counted from the top. "auto": the upper half, in
-    two stages. 0: only the head, on features that are computed once, by logistic regression.
-    Another number or "all", which includes the embeddings: layers and head together, by AdamW.
-    AdamW also trains multi-label targets, with `early_stopping` or `warm_start`, and if
-    `learning_rate_init`, `batch_size` or `max_iter` is given with 0. The frozen layers are
-    computed once, without dropout.
+    two stages; none if layers cannot be trained with `pooling`. 0: only the head, on features
+    that are computed once, by logistic regression. Another number or "all", which includes the
+    embeddings: layers and head together, by AdamW. AdamW also trains multi-label targets, with
+    `early_stopping` or `warm_start`, and if `learning_rate_init`, `batch_size` or `max_iter` is
+    given with 0. The frozen layers are computed once, without dropout.
 pooling : {POOLINGS} or "auto"
     How the hidden states of a text's tokens become the features that the head reads; see
     `skdistilbert.embed`. "auto": the pooling in ``modules.json`` of a sentence-transformers

@@ -81,6 +81,9 @@ class TrainingOptions(NamedTuple):
         `n_layers` replaces the parameter `trainable_layers`.
         """
         config = encoder.model.config
+        pooling = resolve_pooling(estimator.pooling, encoder)
+        if n_layers is None and estimator.trainable_layers == "auto":
+            n_layers = None if pooling in POOLING_BACKWARD else 0
         if n_layers is None:
             n_layers = count_trained_layers(estimator, encoder)
 
@@ -91,7 +94,7 @@ class TrainingOptions(NamedTuple):
         options = cls(
             n_layers,
             estimator.trainable_layers == "all",
-            resolve_pooling(estimator.pooling, encoder),
+            pooling,
             check_max_length(estimator.max_length, config, encoder.tokenizer),
             resolved("learning_rate_init"),
             estimator.alpha,

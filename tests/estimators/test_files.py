@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from skdistilbert.nn.heads import SequenceClassificationHead
-
     Estimator = DistilBertEmbedder | DistilBertClassifier
 
 TEXTS = [f"{a} {b}" for a in ("what", "who", "where") for b in ("is it", "would you do", "then")]
@@ -95,14 +93,7 @@ def test_files_with_real_weights_are_small(minilm: Path) -> None:
     assert len(pickle.dumps(pipeline)) < SMALL
     assert len(with_joblib(pipeline)) < SMALL
     fitted = classifier(minilm).fit(TEXTS, LABELS)
-    learnt = n_bytes(fitted.head_)  # 384 * 384 weights are the head's own
-    assert learnt > 590_000
-    assert len(pickle.dumps(fitted)) < learnt + SMALL
-
-
-def n_bytes(head: SequenceClassificationHead) -> int:
-    layers = (head.pre_classifier, head.classifier)
-    return sum(layer.weight.nbytes + layer.bias.nbytes for layer in layers)
+    assert len(pickle.dumps(fitted)) < SMALL
 
 
 def test_clones_are_not_fitted(estimator: Estimator) -> None:

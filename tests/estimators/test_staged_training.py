@@ -123,3 +123,8 @@ def test_callbacks_score_the_head_of_every_epoch(tiny: Path) -> None:
     )
     rows = monitor.get_logs().data
     assert len([row for row in rows if row["task_name"] == "epoch"]) == 4
+
+
+def test_a_pooling_without_gradient_trains_the_head_only(tiny: Path) -> None:
+    classifier = DistilBertClassifier(tiny, pooling="weightedmean").fit(TEXTS, LABELS)
+    assert not classifier._encoder.changes
