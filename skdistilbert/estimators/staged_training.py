@@ -9,19 +9,16 @@ import numpy as np
 from skdistilbert.estimators.contrastive_training import (
     BATCH_SIZE,
     LEARNING_RATE_TIMES_DIM,
+    contrastive_loss,
     count_epochs,
+    loss_of_labels,
 )
 from skdistilbert.estimators.fine_tuning import FineTuning
-from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
-from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training import (
     ContrastiveTrainer,
     choose_strength,
-    cosine_loss,
     fit_linear_head,
-    share_a_label,
-    unit_length_backward,
 )
 from skdistilbert.tasks.embedding_plan import pool_texts
 
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.heads import LinearHead
     from skdistilbert.nn.training import History, Observer, Problem
-    from skdistilbert.nn.weights import Array
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tasks.pair_input import TextOrPair
 
@@ -76,8 +72,9 @@ class StagedTraining:
         self._layers: FineTuning | None = None
         self.n_epochs = 1
         if options.n_layers and _has_similar_texts(problem.targets):
+            loss = contrastive_loss(plan, loss_of_labels("cosine"))
             self._layers = FineTuning(
-                encoder, FeatureHead(), _cosine_loss, options, random_state, ContrastiveTrainer
+                encoder, FeatureHead(), loss, options, random_state, ContrastiveTrainer
             )
             self.n_epochs = count_epochs(options, len(texts))
 
@@ -125,14 +122,7 @@ def staged_options(
     return options._replace(**auto)
 
 
-def _has_similar_texts(targets: NDArray[Any]) -> bool:
-    """Return whether some texts share a label and others do not."""
-    sizes = targets.sum(axis=1) if targets.ndim == 2 else np.bincount(targets)
-    return bool((sizes > 1).any() and not (sizes == targets.shape[-1]).all())
-
-
-def _cosine_loss(pooled: Array, targets: NDArray[Any], weights: Array) -> tuple[float, Array]:  # noqa: ARG001
-    """Loss of pooled columns (dim, n_texts), and its derivative."""
-    tape = Tape()
-    value, d_units = cosine_loss(unit_length(pooled.T, tape), share_a_label(targets))
-    return value, unit_length_backward(d_units, tape).T
+def _has_similar_texts(classes: NDArray[np.integer]) -> bool:
+    """Return whether some texts share a class, and others do not."""
+    sizes = np.bincount(classes)
+    return bool(1 < sizes.max() < len(classes))
