@@ -47,7 +47,7 @@ def test_clones_pickles_and_threads(embedder: DistilBertEmbedder) -> None:
 def test_pipelines_and_frames(embedder: DistilBertEmbedder) -> None:
     assert make_pipeline(embedder, Normalizer()).transform(TEXTS).shape == (4, 32)
     pandas = pytest.importorskip("pandas")
-    texts = pandas.Series(TEXTS, index=[4, 3, 2, 1])
+    texts = pandas.DataFrame({"text": TEXTS}, index=[4, 3, 2, 1])
     frame = embedder.set_output(transform="pandas").transform(texts)
     assert frame.columns.tolist() == [f"distilbertembedder{feature}" for feature in range(32)]
     assert frame.index.tolist() == [4, 3, 2, 1]
