@@ -32,6 +32,7 @@ from skdistilbert.estimators.targets import Labels
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
 from skdistilbert.nn.training import POOLING_BACKWARD, ContrastiveTrainer, PairTrainer
+from skdistilbert.tasks.embedding_plan import pool_texts
 from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.contrastive_training import BatchLoss
     from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tasks.pair_input import Texts
@@ -271,8 +273,14 @@ class DistilBertContrastiveEmbedder(
         """Return the loss of labels, which may depend on the pretrained features."""
         if self.loss != "auto":
             return loss_of_labels(self.loss)
-        encoder, n_threads = self._encoder.pretrained, self.n_threads
-        return loss_of_labels(choose_loss(encoder, plan, texts, targets, random_state, n_threads))
+        pretrained = self._encoder.pretrained
+
+        def features_of(rows: IntArray) -> NDArray[np.float32]:
+            some, encoder = [texts[row] for row in rows], pretrained.model.encoder
+            pooled, _ = pool_texts(encoder, pretrained.tokenizer, some, plan, self.n_threads)
+            return plan.after_pooling(pooled)
+
+        return loss_of_labels(choose_loss(features_of, targets, random_state))
 
     def _plan(self) -> EmbeddingPlan:
         return self._loaded_encoder().plan(self._embedding_options())

@@ -22,7 +22,7 @@ from skdistilbert.nn.training import (
     supervised_contrastive_loss,
     unit_length_backward,
 )
-from skdistilbert.tasks.embedding_plan import apply_modules, pool_texts
+from skdistilbert.tasks.embedding_plan import apply_modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint.sentence_modules import AfterPooling
-    from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
     from skdistilbert.estimators.targets import Labels
     from skdistilbert.estimators.text_encoder import TextEncoder
-    from skdistilbert.nn.packing import BoolArray
+    from skdistilbert.nn.packing import BoolArray, IntArray
     from skdistilbert.nn.training.losses import Loss
     from skdistilbert.nn.weights import Array
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
@@ -123,18 +122,14 @@ def check_classes(labels: Labels, targets: NDArray[Any]) -> None:
 
 
 def choose_loss(
-    encoder: PretrainedEncoder,
-    plan: EmbeddingPlan,
-    texts: list[str],
-    targets: NDArray[Any],
-    random_state: RandomState,
-    n_threads: int | None,
+    features_of: Callable[[IntArray], Array], targets: NDArray[Any], random_state: RandomState
 ) -> Literal["cosine", "supervised"]:
-    """Return the loss for texts whose labels pretrained features separate well, or do not."""
+    """Return the loss for texts whose labels pretrained features separate well, or do not.
+
+    `features_of` returns the pretrained features of some rows, (n_rows, n_features).
+    """
     rows = class_batches(targets, TEXTS_TO_SEPARATE, random_state)[0]
-    some = [texts[row] for row in rows]
-    pooled, _ = pool_texts(encoder.model.encoder, encoder.tokenizer, some, plan, n_threads)
-    separation = label_separation(plan.after_pooling(pooled), targets[..., rows])
+    separation = label_separation(features_of(rows), targets[..., rows])
     return "supervised" if separation > ENOUGH_SEPARATION else "cosine"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from skdistilbert.estimators.contrastive_training import (
     BATCH_SIZE,
     LEARNING_RATE_TIMES_DIM,
+    choose_loss,
     contrastive_loss,
     count_epochs,
     loss_of_labels,
@@ -68,11 +69,12 @@ class StagedTraining:
     ) -> None:
         self._encoder, self._plan, self._texts = encoder, plan, texts
         self._problem, self._n_threads = problem, options.n_threads
-        self._strength = choose_strength(problem, random_state)
+        self._strength = choose_strength(problem, random_state, options.n_threads)
         self._layers: FineTuning | None = None
         self.n_epochs = 1
         if options.n_layers and _has_similar_texts(problem.targets):
-            loss = contrastive_loss(plan, loss_of_labels("cosine"))
+            name = choose_loss(problem.features.__getitem__, problem.targets, random_state)
+            loss = contrastive_loss(plan, loss_of_labels(name))
             self._layers = FineTuning(
                 encoder, FeatureHead(), loss, options, random_state, ContrastiveTrainer
             )

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skdistilbert.nn.heads import LinearHead
+from skdistilbert.nn.runtime import for_each, resolve_n_threads
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.nn.packing import IntArray
+    from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.training.losses import Loss
     from skdistilbert.nn.weights import Array
 
@@ -54,19 +56,29 @@ class Problem(NamedTuple):
 
 def fit_linear_head(problem: Problem, strength: float) -> LinearHead:
     """Return the head that minimises the objective."""
-    (head,) = _fit_path(problem, [strength])
-    return head
+    heads: list[LinearHead] = []
+    for_each(lambda one, _: heads.extend(_fit_path(problem, [one])), [strength], n_threads=1)
+    return heads[0]
 
 
-def choose_strength(problem: Problem, random_state: RandomState) -> float:
+def choose_strength(
+    problem: Problem, random_state: RandomState, n_threads: int | None = None
+) -> float:
     """Return the smallest of `STRENGTHS` whose cross-validated loss is close to the least.
 
     Differences of up to one standard error over the folds are ignored, because with few texts the
     least loss is often that of a strength that is too large.
     """
-    losses = np.array([_held_out_losses(problem, fold) for fold in _folds(problem, random_state)])
-    if not len(losses):
+    folds = _folds(problem, random_state)
+    if not folds:
         return STRENGTHS[len(STRENGTHS) // 2]
+    losses = np.empty((len(folds), len(STRENGTHS)))
+
+    def fill(index: int, _: Workers) -> None:
+        losses[index] = _held_out_losses(problem, folds[index])
+
+    # Many small products: several BLAS threads for each would take five times as long.
+    for_each(fill, range(len(folds)), resolve_n_threads(n_threads))
     excess = losses - losses[:, [losses.mean(axis=0).argmin()]]  # (n_folds, n_strengths)
     error = excess.std(axis=0) / np.sqrt(max(1, len(excess) - 1))
     return STRENGTHS[int(np.argmax(excess.mean(axis=0) <= error))]
