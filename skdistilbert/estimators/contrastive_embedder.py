@@ -67,8 +67,8 @@ max_length : int of at least 2 or None
 loss : {"auto", "cosine", "supervised"}
     "cosine" compares all pairs of texts equally. "supervised" is the supervised contrastive loss,
     which stresses the classes that are most similar and changes the encoder less. "auto":
-    "supervised" if the pretrained features of up to 512 texts separate the classes well, otherwise
-    "cosine". Pairs of texts need "auto", because their loss depends on `y`.
+    "supervised" if there are fewer than 2,000 texts and pretrained features separate their classes
+    well, otherwise "cosine". Pairs of texts need "auto", because their loss depends on `y`.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided
     by the width of the encoder.
