@@ -71,7 +71,7 @@ batch_size : int of at least 1 or "auto"
     else 16.
 max_iter : int of at least 1 or "auto"
     Maximum number of epochs; the learning rate decays to 0 at their end. "auto": in the first of
-    two stages 4, or the number that makes 40 steps if that is more; 100 for a head alone; else 3,
+    two stages 2, or the number that makes 40 steps if that is more; 100 for a head alone; else 3,
     or the number that makes 250 steps if that is more, but at most 30.
 """
 OWN_ACCEPTED = {

@@ -76,7 +76,7 @@ batch_size : int of at least 4 or "auto"
     Texts, or pairs of texts, that are compared in a step of the optimiser. Memory and time grow
     with the number of texts rather than with the number of comparisons. "auto": 64.
 max_iter : int of at least 1 or "auto"
-    Number of epochs; the learning rate decays to 0 at their end. "auto": 4, or the
+    Number of epochs; the learning rate decays to 0 at their end. "auto": 2, or the
     number that makes 40 steps if that is more.
 warm_start : bool
     Continue from the weights of the previous `fit`. If Ctrl-C interrupts `fit`, the estimator

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 # best for a width of 192, and 2e-4 for 384. The number of epochs is at least EPOCHS and makes at
 # least STEPS; with 100 steps the accuracy on 8 texts per class of Banking77 fell by 0.03.
 LEARNING_RATE_TIMES_DIM, BATCH_SIZE = 0.08, 64
-STEPS, EPOCHS = 40, 4
+STEPS, EPOCHS = 40, 2
 WEIGHT_DECAY = 0.01
 # If pretrained features separate the classes, the supervised loss keeps them better. Otherwise the
 # cosine loss is more accurate, because it changes the encoder more. See benchmarks/README.md.
