@@ -24,7 +24,7 @@ from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.nn.training import (
     History,
-    Problem,
+    LinearProblem,
     binary_cross_entropy,
     cross_entropy,
     fit_linear_head,
@@ -282,11 +282,10 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         """Whether the head is trained after the layers, and not together with them."""
         if self.early_stopping or self.warm_start:
             return False
-        pace = (self.learning_rate_init, self.batch_size, self.max_iter)
-        is_default = all(value == "auto" for value in pace)
         if self.trainable_layers == "auto":
             return not self._multilabel
-        return self.trainable_layers == 0 and is_default
+        pace = (self.learning_rate_init, self.batch_size, self.max_iter)
+        return self.trainable_layers == 0 and all(value == "auto" for value in pace)
 
     def _train_in_stages(
         self,
@@ -329,22 +328,15 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         training = self._start_training(options, self._loss, new_head, random_state)
         scaled = normalize_to_mean_one(weights, rows)
         # The features of a new head have warned about the texts already.
-        examples_of = partial(
-            self._examples,
-            training,
-            texts,
-            targets,
-            scaled,
-            warn=continues,
-        )
+        examples_of = partial(self._examples, training, texts, targets, scaled, warn=continues)
         self._train(training, split, examples_of, self._score, data)
 
     def _head_problem(
         self, texts: Sequence[TextOrPair], targets: NDArray[Any], weights: NDArray[np.float64]
-    ) -> Problem:
+    ) -> LinearProblem:
         """Return the problem of a linear head on the features of texts."""
         features, n_labels = self._features(texts), len(self.classes_)
-        return Problem(features, targets, weights.astype(np.float32), self._loss, n_labels)
+        return LinearProblem(features, targets, weights.astype(np.float32), self._loss, n_labels)
 
     def partial_fit(
         self,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.nn.weights import Array
 
-ACCEPTED = "y must have one similarity from 0 to 1 for each pair of texts, or be None"
+EXPECTED_Y = "y must have one similarity from 0 to 1 for each pair of texts, or be None"
 
 
 def check_pairs(
@@ -45,14 +45,14 @@ def _check_similarities(y: ArrayLike | None, pairs: Sequence[Any]) -> NDArray[An
     try:
         similarities = check_numbers(y)
     except ValueError as error:
-        raise ValueError(f"{ACCEPTED}: {error}") from error
+        raise ValueError(f"{EXPECTED_Y}: {error}") from error
     check_consistent_length(pairs, similarities)
     if similarities.ndim != 1:
-        raise ValueError(f"{ACCEPTED}; got an array of shape {similarities.shape}.")
+        raise ValueError(f"{EXPECTED_Y}; got an array of shape {similarities.shape}.")
     wrong = np.flatnonzero((similarities < 0) | (similarities > 1))
     if len(wrong):
         first = similarities[wrong[0]].item()
-        raise ValueError(f"{ACCEPTED}; got {first!r} in row {wrong[0]}.")
+        raise ValueError(f"{EXPECTED_Y}; got {first!r} in row {wrong[0]}.")
     return similarities
 
 

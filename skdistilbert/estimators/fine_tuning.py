@@ -82,10 +82,10 @@ class TrainingOptions(NamedTuple):
         """
         config = encoder.model.config
         pooling = resolve_pooling(estimator.pooling, encoder)
-        if n_layers is None and estimator.trainable_layers == "auto":
-            n_layers = None if pooling in POOLING_BACKWARD else 0
         if n_layers is None:
             n_layers = count_trained_layers(estimator, encoder)
+        if estimator.trainable_layers == "auto" and pooling not in POOLING_BACKWARD:
+            n_layers = 0
 
         def resolved(name: str) -> Any:  # noqa: ANN401
             value = getattr(estimator, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.heads import LinearHead
-    from skdistilbert.nn.training import History, Observer, Problem
+    from skdistilbert.nn.training import History, LinearProblem, Observer
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tasks.pair_input import TextOrPair
 
@@ -52,7 +53,7 @@ class StagedTraining:
     plan : EmbeddingPlan
         Pooling and maximum length of the features.
     texts : list of str, or of pairs
-    problem : Problem
+    problem : LinearProblem
         Frozen features of the texts, their targets and the loss of the head.
     options : TrainingOptions
     random_state : RandomState
@@ -63,7 +64,7 @@ class StagedTraining:
         encoder: TextEncoder,
         plan: EmbeddingPlan,
         texts: Sequence[TextOrPair],
-        problem: Problem,
+        problem: LinearProblem,
         options: TrainingOptions,
         random_state: RandomState,
     ) -> None:
@@ -84,7 +85,7 @@ class StagedTraining:
         """Train the layers."""
         if self._layers is None:
             observer.begin_epoch()
-            history.losses.append(self._problem.mean_loss(self.head))
+            history.losses.append(self._problem.mean_loss(self._frozen_head))
             observer.end_epoch(history)
         else:
             problem = self._problem
@@ -97,11 +98,15 @@ class StagedTraining:
         """Return the encoder with the current weights of the trained layers."""
         return self._layers.tuned_encoder() if self._layers else self._encoder
 
+    @cached_property
+    def _frozen_head(self) -> LinearHead:
+        return fit_linear_head(self._problem, self._strength)
+
     @property
     def head(self) -> LinearHead:
         """The head that fits the features of the encoder with its current weights."""
         if self._layers is None:
-            return fit_linear_head(self._problem, self._strength)
+            return self._frozen_head
         tuned = self.tuned_encoder()
         features, _ = pool_texts(
             tuned.encoder, tuned.tokenizer, self._texts, self._plan, self._n_threads

@@ -219,7 +219,7 @@ class TrainedEstimator(EncoderTuner):
             If the directory cannot be written or is not accepted.
         """
         check_is_fitted(self)
-        pooling = getattr(self, "pooling_", self.pooling) or "mean"
+        pooling: Pooling = self._embedding_options()["pooling"] or "mean"
         dim = self._loaded_encoder().model.config.dim
         self._write_encoder(directory, sentence_module_files(pooling, dim))
         return DistilBertEmbedder(

@@ -62,7 +62,7 @@ class SequenceClassificationHead:
 
 @dataclass(frozen=True, slots=True)
 class LinearHead:
-    """A linear layer on each token."""
+    """A linear layer on each token, or on each text's pooled hidden state."""
 
     classifier: Linear  # (num_labels, dim)
 
@@ -76,7 +76,7 @@ class LinearHead:
         return self.classifier.tensors("classifier")
 
     def logits(self, hidden: Array, tape: Tape | None = None) -> Array:
-        """(dim, n_tokens) -> (num_labels, n_tokens)."""
+        """(dim, n_columns) -> (num_labels, n_columns)."""
         if tape is not None:
             hidden = hidden.copy()
             tape.drop(hidden, tape.rates.head)

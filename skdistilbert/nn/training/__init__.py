@@ -20,7 +20,7 @@ from skdistilbert.nn.training.dense_backward import (
 )
 from skdistilbert.nn.training.examples import Examples
 from skdistilbert.nn.training.frozen import frozen_states
-from skdistilbert.nn.training.linear_head import Problem, choose_strength, fit_linear_head
+from skdistilbert.nn.training.linear_head import LinearProblem, choose_strength, fit_linear_head
 from skdistilbert.nn.training.loop import (
     History,
     Observer,
@@ -47,11 +47,11 @@ __all__ = [
     "Examples",
     "History",
     "Inputs",
+    "LinearProblem",
     "Network",
     "Observer",
     "PairTrainer",
     "Plan",
-    "Problem",
     "Trainer",
     "binary_cross_entropy",
     "choose_strength",

@@ -34,7 +34,7 @@ TEXTS_FOR_ONE_FOLD = 2000
 MAX_STEPS = 100
 
 
-class Problem(NamedTuple):
+class LinearProblem(NamedTuple):
     """Pooled features with their targets, and the loss of a linear head."""
 
     features: Array  # (n_texts, dim)
@@ -43,7 +43,7 @@ class Problem(NamedTuple):
     loss: Loss
     num_labels: int
 
-    def select(self, rows: IntArray) -> Problem:
+    def select(self, rows: IntArray) -> LinearProblem:
         """Return the problem of some of the texts."""
         targets, weights = self.targets[..., rows], self.weights[rows]
         return self._replace(features=self.features[rows], targets=targets, weights=weights)
@@ -54,7 +54,7 @@ class Problem(NamedTuple):
         return self.loss(logits, self.targets, self.weights)[0] / float(self.weights.sum())
 
 
-def fit_linear_head(problem: Problem, strength: float) -> LinearHead:
+def fit_linear_head(problem: LinearProblem, strength: float) -> LinearHead:
     """Return the head that minimises the objective."""
     heads: list[LinearHead] = []
     for_each(lambda one, _: heads.extend(_fit_path(problem, [one])), [strength], n_threads=1)
@@ -62,7 +62,7 @@ def fit_linear_head(problem: Problem, strength: float) -> LinearHead:
 
 
 def choose_strength(
-    problem: Problem, random_state: RandomState, n_threads: int | None = None
+    problem: LinearProblem, random_state: RandomState, n_threads: int | None = None
 ) -> float:
     """Return the smallest of `STRENGTHS` whose cross-validated loss is close to the least.
 
@@ -84,13 +84,13 @@ def choose_strength(
     return STRENGTHS[int(np.argmax(excess.mean(axis=0) <= error))]
 
 
-def _held_out_losses(problem: Problem, fold: NDArray[np.bool_]) -> list[float]:
+def _held_out_losses(problem: LinearProblem, fold: NDArray[np.bool_]) -> list[float]:
     """Return the loss of the texts of a fold for each strength, fitted on the other texts."""
     held_out, rest = problem.select(np.flatnonzero(fold)), problem.select(np.flatnonzero(~fold))
     return [held_out.mean_loss(head) for head in _fit_path(rest, STRENGTHS)]
 
 
-def _folds(problem: Problem, random_state: RandomState) -> list[NDArray[np.bool_]]:
+def _folds(problem: LinearProblem, random_state: RandomState) -> list[NDArray[np.bool_]]:
     """Return masks of the texts to hold out, with about equal shares of each class."""
     n_texts = len(problem.weights)
     order = random_state.permutation(n_texts)
@@ -102,14 +102,15 @@ def _folds(problem: Problem, random_state: RandomState) -> list[NDArray[np.bool_
     return folds[:1] if n_texts >= TEXTS_FOR_ONE_FOLD else folds
 
 
-def _fit_path(problem: Problem, strengths: Sequence[float]) -> Iterator[LinearHead]:
+def _fit_path(problem: LinearProblem, strengths: Sequence[float]) -> Iterator[LinearHead]:
     """Yield a head for each strength; each fit starts from the solution of the previous one."""
     shares = problem.weights.astype(np.float64) / problem.weights.sum()
     centre = shares @ problem.features
     # In float32 the steps of L-BFGS would depend on how BLAS rounds.
     columns = np.ascontiguousarray((problem.features - centre).T)  # (dim, n_texts) in float64
     distance = np.sqrt(np.square(columns).sum(axis=0) @ shares)
-    scale = max(float(distance), 1e-4 * float(np.linalg.norm(centre)), 1e-30)  # of equal texts
+    # Equal texts have no distance, and rounding must not take its place.
+    scale = max(float(distance), 1e-4 * float(np.linalg.norm(centre)), 1e-30)
     columns /= scale
     solution = np.zeros(problem.num_labels * (len(columns) + 1))
     options = {"maxiter": MAX_STEPS, "gtol": 1e-5, "ftol": 1e-8}
@@ -123,7 +124,7 @@ def _fit_path(problem: Problem, strengths: Sequence[float]) -> Iterator[LinearHe
 
 
 def _objective(
-    solution: NDArray[np.float64], problem: Problem, columns: Array, strength: float
+    solution: NDArray[np.float64], problem: LinearProblem, columns: Array, strength: float
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the objective, divided by the strength and the number of texts, and its gradient."""
     weight, bias = _split(solution, problem.num_labels)

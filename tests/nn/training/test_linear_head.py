@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from skdistilbert.nn.training import (
-    Problem,
+    LinearProblem,
     binary_cross_entropy,
     choose_strength,
     cross_entropy,
@@ -16,13 +16,13 @@ from skdistilbert.nn.training import (
 from skdistilbert.nn.training.linear_head import STRENGTHS
 
 
-def a_problem(n_texts: int, noise: float, seed: int = 0, scale: float = 1.0) -> Problem:
+def a_problem(n_texts: int, noise: float, seed: int = 0, scale: float = 1.0) -> LinearProblem:
     """Return features around the centres of three classes."""
     rng = np.random.default_rng(seed)
     targets = np.arange(n_texts) % 3
     features = rng.normal(size=(3, 8))[targets] + noise * rng.normal(size=(n_texts, 8)) + 5
     weights = np.ones(n_texts, np.float32)
-    return Problem((scale * features).astype(np.float32), targets, weights, cross_entropy, 3)
+    return LinearProblem((scale * features).astype(np.float32), targets, weights, cross_entropy, 3)
 
 
 @pytest.mark.parametrize("strength", [1.0, 30.0])
