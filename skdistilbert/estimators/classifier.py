@@ -18,12 +18,11 @@ from skdistilbert.estimators.saved_labels import labels_from_config
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
 from skdistilbert.estimators.staged_training import StagedTraining, staged_options
 from skdistilbert.estimators.targets import Labels, nonzero_weight_rows, normalize_to_mean_one
-from skdistilbert.estimators.trained_estimator import TrainedEstimator
+from skdistilbert.estimators.trained_classifier import TrainedClassifier
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.nn.training import (
-    History,
     LinearProblem,
     binary_cross_entropy,
     cross_entropy,
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
     from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.heads import LinearHead, TrainableHead
     from skdistilbert.nn.pooling import Pooling
@@ -83,7 +81,7 @@ STRENGTH_OF_FIRST_HEAD = 30.0
 
 
 @documented(OWN_PARAMETERS, score="Accuracy", accepted=ACCEPTED | OWN_ACCEPTED)
-class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[misc]
+class DistilBertClassifier(ClassifierMixin, TrainedClassifier):  # type: ignore[misc]
     """Classify texts with a trained encoder and a linear head.
 
     By default, `fit` trains in two stages. First the upper half of the layers learns that texts of
@@ -144,8 +142,6 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
     trainable_layers: int | Literal["all", "auto"]
     head_: LinearHead | SequenceClassificationHead
     pooling_: Pooling | None
-    classes_: NDArray[Any]
-    _multilabel: bool
 
     def __init__(
         self,
@@ -270,7 +266,6 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
             labels.check_can_be_held_out(targets[rows])
         options = self._begin_fit()
         self._labels, self._reads_pairs = labels, are_pairs(texts)
-        self.pooling_ = options.pooling
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = {"X": texts, "y": y, "metadata": metadata}
         train = self._train_in_stages if self._trains_in_stages else self._train_together
@@ -389,45 +384,13 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         )
         training.set_pace(options)
         examples = self._examples(training, texts, targets, weights.astype(np.float32), rows)
-        history = History(list(getattr(self, "loss_curve_", [])))
-        try:
-            history.losses += training.run_epoch(examples).losses
-        except BaseException:
-            if hasattr(self, "head_"):  # Its arrays are being trained, so the others must follow.
-                self._keep(training, history)
-            raise
-        self._keep(training, history)
+        self._train_one_epoch(training, examples)
         return self
 
-    def _begin_partial_fit(self, labels: Labels, *, are_given: bool) -> TrainingOptions:
-        """Check the classes; load the encoder in the first call."""
-        if self.early_stopping or self.class_weight == "balanced":
-            raise ValueError(
-                "partial_fit sees only some of the texts, so early_stopping must be False and "
-                "class_weight must be weights or None; got "
-                f"early_stopping={self.early_stopping!r} and class_weight={self.class_weight!r}. "
-                "sklearn.utils.compute_class_weight computes balanced weights."
-            )
-        if hasattr(self, "head_"):
-            differ = labels.has_other_columns_than(self._labels)
-            if differ or (are_given and not np.array_equal(labels.classes, self.classes_)):
-                raise ValueError(
-                    f"classes must equal the classes of the first call, "
-                    f"{self.classes_.tolist()}; got {labels.classes.tolist()}."
-                )
-            return self._options_of_partial_fit(self._loaded_encoder())
-        if not (are_given or labels.multilabel):
-            raise ValueError(
-                "classes must be given in the first call of partial_fit; got classes=None."
-            )
-        self._begin_fit()
-        options = self._options_of_partial_fit(self._encoder)
-        self._labels, self.pooling_ = labels, options.pooling
+    def _begin_fit(self) -> TrainingOptions:
+        options = super()._begin_fit()
+        self.pooling_ = options.pooling
         return options
-
-    def _options_of_partial_fit(self, encoder: TextEncoder) -> TrainingOptions:
-        n_layers = 0 if self.trainable_layers == "auto" else None
-        return TrainingOptions.resolve(self, encoder.pretrained, n_layers)
 
     def _embedding_options(self) -> dict[str, Any]:
         pooling = getattr(self, "pooling_", self.pooling)  # a pickle of version 0.1 has none
@@ -438,25 +401,6 @@ class DistilBertClassifier(ClassifierMixin, TrainedEstimator):  # type: ignore[m
         model = self._loaded_encoder().model
         labels, problem_type = self.classes_, f"{kind}_label_classification"
         return sequence_model(model, self.head_, self.pooling_, labels, problem_type)
-
-    def _fitted_labels_for(self, labels: Labels) -> Labels:
-        """Return the labels of the previous fit, or raise if some of the new ones are unknown."""
-        if not labels.is_compatible_with(self._labels):
-            kinds = ("one label for each text", "an indicator matrix")
-            raise ValueError(
-                f"warm_start needs the classes of the first fit, {self.classes_.tolist()}, in "
-                f"{kinds[self._multilabel]}; got {labels.classes.tolist()} in "
-                f"{kinds[labels.multilabel]}. Set warm_start=False to train a new head."
-            )
-        return self._labels
-
-    @property
-    def _labels(self) -> Labels:
-        return Labels(self.classes_, self._multilabel)
-
-    @_labels.setter
-    def _labels(self, labels: Labels) -> None:
-        self.classes_, self._multilabel = labels.classes, labels.multilabel
 
     @property
     def _loss(self) -> Loss:
