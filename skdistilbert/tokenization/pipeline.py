@@ -91,6 +91,14 @@ class Pipeline:
                 pieces += from_bytes(self._encode_normalized(segment))
         return pieces
 
+    def words(self, text: str) -> list[str]:
+        """Return the normalised words between the added tokens; raise as `id_bytes`."""
+        check_text(text)
+        if not self._finder.finds_any(text):
+            return split_into_words(self._normalizer.normalize(text))
+        segments = (segment for token, segment, _ in self._finder.segments(text) if token is None)
+        return [word for segment in segments for word in split_into_words(segment)]
+
     def _encode(self, text: str) -> bytes:
         if not self._finder.finds_any(text):
             return self._encode_normalized(self._normalizer.normalize(text))

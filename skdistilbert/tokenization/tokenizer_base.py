@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +12,7 @@ from skdistilbert.files import locate_checkpoint
 from skdistilbert.files.atomic_save import replace_files
 from skdistilbert.files.module_paths import transformer_directory
 from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
-from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS, is_id
+from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS
 from skdistilbert.tokenization.normalization import Normalizer
 from skdistilbert.tokenization.pipeline import Pipeline
 from skdistilbert.tokenization.tokenizer_files import (
@@ -25,7 +24,8 @@ from skdistilbert.tokenization.tokenizer_files import (
     tokenizer_files,
 )
 from skdistilbert.tokenization.truncation import check_side
-from skdistilbert.tokenization.vocab_file import read_vocab
+from skdistilbert.tokenization.vocab_file import check_vocab, read_vocab
+from skdistilbert.tokenization.vocab_training import count_words, first_tokens, train_vocab
 from skdistilbert.tokenization.wordpiece import WordPiece
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class TokenizerBase:
         if isinstance(vocab_file, str | os.PathLike):
             self.vocab = read_vocab(Path(vocab_file))
         else:
-            self.vocab = _check_vocab(vocab_file)
+            self.vocab = check_vocab(vocab_file)
         self.do_lower_case = do_lower_case
         self.strip_accents = strip_accents
         self.tokenize_chinese_chars = tokenize_chinese_chars
@@ -191,6 +191,62 @@ class TokenizerBase:
         except CheckpointError as error:
             raise CheckpointError(f"{directory}: {error}") from None
 
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        vocab_size: int = 30522,
+        *,
+        min_frequency: int = 2,
+        limit_alphabet: int = 1000,
+        **params: Any,  # noqa: ANN401
+    ) -> Self:
+        """Return a tokenizer with a new vocabulary, trained on texts.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        vocab_size : int, default=30522
+            Maximum number of tokens, including the special tokens.
+        min_frequency : int, default=2
+            How often a piece of a word must occur; single characters are always included.
+        limit_alphabet : int, default=1000
+            Maximum number of different characters; the most frequent ones are kept. Words with
+            other characters become [UNK].
+        **params : dict
+            Parameters of the class, such as `do_lower_case`, except `vocab_file`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a text is not a string or contains a lone surrogate, if the texts have no words, or
+            if `vocab_size` is too small for the special tokens and the characters.
+
+        Notes
+        -----
+        The vocabulary is trained by byte-pair encoding (Sennrich et al., 2016), as by the trainer
+        of the Rust library `tokenizers`. That trainer breaks ties at random, and this one does
+        not: the same texts always have the same vocabulary.
+
+        Examples
+        --------
+        >>> from skdistilbert import WordPieceTokenizer
+        >>> texts = ["play played player playing", "walk walked walker walking"]
+        >>> tokenizer = WordPieceTokenizer.train(texts)
+        >>> tokenizer.tokenize("walking player")
+        ['walk', '##ing', 'play', '##er']
+        """
+        special = first_tokens(params)
+        untrained = cls({token: index for index, token in enumerate(special)}, **params)
+        vocab = train_vocab(
+            count_words(texts, untrained._pipeline.words),
+            special,
+            vocab_size=vocab_size,
+            min_frequency=min_frequency,
+            limit_alphabet=limit_alphabet,
+        )
+        return cls(vocab, **params)
+
     def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
         """Save to a directory that transformers and `from_pretrained` can load.
 
@@ -253,13 +309,3 @@ class TokenizerBase:
 
     def __hash__(self) -> int:
         return hash((self.special_tokens, self.do_lower_case, self.vocab_size))
-
-
-def _check_vocab(vocab: Mapping[str, int]) -> dict[str, int]:
-    """Return the vocabulary with ids of type int, or raise."""
-    for index in vocab.values():
-        if not is_id(index) and not (isinstance(index, Integral) and is_id(int(index))):
-            raise CheckpointError(
-                f"The vocabulary has the id {index!r}; ids are integers from 0 to 2147483647."
-            )
-    return {token: int(index) for token, index in vocab.items()}

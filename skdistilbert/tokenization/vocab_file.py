@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.tokenization.declared_tokens import TOKENIZER_FILE
+from skdistilbert.tokenization.declared_tokens import TOKENIZER_FILE, is_id
 from skdistilbert.tokenization.normalization import STRIPPED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 VOCAB_FILE = "vocab.txt"
@@ -42,6 +44,16 @@ def read_vocab(file: Path) -> dict[str, int]:
     if not lines:
         raise CheckpointError(f"{file}: is empty; it must have one token per line.")
     return {line.rstrip(STRIPPED): index for index, line in enumerate(lines)}
+
+
+def check_vocab(vocab: Mapping[str, int]) -> dict[str, int]:
+    """Return the vocabulary with ids of type int, or raise."""
+    for index in vocab.values():
+        if not is_id(index) and not (isinstance(index, Integral) and is_id(int(index))):
+            raise CheckpointError(
+                f"The vocabulary has the id {index!r}; ids are integers from 0 to 2147483647."
+            )
+    return {token: int(index) for token, index in vocab.items()}
 
 
 def _check_is_vocab(content: bytes, file: Path) -> None:
