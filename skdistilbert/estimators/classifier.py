@@ -2,86 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 
-from skdistilbert.estimators.export import is_regression, sequence_model
-from skdistilbert.estimators.fine_tuning import TrainingOptions, new_sequence_head, split_rows
-from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
-from skdistilbert.estimators.saved_labels import labels_from_config
-from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
-from skdistilbert.estimators.staged_training import StagedTraining, staged_options
-from skdistilbert.estimators.targets import Labels, nonzero_weight_rows, normalize_to_mean_one
-from skdistilbert.estimators.trained_classifier import TrainedClassifier
-from skdistilbert.exceptions import CheckpointError
-from skdistilbert.nn.heads import SequenceClassificationHead
-from skdistilbert.nn.pooling import POOLINGS
-from skdistilbert.nn.training import (
-    LinearProblem,
-    binary_cross_entropy,
-    cross_entropy,
-    fit_linear_head,
+from skdistilbert.estimators.classifier_parameters import (
+    CLASSIFIER_ACCEPTED,
+    CLASSIFIER_PARAMETERS,
 )
-from skdistilbert.nn.weights import Linear
+from skdistilbert.estimators.classifier_training import ClassifierTraining
+from skdistilbert.estimators.export import is_regression, sequence_model
+from skdistilbert.estimators.parameters import documented
+from skdistilbert.estimators.saved_labels import sorted_head
+from skdistilbert.estimators.sklearn_compat import with_callbacks
+from skdistilbert.estimators.targets import Labels
+from skdistilbert.exceptions import CheckpointError
 from skdistilbert.tasks.pair_input import are_pairs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    import numpy as np
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
     from sklearn.utils import Tags
 
-    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.models import DistilBertForSequenceClassification
-    from skdistilbert.nn.heads import LinearHead, TrainableHead
+    from skdistilbert.nn.heads import LinearHead, SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling
-    from skdistilbert.nn.training import Examples
-    from skdistilbert.nn.training.losses import Loss
-    from skdistilbert.tasks.pair_input import TextOrPair, Texts
+    from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
-OWN_PARAMETERS = """\
-trainable_layers : int of at least 0, "all" or "auto"
-    How many layers of the encoder are trained, counted from the top. "auto": the upper half, in
-    two stages; none if layers cannot be trained with `pooling`. 0: only the head, on features
-    that are computed once, by logistic regression. Another number or "all", which includes the
-    embeddings: layers and head together, by AdamW. AdamW also trains multi-label targets, with
-    `early_stopping` or `warm_start`, and if `learning_rate_init`, `batch_size` or `max_iter` is
-    given with 0. The frozen layers are computed once, without dropout.
-pooling : {POOLINGS} or "auto"
-    How the hidden states of a text's tokens become the features that the head reads; see
-    `skdistilbert.embed`. "auto": the pooling in ``modules.json`` of a sentence-transformers
-    directory; without this file, "mean". Layers can be trained with "mean", "cls" and "max".
-    The head of transformers reads "cls"; see `save_pretrained`.
-learning_rate_init : float above 0 or "auto"
-    Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided by the width of
-    the encoder in the first of two stages, 5e-3 for a head alone, else 1e-4.
-batch_size : int of at least 1 or "auto"
-    Texts in a step of the optimiser. "auto": 64 in the first of two stages, 32 for a head alone,
-    else 16.
-max_iter : int of at least 1 or "auto"
-    Maximum number of epochs; the learning rate decays to 0 at their end. "auto": in the first of
-    two stages 2, or the number that makes 40 steps if that is more; 100 for a head alone; else 3,
-    or the number that makes 250 steps if that is more, but at most 30.
-"""
-OWN_ACCEPTED = {
-    "trainable_layers": Accepted(Integral, low=0, options=("all", "auto")),
-    "pooling": Accepted(options=(*POOLINGS, "auto")),
-}
-# Penalty of the head with which fine-tuning starts; see `skdistilbert.nn.training.linear_head`.
-STRENGTH_OF_FIRST_HEAD = 30.0
 
-
-@documented(OWN_PARAMETERS, score="Accuracy", accepted=ACCEPTED | OWN_ACCEPTED)
-class DistilBertClassifier(ClassifierMixin, TrainedClassifier):  # type: ignore[misc]
+@documented(CLASSIFIER_PARAMETERS, score="Accuracy", accepted=CLASSIFIER_ACCEPTED)
+class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore[misc]
     """Classify texts with a trained encoder and a linear head.
 
     By default, `fit` trains in two stages. First the upper half of the layers learns that texts of
@@ -214,14 +171,7 @@ class DistilBertClassifier(ClassifierMixin, TrainedClassifier):  # type: ignore[
                 f"{path} has a head that predicts numbers, not labels. Load it with "
                 "DistilBertRegressor.from_pretrained."
             )
-        head = SequenceClassificationHead.from_tensors(checkpoint.weights)
-        labels = labels_from_config(checkpoint.config)
-        multilabel = checkpoint.config.problem_type == "multi_label_classification"
-        # The metrics of scikit-learn need sorted classes, or columns in their order.
-        order = np.arange(len(labels)) if multilabel else np.argsort(labels)
-        classifier._labels = Labels(labels[order], multilabel)
-        output = Linear(head.classifier.weight[order], head.classifier.bias[order])
-        classifier.head_ = replace(head, classifier=output)
+        classifier._labels, classifier.head_ = sorted_head(checkpoint)
         classifier.pooling_ = classifier.pooling
         return classifier
 
@@ -257,81 +207,16 @@ class DistilBertClassifier(ClassifierMixin, TrainedClassifier):  # type: ignore[
         texts, labels = self._check_texts(X), Labels.from_targets(y)
         if self.warm_start and hasattr(self, "head_"):
             labels = self._fitted_labels_for(labels)
-        targets = labels.encode(y)
-        check_consistent_length(texts, targets.T)
-        weights = check_sample_weight(sample_weight, len(texts))
-        weights = weights * labels.class_weights(self.class_weight, targets)
-        rows = nonzero_weight_rows(weights)
+        labelled = self._labelled(texts, y, labels, sample_weight)
         if self.early_stopping:
-            labels.check_can_be_held_out(targets[rows])
+            labels.check_can_be_held_out(labelled.targets)
         options = self._begin_fit()
         self._labels, self._reads_pairs = labels, are_pairs(texts)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = {"X": texts, "y": y, "metadata": metadata}
         train = self._train_in_stages if self._trains_in_stages else self._train_together
-        train(options, [texts[row] for row in rows], targets[..., rows], weights[rows], data)
+        train(options, labelled, data)
         return self
-
-    @property
-    def _trains_in_stages(self) -> bool:
-        """Whether the head is trained after the layers, and not together with them."""
-        if self.early_stopping or self.warm_start:
-            return False
-        if self.trainable_layers == "auto":
-            return not self._multilabel
-        pace = (self.learning_rate_init, self.batch_size, self.max_iter)
-        return self.trainable_layers == 0 and all(value == "auto" for value in pace)
-
-    def _train_in_stages(
-        self,
-        options: TrainingOptions,
-        texts: Sequence[TextOrPair],
-        targets: NDArray[Any],
-        weights: NDArray[np.float64],
-        data: dict[str, Any],
-    ) -> None:
-        training = StagedTraining(
-            self._encoder,
-            self._encoder.plan(self._embedding_options()),
-            texts,
-            self._head_problem(texts, targets, weights),
-            staged_options(options, self, self._encoder.model.config.dim),
-            check_random_state(self.random_state),
-        )
-        self._run(training, training.n_epochs, training.run, data)
-
-    def _train_together(
-        self,
-        options: TrainingOptions,
-        texts: Sequence[TextOrPair],
-        targets: NDArray[Any],
-        weights: NDArray[np.float64],
-        data: dict[str, Any],
-    ) -> None:
-        random_state, rows = check_random_state(self.random_state), np.arange(len(texts))
-        stratify = None if self._multilabel else targets
-        split = split_rows(rows, options, random_state, stratify)
-
-        def new_head(config: DistilBertConfig, random_state: RandomState) -> TrainableHead:
-            if not options.n_layers:
-                return self._new_head(config, random_state)
-            # Start where frozen features end (Kumar et al., 2022).
-            problem = self._head_problem(texts, targets, weights).select(split[0])
-            return fit_linear_head(problem, STRENGTH_OF_FIRST_HEAD)
-
-        continues = hasattr(self, "head_")
-        training = self._start_training(options, self._loss, new_head, random_state)
-        scaled = normalize_to_mean_one(weights, rows)
-        # The features of a new head have warned about the texts already.
-        examples_of = partial(self._examples, training, texts, targets, scaled, warn=continues)
-        self._train(training, split, examples_of, self._score, data)
-
-    def _head_problem(
-        self, texts: Sequence[TextOrPair], targets: NDArray[Any], weights: NDArray[np.float64]
-    ) -> LinearProblem:
-        """Return the problem of a linear head on the features of texts."""
-        features, n_labels = self._features(texts), len(self.classes_)
-        return LinearProblem(features, targets, weights.astype(np.float32), self._loss, n_labels)
 
     def partial_fit(
         self,
@@ -374,17 +259,12 @@ class DistilBertClassifier(ClassifierMixin, TrainedClassifier):  # type: ignore[
         texts, labels = self._check_texts(X), Labels.from_targets(y, classes)
         options = self._begin_partial_fit(labels, are_given=classes is not None)
         self._reads_pairs = are_pairs(texts)
-        targets = self._labels.encode(y)
-        check_consistent_length(texts, targets.T)
-        weights = check_sample_weight(sample_weight, len(texts))
-        weights = weights * self._labels.class_weights(self.class_weight, targets)
-        rows = nonzero_weight_rows(weights)
+        labelled = self._labelled(texts, y, self._labels, sample_weight)
         training = self._fine_tuning = self._fine_tuning or self._start_training(
             options, self._loss, self._new_head, check_random_state(self.random_state)
         )
         training.set_pace(options)
-        examples = self._examples(training, texts, targets, weights.astype(np.float32), rows)
-        self._train_one_epoch(training, examples)
+        self._train_one_epoch(training, self._examples(training, labelled))
         return self
 
     def _begin_fit(self) -> TrainingOptions:
@@ -401,23 +281,6 @@ class DistilBertClassifier(ClassifierMixin, TrainedClassifier):  # type: ignore[
         model = self._loaded_encoder().model
         labels, problem_type = self.classes_, f"{kind}_label_classification"
         return sequence_model(model, self.head_, self.pooling_, labels, problem_type)
-
-    @property
-    def _loss(self) -> Loss:
-        return binary_cross_entropy if self._multilabel else cross_entropy
-
-    def _new_head(
-        self, config: DistilBertConfig, random_state: RandomState
-    ) -> SequenceClassificationHead:
-        return new_sequence_head(config, self.pooling_, len(self.classes_), random_state)
-
-    def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
-        """Return the accuracy; for multi-label targets all labels of a text must be right."""
-        if self._labels.multilabel:
-            correct = ((logits > 0) == examples.targets).all(axis=0)
-        else:
-            correct = logits.argmax(axis=0) == examples.targets
-        return float(np.average(correct, weights=examples.weights))
 
     def decision_function(self, X: Texts) -> NDArray[np.float32]:
         """Return the logits of texts.

@@ -14,13 +14,9 @@ from skdistilbert.estimators.export import sequence_model
 from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
-from skdistilbert.estimators.targets import (
-    Scale,
-    check_numbers,
-    nonzero_weight_rows,
-    normalize_to_mean_one,
-)
-from skdistilbert.estimators.trained_estimator import TrainedEstimator
+from skdistilbert.estimators.targets import Scale, check_numbers
+from skdistilbert.estimators.text_predictor import TextPredictor
+from skdistilbert.estimators.training_texts import TrainingTexts
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
 from skdistilbert.nn.training import squared_error
@@ -42,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @documented(score="R2")
-class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[misc]
+class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
     """Predict numbers with DistilBERT's classification head; optionally fine-tune the encoder.
 
     `fit` trains like `DistilBertClassifier`, but with the squared error as its loss
@@ -170,20 +166,19 @@ class DistilBertRegressor(RegressorMixin, TrainedEstimator):  # type: ignore[mis
         self._validate()
         texts, numbers = self._check_texts(X), check_numbers(y)
         check_consistent_length(texts, numbers)
-        all_weights = check_sample_weight(sample_weight, len(texts))
-        rows = nonzero_weight_rows(all_weights)
-        weights = normalize_to_mean_one(all_weights, rows)[rows]
-        used, targets = [texts[row] for row in rows], numbers[rows].reshape(len(rows), -1).T
+        weights = check_sample_weight(sample_weight, len(texts))
+        used = TrainingTexts(texts, numbers.reshape(len(texts), -1).T, weights)
+        used = used.with_weight().normalized()
         options = self._begin_fit()
         self._reads_pairs = are_pairs(texts)
-        self._set_scale(numbers.ndim, targets, weights)
-        new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(targets))
+        self._set_scale(numbers.ndim, used.targets, used.weights)
+        used = used._replace(targets=self._scale.standardize(used.targets))
+        new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(used.targets))
         random_state = check_random_state(self.random_state)
         training = self._start_training(options, squared_error, new_head, random_state)
-        split = split_rows(np.arange(len(used)), options, random_state)
+        split = split_rows(np.arange(len(used.texts)), options, random_state)
         _check_held_out(split[1])
-        standardized = self._scale.standardize(targets)
-        examples_of = partial(self._examples, training, used, standardized, weights)
+        examples_of = partial(self._examples_of_rows, training, used, True)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._train(
             training, split, examples_of, _score, {"X": texts, "y": y, "metadata": metadata}

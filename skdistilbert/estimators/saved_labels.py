@@ -6,14 +6,19 @@ the name of their NumPy type: ``"sklearn_classes": {"dtype": "int64", "values": 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skdistilbert.estimators.targets import Labels
+from skdistilbert.nn.heads import SequenceClassificationHead
+from skdistilbert.nn.weights import Linear
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.checkpoint import Checkpoint, DistilBertConfig
 
 KINDS = "biufUO"
 DTYPES = {"bool", "object", "str"} | {
@@ -28,6 +33,20 @@ def labels_to_json(labels: NDArray[Any]) -> dict[str, Any] | None:
         return None
     dtype = "str" if labels.dtype.kind == "U" else labels.dtype.name
     return {"dtype": dtype, "values": values}
+
+
+def sorted_head(checkpoint: Checkpoint) -> tuple[Labels, SequenceClassificationHead]:
+    """Return the labels of a checkpoint and its head, with the outputs in their order.
+
+    The metrics of scikit-learn need sorted classes. Multi-label targets keep the order of their
+    columns.
+    """
+    head = SequenceClassificationHead.from_tensors(checkpoint.weights)
+    labels = labels_from_config(checkpoint.config)
+    multilabel = checkpoint.config.problem_type == "multi_label_classification"
+    order = np.arange(len(labels)) if multilabel else np.argsort(labels)
+    output = Linear(head.classifier.weight[order], head.classifier.bias[order])
+    return Labels(labels[order], multilabel), replace(head, classifier=output)
 
 
 def labels_from_config(config: DistilBertConfig) -> NDArray[Any]:

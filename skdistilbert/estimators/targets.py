@@ -213,7 +213,7 @@ def check_numbers(y: ArrayLike) -> NDArray[np.float64]:
     return numbers.astype(np.float64)
 
 
-def nonzero_weight_rows(weights: NDArray[np.float64]) -> NDArray[np.intp]:
+def nonzero_weight_rows(weights: NDArray[np.floating]) -> NDArray[np.intp]:
     """Return the rows with non-zero weight, or raise ValueError if no row has any."""
     rows = np.flatnonzero(weights)
     if not len(rows):
@@ -221,6 +221,6 @@ def nonzero_weight_rows(weights: NDArray[np.float64]) -> NDArray[np.intp]:
     return rows
 
 
-def normalize_to_mean_one(weights: NDArray[np.float64], rows: NDArray[np.intp]) -> FloatArray:
+def normalize_to_mean_one(weights: NDArray[np.floating], rows: NDArray[np.intp]) -> FloatArray:
     """Scale weights so that their mean over some rows is 1."""
     return np.asarray(weights / weights[rows].mean(), np.float32)

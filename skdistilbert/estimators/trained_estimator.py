@@ -1,11 +1,10 @@
-"""What the estimators with a trained head share: fitting, logits and writing checkpoints."""
+"""What the estimators with a trained head share: fitting and writing checkpoints."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.checkpoint import read_checkpoint
@@ -13,15 +12,13 @@ from skdistilbert.checkpoint.module_writing import sentence_module_files
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
-from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.nn.training import Examples
-from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    import numpy as np
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
@@ -31,9 +28,8 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.pooling import Pooling
-    from skdistilbert.nn.training import History
+    from skdistilbert.nn.training import Examples, History
     from skdistilbert.nn.training.losses import Loss
-    from skdistilbert.tasks.pair_input import TextOrPair
 
     FloatArray = NDArray[np.float32]
     Rows = NDArray[np.intp]
@@ -48,13 +44,6 @@ class TrainedEstimator(EncoderTuner):
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     _fitted_attribute = "head_"
-    _reads_pairs: bool | None = None  # None: not known, after `from_pretrained`
-
-    def _check_texts(self, X: object) -> list[TextOrPair]:
-        texts = check_texts_or_pairs(X, self.missing, allow_empty=False)
-        if self.max_length == 2 and are_pairs(texts):
-            raise ValueError("max_length must be at least 3 for [CLS], [SEP] and [SEP]; got 2.")
-        return texts
 
     # -- training
 
@@ -69,22 +58,6 @@ class TrainedEstimator(EncoderTuner):
         config, fitted = self._encoder.model.config, hasattr(self, "head_")
         head = self.head_ if fitted else new_head(config=config, random_state=random_state)
         return FineTuning(self._encoder, head, loss, options, random_state)
-
-    def _examples(
-        self,
-        training: FineTuning,
-        texts: Sequence[TextOrPair],
-        targets: NDArray[Any],
-        weights: FloatArray,
-        rows: Rows,
-        *,
-        warn: bool = True,
-    ) -> Examples:
-        """Return some of the texts, with their columns of the targets (..., n_texts)."""
-        texts, targets, weights = [texts[row] for row in rows], targets[..., rows], weights[rows]
-        if training.options.n_layers:
-            return training.examples(texts, targets, weights, warn=warn)
-        return Examples(None, self._features(texts), targets, weights)
 
     def _train(
         self,
@@ -112,30 +85,6 @@ class TrainedEstimator(EncoderTuner):
             "best_validation_score_": None if scores is None else max(scores, default=None),
             "best_loss_": None if self.early_stopping else record["best_loss_"],
         }
-
-    # -- prediction
-
-    def _logits(self, X: object) -> FloatArray:
-        """Return the logits of texts, (n_texts, n_outputs)."""
-        check_is_fitted(self)
-        texts = self._check_texts(X)
-        self._check_fitted_kind(texts)
-        features = self._features(texts)
-        # In float32 a text's logits would change with the number and order of the other texts.
-        columns = np.ascontiguousarray(features.T, np.float64)
-        with np.errstate(over="ignore"):
-            logits: FloatArray = self.head_.logits(columns).T.astype(np.float32)
-        return check_finite(logits, self.model)
-
-    def _check_fitted_kind(self, texts: Sequence[TextOrPair]) -> None:
-        kinds = ("single texts", "pairs of texts")
-        reads_pairs = are_pairs(texts)
-        if self._reads_pairs not in (None, reads_pairs):
-            raise ValueError(
-                f"This {type(self).__name__} was fitted on {kinds[not reads_pairs]}; got "
-                f"{kinds[reads_pairs]} (the first is {texts[0]!r:.100}). Pass one pair alone as "
-                "[(text, text_pair)], and one text alone as [text]."
-            )
 
     # -- checkpoints
 

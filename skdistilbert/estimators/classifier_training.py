@@ -1,0 +1,127 @@
+"""The training of the classifier: in two stages, or layers and head together."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_consistent_length, check_random_state
+
+from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
+from skdistilbert.estimators.sklearn_compat import check_sample_weight
+from skdistilbert.estimators.staged_training import StagedTraining, staged_options
+from skdistilbert.estimators.text_predictor import TextPredictor
+from skdistilbert.estimators.trained_classifier import TrainedClassifier
+from skdistilbert.estimators.training_texts import TrainingTexts
+from skdistilbert.nn.training import (
+    LinearProblem,
+    binary_cross_entropy,
+    cross_entropy,
+    fit_linear_head,
+)
+
+if TYPE_CHECKING:
+    from numpy.random import RandomState
+    from numpy.typing import ArrayLike, NDArray
+
+    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.estimators.fine_tuning import TrainingOptions
+    from skdistilbert.estimators.targets import Labels
+    from skdistilbert.nn.heads import SequenceClassificationHead, TrainableHead
+    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.training import Examples
+    from skdistilbert.nn.training.losses import Loss
+    from skdistilbert.tasks.pair_input import TextOrPair
+
+# Penalty of the head with which fine-tuning starts; see `skdistilbert.nn.training.linear_head`.
+STRENGTH_OF_FIRST_HEAD = 30.0
+
+
+class ClassifierTraining(TrainedClassifier, TextPredictor):
+    """Base of the classifier of texts."""
+
+    learning_rate_init: float | str
+    batch_size: int | str
+    max_iter: int | str
+    pooling_: Pooling | None
+
+    def _labelled(
+        self,
+        texts: list[TextOrPair],
+        y: ArrayLike,
+        labels: Labels,
+        sample_weight: ArrayLike | None,
+    ) -> TrainingTexts:
+        """Return the texts with non-zero weight and their encoded labels, or raise."""
+        targets = labels.encode(y)
+        check_consistent_length(texts, targets.T)
+        weights = check_sample_weight(sample_weight, len(texts))
+        weights = weights * labels.class_weights(self.class_weight, targets)
+        return TrainingTexts(texts, targets, weights).with_weight()
+
+    @property
+    def _trains_in_stages(self) -> bool:
+        """Whether the head is trained after the layers, and not together with them."""
+        if self.early_stopping or self.warm_start:
+            return False
+        if self.trainable_layers == "auto":
+            return not self._multilabel
+        pace = (self.learning_rate_init, self.batch_size, self.max_iter)
+        return self.trainable_layers == 0 and all(value == "auto" for value in pace)
+
+    def _train_in_stages(
+        self, options: TrainingOptions, labelled: TrainingTexts, data: dict[str, Any]
+    ) -> None:
+        training = StagedTraining(
+            self._encoder,
+            self._encoder.plan(self._embedding_options()),
+            labelled.texts,
+            self._head_problem(labelled),
+            staged_options(options, self, self._encoder.model.config.dim),
+            check_random_state(self.random_state),
+        )
+        self._run(training, training.n_epochs, training.run, data)
+
+    def _train_together(
+        self, options: TrainingOptions, labelled: TrainingTexts, data: dict[str, Any]
+    ) -> None:
+        random_state = check_random_state(self.random_state)
+        stratify = None if self._multilabel else labelled.targets
+        split = split_rows(np.arange(len(labelled.texts)), options, random_state, stratify)
+
+        def new_head(config: DistilBertConfig, random_state: RandomState) -> TrainableHead:
+            if not options.n_layers:
+                return self._new_head(config, random_state)
+            # Start where frozen features end (Kumar et al., 2022).
+            problem = self._head_problem(labelled).select(split[0])
+            return fit_linear_head(problem, STRENGTH_OF_FIRST_HEAD)
+
+        # The features of a new head warn about the texts.
+        warn = hasattr(self, "head_")
+        training = self._start_training(options, self._loss, new_head, random_state)
+        examples_of = partial(self._examples_of_rows, training, labelled.normalized(), warn)
+        self._train(training, split, examples_of, self._score, data)
+
+    def _head_problem(self, labelled: TrainingTexts) -> LinearProblem:
+        """Return the problem of a linear head on the features of texts."""
+        features, weights = self._features(labelled.texts), labelled.weights.astype(np.float32)
+        n_labels = len(self.classes_)
+        return LinearProblem(features, labelled.targets, weights, self._loss, n_labels)
+
+    @property
+    def _loss(self) -> Loss:
+        return binary_cross_entropy if self._multilabel else cross_entropy
+
+    def _new_head(
+        self, config: DistilBertConfig, random_state: RandomState
+    ) -> SequenceClassificationHead:
+        return new_sequence_head(config, self.pooling_, len(self.classes_), random_state)
+
+    def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
+        """Return the accuracy; for multi-label targets all labels of a text must be right."""
+        if self._labels.multilabel:
+            correct = ((logits > 0) == examples.targets).all(axis=0)
+        else:
+            correct = logits.argmax(axis=0) == examples.targets
+        return float(np.average(correct, weights=examples.weights))
