@@ -175,6 +175,35 @@ def test_similarity(tmp_path: Path) -> None:
     check_similar_sentences(done.stdout)
 
 
+def test_edited_copies_are_found(tmp_path: Path) -> None:
+    done = run("near_duplicates.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r">= (\S+): (\d+) pairs, (\d+) of", done.stdout)
+    n_pairs = {threshold: (int(pairs), int(right)) for threshold, pairs, right in found}
+    assert n_pairs["0.95"][0] == n_pairs["0.95"][1] < 28 < n_pairs["0.80"][1]
+    assert n_pairs["0.80"][0] < 36
+    assert " of 160 requests remain" in done.stdout
+
+
+def test_topics_have_words_and_typical_requests(tmp_path: Path) -> None:
+    done = run("topics.py", "--topics", 4, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    topics, _, agreement = done.stdout.partition("Agreement with the intents: ")
+    sizes = [int(size) for size in re.findall(r"^(\d+) requests: \w+", topics, re.MULTILINE)]
+    assert len(sizes) == 4
+    assert sum(sizes) == 128
+    assert float(agreement.split()[0]) > 0.3
+
+
+def test_wrong_labels_are_found(tmp_path: Path) -> None:
+    done = run("label_errors.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    recall = [float(value) for value in re.findall(r"recall (\S+)", done.stdout)]
+    assert recall == sorted(recall)
+    assert recall[1] > 0.6
+    assert recall[2] > 0.8
+
+
 def test_dask(tmp_path: Path, tiny: Path) -> None:
     for package in ("distributed", "pandas", "pyarrow"):
         pytest.importorskip(package)
@@ -186,9 +215,11 @@ def test_dask(tmp_path: Path, tiny: Path) -> None:
     assert best.startswith("best: {'logisticregression__C': ")
 
 
-@pytest.mark.parametrize(
-    "name", ["embedding_map", "learning_curve", "few_labels", "confusion_matrix", "why"]
-)
+PLOTS = ["embedding_map", "learning_curve", "few_labels", "confusion_matrix", "why"]
+PLOTS += ["active_learning", "calibration"]
+
+
+@pytest.mark.parametrize("name", PLOTS)
 def test_plots(name: str, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = pytest.importorskip("matplotlib.image")
     monkeypatch.setenv("MPLBACKEND", "agg")
