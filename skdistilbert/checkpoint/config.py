@@ -91,7 +91,7 @@ class DistilBertConfig:
         "gelu", "relu", "silu", "tanh", or "gelu_new" for GELU's tanh approximation; transformers'
         other names of these functions are accepted, too.
     initializer_range : float, default=0.02
-        Standard deviation of newly initialised weights.
+        Standard deviation of newly initialised weights; 0 means 0.02, as in transformers.
     qa_dropout : float, default=0.1
     seq_classif_dropout : float, default=0.2
         Dropout before the head, applied only during training. In the file of a BERT, it is

@@ -149,14 +149,9 @@ class DistilBertForQuestionAnswering(DistilBertModel):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from skdistilbert import DistilBertForQuestionAnswering, load_model
-    >>> encoder = load_model("mini")
-    >>> head = {  # without training
-    ...     "qa_outputs.weight": np.zeros((2, encoder.config.dim), np.float32),
-    ...     "qa_outputs.bias": np.zeros(2, np.float32),
-    ... }
-    >>> model = DistilBertForQuestionAnswering(encoder.config, {**encoder.weights, **head})
+    >>> from skdistilbert import DistilBertConfig, DistilBertForQuestionAnswering
+    >>> config = DistilBertConfig(n_layers=2, dim=32, n_heads=4, hidden_dim=64)
+    >>> model = DistilBertForQuestionAnswering.from_config(config, random_state=0)  # not trained
     >>> model([[101, 2073, 102, 2182, 102]]).start_logits.shape
     (1, 5)
     """
@@ -195,19 +190,9 @@ class DistilBertForMaskedLM(DistilBertModel):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from skdistilbert import DistilBertForMaskedLM, load_model
-    >>> encoder = load_model("mini")
-    >>> dim, vocab_size = encoder.config.dim, encoder.config.vocab_size
-    >>> head = {  # without training
-    ...     "vocab_transform.weight": np.eye(dim, dtype=np.float32),
-    ...     "vocab_transform.bias": np.zeros(dim, np.float32),
-    ...     "vocab_layer_norm.weight": np.ones(dim, np.float32),
-    ...     "vocab_layer_norm.bias": np.zeros(dim, np.float32),
-    ...     "vocab_projector.weight": encoder.weights["embeddings.word_embeddings.weight"],
-    ...     "vocab_projector.bias": np.zeros(vocab_size, np.float32),
-    ... }
-    >>> model = DistilBertForMaskedLM(encoder.config, {**encoder.weights, **head})
+    >>> from skdistilbert import DistilBertConfig, DistilBertForMaskedLM
+    >>> config = DistilBertConfig(n_layers=2, dim=32, n_heads=4, hidden_dim=64)
+    >>> model = DistilBertForMaskedLM.from_config(config, random_state=0)  # not trained
     >>> model([[101, 2073, 103, 102]]).logits.shape
     (1, 4, 30522)
     """
