@@ -25,6 +25,15 @@ loky, threading and multiprocessing, in Dask and in forked processes. `skdistilb
 has the details. On Linux, the C library keeps the memory of arrays up to 32 MB for the whole
 process.
 
+Matrix products
+---------------
+NumPy's BLAS multiplies matrices. If the extra ``mkl`` is installed, the first long pass of a
+process measures for a few milliseconds whether Intel's MKL is faster, and then uses it. The
+libraries change a result by at most 1e-5. SKDISTILBERT_MATMUL=numpy or SKDISTILBERT_MATMUL=mkl
+chooses without a measurement. ``python -m skdistilbert`` prints the choice and its reason. For
+short texts, MKL multiplies packed copies of the weights. They take up to twice the memory of the
+weights for each number of threads that share a text, and are freed with the model.
+
 Exactness
 ---------
 The reference is transformers 5 with torch in float32. Hidden states, logits and embeddings differ

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 import skdistilbert
 from skdistilbert.files.hub_cache import cache_directory, is_offline
-from skdistilbert.nn.runtime import resolve_n_threads
+from skdistilbert.nn.runtime import choose_product, resolve_n_threads
 from skdistilbert.self_test import TOLERANCE, largest_error
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def report() -> Iterator[tuple[str, str]]:
     for package, extra in optional_packages().items():
         yield package, f"{_version(package)} (extra {extra})"
     yield from _blas()
+    yield "matrix product", str(choose_product())
     yield "threads used", str(resolve_n_threads(None))
     yield "hub's cache", str(cache_directory()) + (" (offline)" if is_offline() else "")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from skdistilbert.nn.packing import Group, IntArray, PackedBatch
-    from skdistilbert.nn.runtime import Workers
+    from skdistilbert.nn.runtime import WeightProducts, Workers
     from skdistilbert.nn.tape import Tape
     from skdistilbert.nn.weights import Activation, Array, Embeddings, Encoder, Layer, LayerPart
 
@@ -40,6 +40,10 @@ class LayerStack(Protocol):
     @property
     def activation(self) -> Activation:
         """Name of the activation function."""
+
+    @property
+    def products(self) -> WeightProducts:
+        """How weights are multiplied."""
 
 
 def encode(
@@ -98,7 +102,9 @@ def hidden_states(
         Threads that share each layer: heads and feed-forward units are split among them.
     """
     yield x
-    shared = _Pass(batch.groups, stack.n_heads, stack.activation, tape, workers)
+    shared = _Pass(batch.groups, stack.n_heads, stack.activation, stack.products, tape, workers)
+    # Parts of a layer would append their probabilities in any order.
+    n_parts = 1 if attentions is not None else stack.products.count_parts(workers.count)
     for index, layer in enumerate(stack.layers, start=1):
         is_last = index == len(stack.layers)
         columns = batch.starts if first_tokens_only and is_last else None
@@ -106,8 +112,7 @@ def hidden_states(
         if attentions is not None:
             probabilities = []
             attentions.append(probabilities)
-        # Parts of a layer would append their probabilities in any order.
-        parts = layer.parts(1 if attentions is not None else workers.count, stack.n_heads)
+        parts = layer.parts(n_parts, stack.n_heads)
         x = _attention_sublayer(x, layer, parts, shared, columns, probabilities)
         x = _feed_forward_sublayer(x, layer, parts, shared)
         yield x
@@ -119,6 +124,7 @@ class _Pass(NamedTuple):
     groups: list[Group]
     n_heads: int
     activation: Activation
+    products: WeightProducts
     tape: Tape | None
     workers: Workers
 
@@ -132,19 +138,20 @@ def _attention_sublayer(
     probabilities: list[Array] | None,
 ) -> Array:
     """Self-attention, added to its input and normalised; with `columns`, only these columns."""
-    groups, n_heads, _, tape, workers = shared
+    groups, n_heads, _, products, tape, workers = shared
     head_dim = len(x) // n_heads
     residual = x if columns is None else np.ascontiguousarray(x[:, columns])
 
     def attend(part: LayerPart) -> Array:
         if columns is None:
-            queries, keys, values = linear(x, part.qkv_lin, tape).reshape(3, -1, x.shape[1])
+            stacked = linear(x, part.qkv_lin, tape, products)
+            queries, keys, values = stacked.reshape(3, -1, x.shape[1])
         else:
             q_lin, kv_lin = part.qkv_lin.split_queries()
-            queries = linear(residual, q_lin, tape).reshape(-1, len(columns))
-            keys, values = linear(x, kv_lin, tape).reshape(2, -1, x.shape[1])
+            queries = linear(residual, q_lin, tape, products).reshape(-1, len(columns))
+            keys, values = linear(x, kv_lin, tape, products).reshape(2, -1, x.shape[1])
         context = self_attention(queries, keys, values, groups, head_dim, tape, probabilities)
-        return project(context, part.out_lin, tape)
+        return project(context, part.out_lin, tape, products)
 
     attended = _add_up(workers.map(attend, parts), layer.out_lin.bias, residual)
     return layer_norm(attended, layer.sa_layer_norm, tape)
@@ -152,11 +159,11 @@ def _attention_sublayer(
 
 def _feed_forward_sublayer(x: Array, layer: Layer, parts: list[LayerPart], shared: _Pass) -> Array:
     """Two linear layers with an activation between, added to their input and normalised."""
-    activation, tape, workers = shared.activation, shared.tape, shared.workers
+    _, _, activation, products, tape, workers = shared
 
     def feed_forward(part: LayerPart) -> Array:
-        inner = ACTIVATIONS[activation](linear(x, part.lin1, tape), tape)
-        return project(inner, part.lin2, tape)  # inner: (part_hidden_dim, n_tokens)
+        inner = ACTIVATIONS[activation](linear(x, part.lin1, tape, products), tape)
+        return project(inner, part.lin2, tape, products)  # inner: (part_hidden_dim, n_tokens)
 
     out = _add_up(workers.map(feed_forward, parts), layer.lin2.bias, x, tape)
     return layer_norm(out, layer.output_layer_norm, tape)

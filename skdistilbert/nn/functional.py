@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.runtime import matmul
+from skdistilbert.nn.runtime import WeightProducts
 
 if TYPE_CHECKING:
     from skdistilbert.nn.tape import Tape
     from skdistilbert.nn.weights import Array, LayerNorm, Linear
 
 
-def project(x: Array, weight: Array, tape: Tape | None = None) -> Array:
+PRODUCTS = WeightProducts()
+
+
+def project(
+    x: Array, weight: Array, tape: Tape | None = None, products: WeightProducts = PRODUCTS
+) -> Array:
     """Multiply a weight (n_out, n_in) by columns (n_in, n_tokens): (n_out, n_tokens)."""
     if tape is not None:
         tape.push(x)
-    return matmul(weight, x)
+    return products.multiply(weight, x)
 
 
-def linear(x: Array, weights: Linear, tape: Tape | None = None) -> Array:
+def linear(
+    x: Array, weights: Linear, tape: Tape | None = None, products: WeightProducts = PRODUCTS
+) -> Array:
     """Affine map of each column: (n_in, n_tokens) -> (n_out, n_tokens)."""
-    out = project(x, weights.weight, tape)
+    out = project(x, weights.weight, tape, products)
     out += weights.bias[..., None]
     return out
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from skdistilbert.nn.encoder import embed_tokens, encode, hidden_states
 from skdistilbert.nn.pooling import pool_each
-from skdistilbert.nn.runtime import for_each, resolve_n_threads, warm_up
+from skdistilbert.nn.runtime import choose_product, for_each, resolve_n_threads, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +42,7 @@ def for_each_batch(
     work = n_tokens * encoder.multiplications_per_token + attention_work
     n_threads = resolve_n_threads(n_threads)
     warm_up(n_threads)
+    choose_product(work)
     n_threads = max(1, min(n_threads, work // MIN_WORK_PER_THREAD))
     for_each(function, texts.batches(count_batches(encoder, n_tokens, n_threads)), n_threads)
 

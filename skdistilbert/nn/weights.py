@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from skdistilbert.nn.runtime import ConstantWeightProducts, WeightProducts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,6 +170,9 @@ class Encoder:
     layers: tuple[Layer, ...]
     n_heads: int
     activation: Activation
+    products: WeightProducts = field(
+        default_factory=ConstantWeightProducts, repr=False, compare=False
+    )
 
     @property
     def dim(self) -> int:

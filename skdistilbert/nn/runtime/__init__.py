@@ -7,6 +7,7 @@ in parallel too, which threads of BLAS do not achieve.
 - At most one thread per core works at a time, across all concurrent calls of the process.
 - The limit of BLAS threads applies to the whole process. The previous limit is restored when the
   last concurrent call returns.
+- NumPy's BLAS multiplies matrices, or MKL if it is installed and faster.
 - Worker threads are kept between calls. Idle threads stop before the process forks, and a forked
   process starts its own.
 - The first error, including Ctrl-C, ends the work in all threads and is raised in the caller.
@@ -15,7 +16,19 @@ Other modules use only the names in ``__all__``.
 """
 
 from skdistilbert.nn.runtime.matrix_product import matmul
+from skdistilbert.nn.runtime.product_choice import choose_product
 from skdistilbert.nn.runtime.warm_up import warm_up
+from skdistilbert.nn.runtime.weight_products import ConstantWeightProducts, WeightProducts
 from skdistilbert.nn.runtime.workers import ONE_WORKER, Workers, for_each, resolve_n_threads
 
-__all__ = ["ONE_WORKER", "Workers", "for_each", "matmul", "resolve_n_threads", "warm_up"]
+__all__ = [
+    "ONE_WORKER",
+    "ConstantWeightProducts",
+    "WeightProducts",
+    "Workers",
+    "choose_product",
+    "for_each",
+    "matmul",
+    "resolve_n_threads",
+    "warm_up",
+]

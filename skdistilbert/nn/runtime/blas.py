@@ -81,9 +81,16 @@ def _set_thread_counts(counts: list[int]) -> None:
 
 @cache
 def blas_libraries() -> tuple[Any, ...]:
-    """Return threadpoolctl's controllers of the loaded BLAS libraries."""
+    """Return threadpoolctl's controllers of the loaded BLAS libraries that may have threads."""
     # Searching the loaded libraries takes milliseconds, so it is done once.
-    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return tuple(library for library in libraries if _may_have_threads(library))
+
+
+def _may_have_threads(library: Any) -> bool:  # noqa: ANN401
+    # The MKL that we load is sequential. A broken library has no number of threads.
+    is_sequential = getattr(library, "threading_layer", None) == "sequential"
+    return library.num_threads is not None and not is_sequential
 
 
 @cache

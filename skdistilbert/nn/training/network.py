@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from skdistilbert.nn.encoder import embed_tokens, hidden_states
+from skdistilbert.nn.functional import PRODUCTS
 from skdistilbert.nn.pooling import pool
 from skdistilbert.nn.training.backward import embeddings_backward, head_backward, layer_backward
 from skdistilbert.nn.training.pooling_backward import POOLING_BACKWARD
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.packing import PackedBatch
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import WeightProducts
     from skdistilbert.nn.tape import Tape
     from skdistilbert.nn.training.gradients import EmbeddingsGradient, LayerGradient
     from skdistilbert.nn.weights import Activation, Array, Embeddings, Layer
@@ -42,6 +44,11 @@ class Network:
     def first_tokens_only(self) -> bool:
         """Whether the last layer is computed for the first token of each text only."""
         return self.pooling == "cls" and bool(self.layers)
+
+    @property
+    def products(self) -> WeightProducts:
+        """How weights are multiplied. Training changes them, so they have no packed copies."""
+        return PRODUCTS
 
     def parts(self) -> dict[str, Part]:
         """Return the records of weights by name, in the order of the backward pass."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.nn.heads import FeatureHead
-from skdistilbert.nn.runtime import for_each, resolve_n_threads, warm_up
+from skdistilbert.nn.runtime import choose_product, for_each, resolve_n_threads, warm_up
 from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training.gradient_sum import GradientSum
 from skdistilbert.nn.training.network import backward, forward
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 TEXTS_PER_BATCH = 128
 # Pieces of a batch whose gradients are in memory together: 1 GB for the 66M model.
 PIECES_AT_ONCE = 8
+# Every training reads more tokens.
+MIN_TOKENS = 1000
 
 
 class Trainer:
@@ -66,6 +68,7 @@ class Trainer:
         self._loss, self._rates, self._seed = loss, rates, seed
         self._n_threads = n_threads
         warm_up(resolve_n_threads(n_threads))
+        choose_product(MIN_TOKENS * self.parameters.vector.size)
 
     @property
     def network(self) -> Network:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from skdistilbert.nn.runtime.matrix_product import (
-    matmul,
+from skdistilbert.nn.runtime.numpy_product import (
     max_columns_in_tiles,
     multiply_in_tiles,
+    multiply_with_numpy,
 )
 from skdistilbert.nn.runtime.processor import Processor
 
@@ -44,9 +44,9 @@ def assert_is_product(result: np.ndarray, weight: np.ndarray, x: np.ndarray) -> 
 
 @pytest.mark.parametrize("n_columns", N_COLUMNS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_matmul_equals_the_product_in_float64(shape: tuple[int, ...], n_columns: int) -> None:
+def test_the_result_equals_the_product_in_float64(shape: tuple[int, ...], n_columns: int) -> None:
     weight, x = random_factors(shape, n_columns)
-    assert_is_product(matmul(weight, x), weight, x)
+    assert_is_product(multiply_with_numpy(weight, x), weight, x)
 
 
 @pytest.mark.parametrize("n_columns", N_COLUMNS[1:])
@@ -56,7 +56,7 @@ def test_tiles_equal_the_product_in_float64(shape: tuple[int, ...], n_columns: i
     assert_is_product(multiply_in_tiles(weight, x), weight, x)
 
 
-@pytest.mark.parametrize("multiply", [matmul, multiply_in_tiles])
+@pytest.mark.parametrize("multiply", [multiply_with_numpy, multiply_in_tiles])
 @pytest.mark.parametrize("n_columns", [16, 100])
 def test_views_are_multiplied(multiply: Callable[..., np.ndarray], n_columns: int) -> None:
     transposed = RNG.normal(size=(1536, 48)).astype(np.float32).T
@@ -68,7 +68,7 @@ def test_views_are_multiplied(multiply: Callable[..., np.ndarray], n_columns: in
 
 
 def test_float64_is_multiplied_in_float64() -> None:
-    assert matmul(np.ones((48, 7000)), np.ones((7000, 3))).dtype == np.float64
+    assert multiply_with_numpy(np.ones((48, 7000)), np.ones((7000, 3))).dtype == np.float64
 
 
 def test_tiles_sum_long_rows_of_small_weights_in_pieces() -> None:
