@@ -3,59 +3,82 @@
 from __future__ import annotations
 
 from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from skdistilbert.estimators.export import token_model
 from skdistilbert.estimators.fine_tuning import new_linear, split_rows
-from skdistilbert.estimators.parameters import documented
-from skdistilbert.estimators.progress import showing_progress
+from skdistilbert.estimators.labelled_words import (
+    NO_WORDS,
+    EntityScore,
+    LabelledWords,
+    WordWindows,
+    flatten,
+)
+from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.sklearn_compat import with_callbacks
-from skdistilbert.estimators.trained_estimator import TrainedEstimator
-from skdistilbert.estimators.word_lists import check_word_labels, check_words
+from skdistilbert.estimators.targets import Labels
+from skdistilbert.estimators.word_lists import (
+    check_classes,
+    check_word_labels,
+    check_words,
+)
+from skdistilbert.estimators.word_predictor import WordPredictor
 from skdistilbert.nn.heads import LinearHead
-from skdistilbert.nn.packing import Ragged
-from skdistilbert.nn.training import cross_entropy
+from skdistilbert.nn.training import Examples, cross_entropy
 from skdistilbert.nn.weights import Linear
-from skdistilbert.tasks import extract_entities
-from skdistilbert.tasks.label_schemes import entity_f1
-from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
 from skdistilbert.tasks.unknown_tokens import warn_unknown
-from skdistilbert.tasks.windows import cut, encode_each
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.random import RandomState
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.fine_tuning import FineTuning
-    from skdistilbert.models import DistilBertForTokenClassification
-    from skdistilbert.nn.training import Examples
     from skdistilbert.tasks.text_input import Missing
 
+    FloatArray = NDArray[np.float32]
     Words = Sequence[str]
 
-NO_WORDS = "X must have at least one word that the tokenizer does not remove; got none."
 OWN_PARAMETERS = """\
 max_length : int of at least 2 or None
     Number of tokens in a window. None: the maximum of the tokenizer and the model.
 missing : {"error", "empty"}
     What to do with None, NaN and pandas.NA: raise an error that names the rows, or read them as
     texts without words and as empty words.
+early_stopping : bool
+    Hold out `validation_fraction` of the texts, stop when the F1 of their entities no longer
+    improves, and keep the weights of the epoch with the best F1. It is that of `score`, with
+    `sample_weight`, but without `class_weight` and without overlap of windows.
+class_weight : dict of numbers of at least 0, "balanced" or None
+    Weights of the labels in the loss. Labels that are not in the dict have weight 1. "balanced":
+    inversely proportional to the numbers of words with each label.
 verbose : bool or int of at least 0
     Show on stderr the loss of each epoch, and how many texts have been labelled: with a progress
     bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
+embedding_cache : bool, str, path-like or None
+    With ``trainable_layers=0``: keep the hidden states of all tokens in an SQLite file, which
+    takes four bytes times the width of the encoder for each token, and read them from there in
+    later calls of `fit`, `predict`, `predict_proba` and `score`, also of other estimators,
+    processes and runs. `DistilBertClassifier` explains the accepted values and the limit of the
+    size. Hidden states of a fine-tuned encoder are never kept.
 """
+OWN_ACCEPTED = {
+    "class_weight": Accepted(
+        NoneType,
+        options=("balanced",),
+        check=lambda value: isinstance(value, dict) and value in ACCEPTED["class_weight"],
+    )
+}
 
 
-@documented(OWN_PARAMETERS, score="F1 of entities")
-class DistilBertTokenClassifier(TrainedEstimator):
+@documented(OWN_PARAMETERS, score="F1 of the entities", accepted=ACCEPTED | OWN_ACCEPTED)
+class DistilBertTokenClassifier(WordPredictor):
     """Label the words of texts with DistilBERT's token-classification head.
 
     `fit` trains like `DistilBertClassifier`. The first token of each word learns and predicts the
@@ -89,10 +112,6 @@ class DistilBertTokenClassifier(TrainedEstimator):
     [['O', 'O', 'B-city', 'I-city'], ['O', 'O', 'O', 'B-city']]
     """
 
-    pooling = None
-    head_: LinearHead
-    classes_: NDArray[np.str_]
-
     def __init__(
         self,
         model: str | os.PathLike[str] = "mini",
@@ -108,10 +127,12 @@ class DistilBertTokenClassifier(TrainedEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
+        class_weight: Mapping[str, float] | Literal["balanced"] | None = None,
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
         n_threads: int | None = None,
+        embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
         self._set_parameters(locals())
 
@@ -146,7 +167,9 @@ class DistilBertTokenClassifier(TrainedEstimator):
         return classifier
 
     @with_callbacks
-    def fit(self, X: Iterable[Words], y: Iterable[Words]) -> Self:
+    def fit(
+        self, X: Iterable[Words], y: Iterable[Words], sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train on texts that are split into words, with a label for each word.
 
         Parameters
@@ -156,6 +179,9 @@ class DistilBertTokenClassifier(TrainedEstimator):
             frame of pandas or polars, Arrow lists, or an array of shape (n_texts, n_words).
         y : iterable of lists of str
             The label of each word, such as "B-person", "I-person" and "O".
+        sample_weight : array-like of shape (n_texts,), default=None
+            Weight of the words of each text in the loss; scaled so that words have a mean weight
+            of 1. Texts of weight 0 are ignored.
 
         Returns
         -------
@@ -166,151 +192,115 @@ class DistilBertTokenClassifier(TrainedEstimator):
         CheckpointError
             If the encoder cannot be loaded.
         ValueError, TypeError
-            If a parameter, a word or a label is not valid, the numbers of words and labels of a
-            text differ, or training diverges.
+            If a parameter, a word, a label or a weight is not valid, the numbers of words and
+            labels of a text differ, or training diverges.
         KeyboardInterrupt
             If Ctrl-C interrupts the training. The estimator is then not fitted, or keeps the
             weights so far if `warm_start` is True.
         """
         # Validate everything before the previous fit is replaced.
         self._validate()
-        texts = check_words(X, self.missing)
-        labels = check_word_labels(y, texts)
-        if not any(texts):
-            raise ValueError(NO_WORDS)
+        texts, label_rows = self._check_labelled(X, y)
+        labels = Labels(np.unique(flatten(label_rows)), multilabel=False)
+        if self.warm_start and hasattr(self, "head_"):
+            labels = self._fitted_labels_for(labels)
+        words = LabelledWords.encode(texts, label_rows, labels, self.class_weight, sample_weight)
+        words = words.normalized()
         options = self._begin_fit()
-        self._set_classes(np.unique([label for of_text in labels for label in of_text]))
+        self._labels = labels
+        warn_unknown(self._encoder.tokenizer, texts)
         random_state = check_random_state(self.random_state)
         training = self._start_training(options, cross_entropy, self._new_head, random_state)
-        examples_of = partial(self._word_examples, training, texts, labels)
-        split = split_rows(np.arange(len(texts)), options, random_state)
-        self._train(training, split, examples_of, self._score, {"X": texts, "y": labels})
+        split = split_rows(np.arange(len(words.texts)), options, random_state)
+        score = None if split[1] is None else self._entity_score(training, words.select(split[1]))
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": texts, "y": label_rows, "metadata": metadata}
+        examples_of = partial(self._examples_of_rows, training, words)
+        self._train(training, split, examples_of, score, data)
         return self
 
-    def _set_classes(self, classes: NDArray[np.str_]) -> None:
-        if not hasattr(self, "head_"):
-            self.classes_ = classes
-        elif not np.isin(classes, self.classes_).all():
-            raise ValueError(
-                f"warm_start needs the labels of the first fit, {self.classes_.tolist()}; got "
-                f"{classes.tolist()}. Set warm_start=False to train a new head."
-            )
-
-    def _new_head(self, config: DistilBertConfig, random_state: RandomState) -> LinearHead:
-        return LinearHead(new_linear(len(self.classes_), config.dim, random_state))
-
-    def _word_examples(
+    def partial_fit(
         self,
-        training: FineTuning,
-        texts: list[list[str]],
-        labels: list[list[str]],
-        rows: NDArray[np.intp],
-    ) -> Examples:
-        """Return windows of some texts; the first token of each word has a target."""
-        input_ids, targets = [], []
-        texts, labels = [texts[row] for row in rows], [labels[row] for row in rows]
-        warn_unknown(self._encoder.tokenizer, texts)
-        for ids, of_tokens in self._windows(texts, labels, training.options.max_length):
-            input_ids.append(ids)
-            targets += of_tokens
-        columns = np.array(targets)
-        weights = (columns >= 0).astype(np.float32)
-        if not weights.any():
-            raise ValueError(NO_WORDS)
-        windows = Ragged.from_lists(input_ids)
-        return training.token_examples(windows, np.maximum(columns, 0), weights)
-
-    def _windows(
-        self, texts: list[list[str]], labels: list[list[str]], max_length: int
-    ) -> Iterator[tuple[list[int], list[int]]]:
-        """Yield the ids of each window and the class of each token, or -1."""
-        tokenizer = self._encoder.tokenizer
-        around = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
-        for encoding, of_words in zip(encode_each(tokenizer, texts), labels, strict=True):
-            classes = np.searchsorted(self.classes_, of_words)
-            words = np.array(encoding.word_ids, np.intp)
-            is_first = np.diff(words, prepend=-1) > 0
-            of_tokens = np.where(is_first, classes[words], -1).tolist()
-            for start, stop, ids in cut(encoding.input_ids, *around, max_length, 0):
-                yield ids, [-1, *of_tokens[start:stop], -1]
-
-    def _score(self, logits: NDArray[np.float32], examples: Examples) -> float:
-        """Return F1 of the entities in the windows."""
-        assert examples.texts is not None
-        predicted, true = self.classes_[logits.argmax(axis=0)], self.classes_[examples.targets]
-        borders = np.cumsum(examples.texts.lengths)[:-1]
-        known = np.split(examples.weights > 0, borders)
-        true_rows, predicted_rows = (
-            [labels[of].tolist() for labels, of in zip(np.split(x, borders), known, strict=True)]
-            for x in (true, predicted)
-        )
-        return entity_f1(true_rows, predicted_rows, labels=self.classes_)
-
-    def _task_model(self) -> DistilBertForTokenClassification:
-        encoder = self._loaded_encoder()
-        head, model = encoder.task_model or (None, None)
-        if model is None or head is not self.head_:
-            model = token_model(encoder.model, self.head_, self.classes_)
-            encoder.task_model = self.head_, model
-        return model
-
-    def predict(self, X: Iterable[Words]) -> list[list[str]]:
-        """Return the label of each word of each text.
-
-        Parameters
-        ----------
-        X : iterable of lists of str
-
-        Returns
-        -------
-        list of lists of str
-            A label for each word. A word that the tokenizer removes, such as "", has the label
-            "O", or the first of ``classes_`` if "O" is not among them.
-        """
-        check_is_fitted(self)
-        texts = check_words(X, self.missing)
-        model, tokenizer = self._task_model(), self._encoder.tokenizer
-        warn_unknown(tokenizer, texts)
-        default = "O" if "O" in self.classes_ else str(self.classes_[0])
-        labels: list[list[str]] = []
-        with showing_progress(len(texts), type(self).__name__ if self.verbose else "") as advance:
-            for start in range(0, len(texts), TEXTS_PER_BATCH):
-                batch = texts[start : start + TEXTS_PER_BATCH]
-                entities: Any = extract_entities(
-                    model,
-                    tokenizer,
-                    batch,
-                    aggregation_strategy="first",
-                    ignore_labels=(),
-                    max_length=self.max_length,
-                    n_threads=self.n_threads,
-                )
-                found = ([word["entity"] for word in words] for words in entities)
-                labels += [[default if x is None else x for x in words] for words in found]
-                advance(len(batch))
-        return labels
-
-    def score(self, X: Iterable[Words], y: Iterable[Words]) -> float:
-        """Return F1 of entities; both ends and the kind of an entity must be right.
+        X: Iterable[Words],
+        y: Iterable[Words],
+        classes: Iterable[str] | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one more epoch with the constant learning rate ``learning_rate_init``.
 
         Parameters
         ----------
         X : iterable of lists of str
         y : iterable of lists of str
+        classes : iterable of str, default=None
+            All labels of this and later calls; required in the first call.
+        sample_weight : array-like of shape (n_texts,), default=None
+            Weight of the words of each text in the loss; not scaled.
 
         Returns
         -------
-        float
-            For all texts together. Equals seqeval's ``f1_score`` in its default mode, which is
-            that of conlleval. The labels of `fit` decide between the schemes IOB, IOE, BIOES,
-            BILOU and plain labels.
+        self
 
         Raises
         ------
-        ValueError, TypeError
-            If a word or a label is not valid, or the numbers of words and labels of a text
-            differ.
+        ValueError, TypeError, CheckpointError
+            For the reasons of `fit`; if a label is not among the classes; if the classes differ
+            from the classes of the first call; or with ``early_stopping`` or
+            ``class_weight="balanced"``, which need all texts at once.
+
+        Notes
+        -----
+        The state of the optimiser is not pickled. If Ctrl-C interrupts a call,
+        KeyboardInterrupt is raised. The estimator then keeps the weights so far, or is not fitted
+        if it was the first call.
         """
+        self._validate()
+        texts, label_rows = self._check_labelled(X, y)
+        names = flatten(label_rows) if classes is None else check_classes(classes)
+        labels = Labels(np.unique(names), multilabel=False)
+        options = self._begin_partial_fit(labels, are_given=classes is not None)
+        words = LabelledWords.encode(
+            texts, label_rows, self._labels, self.class_weight, sample_weight
+        )
+        warn_unknown(self._encoder.tokenizer, texts)
+        training = self._fine_tuning = self._fine_tuning or self._start_training(
+            options, cross_entropy, self._new_head, check_random_state(self.random_state)
+        )
+        training.set_pace(options)
+        self._train_one_epoch(training, self._word_examples(training, words))
+        return self
+
+    def _check_labelled(
+        self, X: Iterable[Words], y: Iterable[Words]
+    ) -> tuple[list[list[str]], list[list[str]]]:
+        """Return validated words and labels."""
         texts = check_words(X, self.missing)
-        labels = check_word_labels(y, texts)
-        return entity_f1(labels, self.predict(texts), labels=self.classes_)
+        label_rows = check_word_labels(y, texts)
+        if not any(texts):
+            raise ValueError(NO_WORDS)
+        return texts, label_rows
+
+    def _new_head(self, config: DistilBertConfig, random_state: RandomState) -> LinearHead:
+        return LinearHead(new_linear(len(self.classes_), config.dim, random_state))
+
+    def _examples_of_rows(
+        self, training: FineTuning, words: LabelledWords, rows: NDArray[np.intp]
+    ) -> Examples:
+        return self._word_examples(training, words.select(rows))
+
+    def _word_examples(self, training: FineTuning, words: LabelledWords) -> Examples:
+        """Return windows of texts; the first token of each word has a target."""
+        cut = self._cut(training, words)
+        targets, weights = cut.targets(words)
+        if training.options.n_layers:
+            return training.token_examples(cut.windows, targets, weights)
+        states = self._token_states(cut.windows)
+        return Examples(cut.windows, states, targets, weights, by_token=True)
+
+    def _entity_score(self, training: FineTuning, words: LabelledWords) -> EntityScore:
+        token_words = self._cut(training, words).token_words
+        return EntityScore(words, token_words, self.classes_, self._default_class)
+
+    def _cut(self, training: FineTuning, words: LabelledWords) -> WordWindows:
+        max_length = training.options.max_length
+        return WordWindows.cut(words.texts, self._encoder.tokenizer, max_length)

@@ -64,7 +64,7 @@ class TrainedEstimator(EncoderTuner):
         training: FineTuning,
         split: tuple[Rows, Rows | None],
         examples_of: Callable[[Rows], Examples],
-        score: Score,
+        score: Score | None,
         data: dict[str, Any],
     ) -> None:
         """Train on the first rows of the split, validate on the others, and keep the result."""

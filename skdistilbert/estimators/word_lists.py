@@ -66,6 +66,15 @@ def check_word_labels(y: object, texts: list[list[str]]) -> list[list[str]]:
     return checked
 
 
+def check_classes(classes: object) -> list[str]:
+    """Return all labels; raise TypeError if one is not a string."""
+    labels = as_list(classes, "label")
+    wrong = [label for label in labels if not isinstance(label, str)]
+    if wrong:
+        raise TypeError(f"Every label in classes must be a string; got {wrong[0]!r:.99}.")
+    return labels
+
+
 def _as_lists(X: object, noun: str) -> list[Any]:
     if isinstance(X, str):
         raise ValueError(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack, get_args, overload
 
 from skdistilbert.models import DistilBertForTokenClassification
-from skdistilbert.nn.functional import softmax
 from skdistilbert.tasks.aggregation import (
     AggregationStrategy,
     Entity,
@@ -18,16 +18,15 @@ from skdistilbert.tasks.label_schemes import Tag, parse_labels
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
 from skdistilbert.tasks.text_input import Text, check_rows, check_texts
 from skdistilbert.tasks.token_labels import TokenLabel, label_tokens, label_words
+from skdistilbert.tasks.token_scores import ScoredText, default_stride, score_tokens
 from skdistilbert.tasks.unknown_tokens import warn_unknown
-from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each, join_windows
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.checks import ModelOrPath
-    from skdistilbert.tokenization import Encoding, WordPieceTokenizer
+    from skdistilbert.tokenization import WordPieceTokenizer
 
 Grouping = Literal["simple", "first", "average", "max"]  # strategies that return entities
 Words = list[str] | tuple[str, ...]
@@ -242,22 +241,20 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
             f"got {aggregation_strategy!r}."
         )
     max_length = check_max_length(max_length, model.config, tokenizer)
-    stride = min((max_length - 2) // 2, DEFAULT_STRIDE) if stride is None else stride
+    stride = default_stride(max_length) if stride is None else stride
     check_stride(stride, max_length - 2)
     ignored = _ignored_labels(ignore_labels)
     tags = parse_labels(set(model.config.id2label.values()))
     task = _Task(model, tokenizer, aggregation_strategy, ignored, tags)
+    logits = partial(model.logits, n_threads=n_threads)
     entities: list[TextEntities] = []
-    before, after = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     rows = check_rows([texts] if isinstance(texts, str) else texts)
     # Words come from DistilBertTokenClassifier, which warns for all of its batches.
     warn_unknown(tokenizer, [text for text in rows if isinstance(text, str)])
     for start in range(0, len(rows), TEXTS_PER_BATCH):
         batch = rows[start : start + TEXTS_PER_BATCH]
-        encodings = list(encode_each(tokenizer, batch))
-        windows = [cut(each.input_ids, before, after, max_length, stride) for each in encodings]
-        scores = _scores(model, windows, n_threads)
-        entities += map(task.extract, batch, encodings, windows, scores)
+        scored = score_tokens(tokenizer, batch, max_length, stride, logits)
+        entities += map(task.extract, batch, scored)
     return entities[0] if isinstance(texts, str) else entities
 
 
@@ -265,15 +262,6 @@ def _ignored_labels(labels: str | Iterable[str]) -> set[str]:
     if isinstance(labels, str | set | frozenset):  # the order of a set has no effect
         return {labels} if isinstance(labels, str) else set(labels)
     return set(check_texts(labels, noun="label"))
-
-
-def _scores(
-    model: DistilBertForTokenClassification, windows: list[list[Window]], n_threads: int | None
-) -> list[list[FloatArray]]:
-    """Return the probabilities (n_tokens, num_labels) of each window of each text."""
-    input_ids = [window.input_ids for text_windows in windows for window in text_windows]
-    logits = iter(model.logits(input_ids, n_threads=n_threads))
-    return [[softmax(next(logits)[1:-1]) for _ in text_windows] for text_windows in windows]
 
 
 class _Task(NamedTuple):
@@ -285,24 +273,21 @@ class _Task(NamedTuple):
     ignored: Collection[str]
     tags: Mapping[str, Tag]
 
-    def extract(
-        self, text: Text, encoding: Encoding, windows: list[Window], scores: list[FloatArray]
-    ) -> TextEntities:
+    def extract(self, text: Text, scored: ScoredText) -> TextEntities:
         """Return the entities of a text from the probabilities of its windows."""
-        id2label = self.model.config.id2label
+        id2label, encoding = self.model.config.id2label, scored.encoding
         if not isinstance(text, str):
-            token_scores = join_windows(windows, scores)
-            return label_words(text, encoding, token_scores, self.strategy, id2label)
+            return label_words(text, encoding, scored.joined_scores, self.strategy, id2label)
         tokens = split_tokens(text, encoding, self.tokenizer)
         if self.strategy == "none":
-            labels = label_tokens(tokens, join_windows(windows, scores), id2label)
+            labels = label_tokens(tokens, scored.joined_scores, id2label)
             return [label for label in labels if label["entity"] not in self.ignored]
         entities = [
             entity
-            for (start, stop, _), window_scores in zip(windows, scores, strict=True)
+            for (start, stop, _), window_scores in zip(scored.windows, scored.scores, strict=True)
             for entity in group_entities(
                 tokens[start:stop], window_scores, self.strategy, id2label, self.tags
             )
             if entity["entity_group"] not in self.ignored
         ]
-        return entities if len(windows) == 1 else merge_overlapping(entities)
+        return entities if len(scored.windows) == 1 else merge_overlapping(entities)

@@ -115,6 +115,7 @@ def entity_f1(
     y_true: Iterable[Sequence[str]],
     y_pred: Iterable[Sequence[str]],
     labels: Iterable[str] = (),
+    sample_weight: Sequence[float] | None = None,
 ) -> float:
     """Return the F1 score of the entities of all texts.
 
@@ -128,6 +129,8 @@ def entity_f1(
         The labels of the words of each text.
     labels : iterable of str, default=()
         Further labels of the scheme, which need not occur in the texts.
+    sample_weight : sequence of float, default=None
+        The weight of the entities of each text; None: 1.
 
     Returns
     -------
@@ -138,10 +141,11 @@ def entity_f1(
     true_rows, predicted_rows = list(y_true), list(y_pred)
     found = {label for row in (*true_rows, *predicted_rows) for label in row}
     tags = parse_labels({*labels} | found)
-    n_correct = n_true = n_pred = 0
-    for true_labels, predicted_labels in zip(true_rows, predicted_rows, strict=True):
-        true, predicted = entity_spans(true_labels, tags), entity_spans(predicted_labels, tags)
-        n_correct += len(true & predicted)
-        n_true += len(true)
-        n_pred += len(predicted)
-    return 2 * n_correct / (n_true + n_pred) if n_true + n_pred else 1.0
+    weights = [1.0] * len(true_rows) if sample_weight is None else sample_weight
+    n_correct = n_true = n_pred = 0.0  # weighted
+    for true_row, predicted_row, weight in zip(true_rows, predicted_rows, weights, strict=True):
+        true, predicted = entity_spans(true_row, tags), entity_spans(predicted_row, tags)
+        n_correct += weight * len(true & predicted)
+        n_true += weight * len(true)
+        n_pred += weight * len(predicted)
+    return float(2 * n_correct / (n_true + n_pred)) if n_true + n_pred else 1.0

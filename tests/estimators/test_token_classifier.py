@@ -9,15 +9,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
 from skdistilbert import DistilBertTokenClassifier
-from skdistilbert.estimators.fine_tuning import FineTuning
+from skdistilbert.estimators.labelled_words import WordWindows
 from skdistilbert.estimators.word_lists import check_word_labels, check_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from skdistilbert.nn.packing import Ragged
-    from skdistilbert.nn.training import Examples
 
 TEXTS = [
     ["Where", "is", "New", "York", "?"],
@@ -67,13 +65,14 @@ def test_windows_have_the_maximum_length_of_the_tokenizer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lengths: list[int] = []
-    token_examples = FineTuning.token_examples
+    cut = WordWindows.cut
 
-    def recording(training: FineTuning, windows: Ragged, *args: Any) -> Examples:  # noqa: ANN401
-        lengths.extend(windows.lengths)
-        return token_examples(training, windows, *args)
+    def recording(*args: Any) -> WordWindows:  # noqa: ANN401
+        windows = cut(*args)
+        lengths.extend(windows.windows.lengths)
+        return windows
 
-    monkeypatch.setattr(FineTuning, "token_examples", recording)
+    monkeypatch.setattr(WordWindows, "cut", recording)
     classifier = DistilBertTokenClassifier(trainable_layers=0, max_iter=1)  # of 512 positions
     classifier.fit([["is"] * 700], [["O"] * 700])
     assert max(lengths) == classifier._encoder.tokenizer.model_max_length == 256
@@ -171,7 +170,7 @@ def test_warm_start(tiny: Path) -> None:
     classifier.fit([["Where", "is"]], [["O", "O"]])
     assert classifier.classes_.tolist() == ["B-city", "B-person", "I-city", "O"]
     assert classifier.predict(TEXTS) == LABELS
-    with pytest.raises(ValueError, match="warm_start needs the labels of the first fit"):
+    with pytest.raises(ValueError, match="warm_start needs the classes of the first fit"):
         classifier.fit([["a"]], [["B-animal"]])
 
 

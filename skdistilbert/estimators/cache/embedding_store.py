@@ -38,9 +38,9 @@ SECONDS_BETWEEN_UPDATES = 3600  # of `last_used`, so that reading rarely writes
 
 
 class StoredEmbedding(NamedTuple):
-    """The pooled states of one text."""
+    """The pooled states of one text, or the states of the tokens of one window."""
 
-    vector: NDArray[np.float32]  # (n_poolings * dim,)
+    vector: NDArray[np.float32]  # (n_poolings * dim,) or (n_tokens * dim,)
     truncated: bool  # whether the text was truncated
     last_used: int = 0  # seconds since the epoch
 

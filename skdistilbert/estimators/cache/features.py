@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.estimators.cache.embedding_cache import EmbeddingCache
-
-    FloatArray = NDArray[np.float32]
     from skdistilbert.tasks.pair_input import TextOrPair
 
-    Encode = Callable[[Sequence[TextOrPair]], tuple[FloatArray, list[int]]]
+    FloatArray = NDArray[np.float32]
+    CachedText = TextOrPair | bytes
+    # The argument is a part of the texts, so it has their type.
+    Encode = Callable[[Sequence[Any]], tuple[Sequence[FloatArray] | FloatArray, list[int]]]
 
 # Texts are encoded and stored in pieces: large enough for efficient batches on all threads, small
 # enough to take at most a few seconds.
@@ -31,7 +32,7 @@ SECONDS_BETWEEN_READS = 0.05
 
 
 def cached_features(
-    texts: Sequence[TextOrPair],
+    texts: Sequence[CachedText],
     encode: Encode,
     context: bytes,
     cache: EmbeddingCache,
@@ -39,14 +40,54 @@ def cached_features(
 ) -> tuple[FloatArray, list[int]]:
     """Return the features of texts and the rows of truncated texts, as `encode` does.
 
-    Equal texts are encoded once. Texts that another process is encoding are waited for. `context`
-    is everything except the text that affects the features. `advance` is called with the number
-    of rows that have become known.
+    All arguments are those of `read_through`; the vectors of all texts have the same length.
+    """
+    array = np.empty((len(texts), 0), np.float32)
+
+    def put(rows: list[int], vector: FloatArray) -> None:
+        nonlocal array
+        if not array.size:
+            array = np.empty((len(texts), len(vector)), np.float32)
+        array[rows] = vector
+
+    truncated = read_through(texts, encode, context, cache, put, advance)
+    return array, truncated
+
+
+def read_through(
+    texts: Sequence[CachedText],
+    encode: Encode,
+    context: bytes,
+    cache: EmbeddingCache,
+    put: Callable[[list[int], FloatArray], None],
+    advance: Callable[[int], object],
+) -> list[int]:
+    """Read the vectors of texts from the cache; encode and store those that it lacks.
+
+    Equal texts are encoded once. Texts that another process is encoding are waited for.
+
+    Parameters
+    ----------
+    texts : list of str, of pairs, or of bytes, which are the token ids of a window
+    encode : callable
+        Returns the vector of each of some texts, and the rows of truncated texts.
+    context : bytes
+        Everything except the text that affects the vectors.
+    cache : EmbeddingCache
+    put : callable
+        Called once for each distinct text, with its rows and its vector.
+    advance : callable
+        Called with the number of rows that have become known.
+
+    Returns
+    -------
+    list of int
+        The rows of truncated texts.
     """
     prefix = hashlib.blake2b(context).digest()
     keys = [_key(prefix, text) for text in texts]
     text_of = dict(zip(keys, texts, strict=True))
-    features = _Features(keys, advance)
+    features = _Features(keys, put, advance)
     for piece in _pieces(list(text_of), text_of):
         features.add(cache.read(piece))
     while missing := [key for key in text_of if key not in features.known]:
@@ -57,10 +98,12 @@ def cached_features(
                 features.add(_encode_claimed(own, text_of, encode, cache))
         if all(key not in features.known for key in missing):
             time.sleep(SECONDS_BETWEEN_READS)
-    return features.array, sorted(features.truncated)
+    return sorted(features.truncated)
 
 
-def _key(prefix: bytes, text: TextOrPair) -> bytes:
+def _key(prefix: bytes, text: CachedText) -> bytes:
+    if isinstance(text, bytes):
+        return hashlib.blake2b(prefix + text, digest_size=32, person=b"token ids").digest()
     if isinstance(text, str):
         return hashlib.blake2b(prefix + text.encode(), digest_size=32).digest()
     # The length of the first text marks its end, and `person` excludes the keys of single texts.
@@ -69,11 +112,12 @@ def _key(prefix: bytes, text: TextOrPair) -> bytes:
     return hashlib.blake2b(prefix + content, digest_size=32, person=b"pair").digest()
 
 
-def _n_characters(text: TextOrPair) -> int:
-    return min(len(text) if isinstance(text, str) else sum(map(len, text)), CHARACTERS_PER_TEXT)
+def _n_characters(text: CachedText) -> int:
+    length = len(text) if isinstance(text, str | bytes) else sum(map(len, text))
+    return min(length, CHARACTERS_PER_TEXT)
 
 
-def _pieces(keys: list[bytes], text_of: Mapping[bytes, TextOrPair]) -> Iterator[list[bytes]]:
+def _pieces(keys: list[bytes], text_of: Mapping[bytes, CachedText]) -> Iterator[list[bytes]]:
     piece: list[bytes] = []
     n_characters = 0
     for key in keys:
@@ -88,7 +132,7 @@ def _pieces(keys: list[bytes], text_of: Mapping[bytes, TextOrPair]) -> Iterator[
 
 def _encode_claimed(
     keys: Sequence[bytes],
-    text_of: Mapping[bytes, TextOrPair],
+    text_of: Mapping[bytes, CachedText],
     encode: Encode,
     cache: EmbeddingCache,
 ) -> dict[bytes, StoredEmbedding]:
@@ -103,13 +147,17 @@ def _encode_claimed(
 
 
 class _Features:
-    """The features of all texts; a key may belong to several rows."""
+    """The texts whose features are known; a key may belong to several rows."""
 
-    def __init__(self, keys: Sequence[bytes], advance: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        put: Callable[[list[int], FloatArray], None],
+        advance: Callable[[int], object],
+    ) -> None:
         self.known: set[bytes] = set()
-        self.array: FloatArray = np.empty((len(keys), 0), np.float32)
         self.truncated: list[int] = []
-        self._advance = advance
+        self._put, self._advance = put, advance
         self._rows: dict[bytes, list[int]] = {}
         for row, key in enumerate(keys):
             self._rows.setdefault(key, []).append(row)
@@ -117,10 +165,8 @@ class _Features:
     def add(self, embeddings: Mapping[bytes, StoredEmbedding]) -> None:
         n_rows = 0
         for key, (vector, truncated, _) in embeddings.items():
-            if not self.known:
-                self.array = np.empty((len(self.array), len(vector)), np.float32)
             rows = self._rows[key]
-            self.array[rows] = vector
+            self._put(rows, vector)
             self.known.add(key)
             self.truncated += rows if truncated else []
             n_rows += len(rows)

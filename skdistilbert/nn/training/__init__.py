@@ -19,7 +19,7 @@ from skdistilbert.nn.training.dense_backward import (
     unit_length_backward,
 )
 from skdistilbert.nn.training.examples import Examples
-from skdistilbert.nn.training.frozen import frozen_states
+from skdistilbert.nn.training.frozen import empty_array, frozen_states
 from skdistilbert.nn.training.linear_head import LinearProblem, choose_strength, fit_linear_head
 from skdistilbert.nn.training.loop import (
     History,
@@ -61,6 +61,7 @@ __all__ = [
     "cosine_loss",
     "cross_entropy",
     "dense_backward",
+    "empty_array",
     "fit_linear_head",
     "forward",
     "frozen_states",
