@@ -20,7 +20,7 @@ from skdistilbert.estimators.labelled_words import (
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.targets import Labels
-from skdistilbert.estimators.word_lists import (
+from skdistilbert.estimators.word_input import (
     check_classes,
     check_word_labels,
     check_words,
@@ -98,7 +98,14 @@ class DistilBertTokenClassifier(WordPredictor):
 
     See Also
     --------
-    extract_entities : Find entities in running text with a trained model.
+    extract_entities : Find entities in texts with the checkpoint of a trained model.
+
+    Notes
+    -----
+    `cross_validate` and `GridSearchCV` call `score`, the F1 of entities. `cross_val_predict`
+    returns an array with one list of labels for each text. It does not support
+    ``method="predict_proba"``, because scikit-learn then encodes `y` as one label per row. Call
+    `fit` and `predict_proba` for each fold of a splitter instead.
 
     Examples
     --------
@@ -110,6 +117,17 @@ class DistilBertTokenClassifier(WordPredictor):
     ... )
     >>> classifier.fit(texts, labels).predict(texts)
     [['O', 'O', 'B-city', 'I-city'], ['O', 'O', 'O', 'B-city']]
+    >>> [probabilities.shape for probabilities in classifier.predict_proba(texts)]
+    [(4, 3), (4, 3)]
+    >>> text = "Who lives in New York?"
+    >>> for entity in classifier.predict_entities([text], aggregation_strategy="first")[0]:
+    ...     print(entity["entity_group"], text[entity["start"] : entity["end"]])
+    city New York
+
+    >>> from sklearn.model_selection import cross_val_predict
+    >>> predicted = cross_val_predict(classifier, texts, labels, cv=2)
+    >>> predicted.shape, len(predicted[0])
+    ((2,), 4)
     """
 
     def __init__(

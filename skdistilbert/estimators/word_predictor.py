@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -15,7 +15,7 @@ from skdistilbert.estimators.sklearn_compat import check_sample_weight
 from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.estimators.token_states import token_states
 from skdistilbert.estimators.trained_classifier import TrainedClassifier
-from skdistilbert.estimators.word_lists import check_word_labels, check_words
+from skdistilbert.estimators.word_input import check_word_labels, check_words
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.tasks import extract_entities
 from skdistilbert.tasks.checks import check_max_length
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.models import DistilBertForTokenClassification
     from skdistilbert.nn.heads import LinearHead
+    from skdistilbert.nn.packing import TokenIds
     from skdistilbert.tasks.aggregation import AggregationStrategy, Entity
     from skdistilbert.tasks.entities import Grouping
     from skdistilbert.tasks.token_labels import TokenLabel
@@ -64,10 +65,10 @@ class WordPredictor(TrainedClassifier):
             encoder.task_model = self.head_, model
         return model
 
-    def _window_logits(self, input_ids: list[list[int]]) -> list[FloatArray]:
+    def _window_logits(self, input_ids: Sequence[TokenIds]) -> list[FloatArray]:
         """Return the logits of each window, (n_tokens, n_classes)."""
         model = self._task_model()
-        if self.embedding_cache is None or self._encoder.changes:
+        if embedding_cache_file(self.embedding_cache) is None or self._encoder.changes:
             return model.logits(input_ids, n_threads=self.n_threads)
         windows = Ragged.from_lists(input_ids)
         output = self.head_.classifier
@@ -139,6 +140,15 @@ class WordPredictor(TrainedClassifier):
         ignore_labels: str | Iterable[str] = ("O",),
         stride: int | None = None,
     ) -> list[list[Entity]]: ...
+    @overload
+    def predict_entities(
+        self,
+        X: Iterable[str],
+        *,
+        aggregation_strategy: Literal["none"],
+        ignore_labels: str | Iterable[str] = ("O",),
+        stride: int | None = None,
+    ) -> list[list[TokenLabel]]: ...
     @overload
     def predict_entities(
         self,

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from skdistilbert.models.outputs import FloatArray
+    from skdistilbert.nn.packing import TokenIds
     from skdistilbert.tasks.text_input import Text
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
 
     # Maps the ids of windows to the logits (n_tokens, num_labels) of each window.
-    Logits = Callable[[list[list[int]]], list[FloatArray]]
+    Logits = Callable[[Sequence[TokenIds]], list[FloatArray]]
 
 
 class ScoredText(NamedTuple):
@@ -45,13 +46,19 @@ def score_tokens(
     stride: int,
     logits: Logits,
 ) -> Iterator[ScoredText]:
-    """Yield the tokens and the scores of each text."""
+    """Yield the tokens and the scores of each text, which do not depend on the order of texts."""
     before, after = [tokenizer.cls_token_id], [tokenizer.sep_token_id]
     encodings = list(encode_each(tokenizer, texts))
     windows = [cut(each.input_ids, before, after, max_length, stride) for each in encodings]
-    window_logits = iter(logits([window.input_ids for of_text in windows for window in of_text]))
+    # Each distinct window is read once. Sorted windows form the same batches for every order of
+    # the texts, and BLAS rounds them alike.
+    distinct = sorted({tuple(window.input_ids) for of_text in windows for window in of_text})
+    scores_of = {
+        input_ids: softmax(rows[1:-1])
+        for input_ids, rows in zip(distinct, logits(distinct), strict=True)
+    }
     for encoding, of_text in zip(encodings, windows, strict=True):
-        scores = [softmax(next(window_logits)[1:-1]) for _ in of_text]
+        scores = [scores_of[tuple(window.input_ids)] for window in of_text]
         yield ScoredText(encoding, of_text, scores)
 
 

@@ -109,17 +109,41 @@ class NumericTextZeroShotClassifier(NumericText, DistilBertZeroShotClassifier):
 class NumericTextTokenClassifier(NumericText, DistilBertTokenClassifier):
     """DistilBertTokenClassifier on rows of numbers; each number has the label of its row."""
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: ANN401
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
         X, y = validate_data(self, X, y)
-        return super().fit(self._words(X), [[str(float(label))] * X.shape[1] for label in y])
+        return super().fit(self._words(X), self._labels_of(X, y), sample_weight)
+
+    def partial_fit(
+        self,
+        X: Any,  # noqa: ANN401
+        y: Any,  # noqa: ANN401
+        classes: Any = None,  # noqa: ANN401
+        sample_weight: Any = None,  # noqa: ANN401
+    ) -> Self:
+        X, y = validate_data(self, X, y, reset=not hasattr(self, "head_"))
+        # The checks give no classes, because the estimator has one label per word.
+        classes = y if classes is None and not hasattr(self, "head_") else classes
+        names = None if classes is None else {str(float(label)) for label in classes}
+        words, labels = self._words(X), self._labels_of(X, y)
+        return super().partial_fit(words, labels, names and sorted(names), sample_weight)
 
     def predict(self, X: Any) -> Any:  # noqa: ANN401
         check_is_fitted(self)
         words = self._words(validate_data(self, X, reset=False))
         return np.array([float(labels[0]) for labels in super().predict(words)])
 
-    def score(self, X: Any, y: Any) -> float:  # noqa: ANN401
-        return float(np.mean(self.predict(X) == y))
+    def predict_proba(self, X: Any) -> Any:  # noqa: ANN401
+        if isinstance(X, list) and isinstance(X[0][0], str):
+            return super().predict_proba(X)
+        check_is_fitted(self)
+        words = self._words(validate_data(self, X, reset=False))
+        return np.array([rows[0] for rows in super().predict_proba(words)])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: ANN401
+        return float(np.average(self.predict(X) == y, weights=sample_weight))
+
+    def _labels_of(self, X: np.ndarray, y: np.ndarray) -> list[list[str]]:
+        return [[str(float(label))] * X.shape[1] for label in y]
 
     def _words(self, X: np.ndarray) -> list[list[str]]:
         return [[f"{number:.1f}" for number in row] for row in X]

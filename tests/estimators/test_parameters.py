@@ -126,8 +126,13 @@ def test_every_parameter_is_documented_with_its_default(cls: Any) -> None:  # no
 
 def test_all_estimators_share_the_common_parameters() -> None:
     signatures = [inspect.signature(cls).parameters for cls, *_ in ESTIMATORS]
-    # The embedder follows modules.json by default, and tagging needs trained layers.
-    defaults = {"pooling": {None, "mean", "auto"}, "trainable_layers": {0, "all", "auto"}}
+    # The embedder follows modules.json by default, and tagging needs trained layers. Only the
+    # classifier of texts has several labels and accepts a list of class weights.
+    defaults = {
+        "pooling": {None, "mean", "auto"},
+        "trainable_layers": {0, "all", "auto"},
+        "class_weight": {None},
+    }
     names = [name for signature in signatures for name in signature]
     common = {name for name in names if names.count(name) > 1}
     assert {"model", "max_length", "missing", "warm_start", "verbose", "n_threads"} <= common

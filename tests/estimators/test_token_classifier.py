@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from numpy import hstack
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
 from skdistilbert import DistilBertTokenClassifier
-from skdistilbert.estimators.labelled_words import WordWindows
-from skdistilbert.estimators.word_lists import check_word_labels, check_words
+from skdistilbert.estimators import token_classifier
+from skdistilbert.estimators.labelled_words import EntityScore, LabelledWords, WordWindows
+from skdistilbert.estimators.word_input import check_word_labels, check_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,3 +233,98 @@ def test_scores_need_a_label_a_word(tiny: Path) -> None:
 def test_before_fit(tiny: Path) -> None:
     with pytest.raises(NotFittedError):
         quick(tiny).predict(TEXTS)
+
+
+@pytest.fixture
+def without_dropout(tmp_path: Path, tiny: Path) -> Path:
+    """The tiny model without dropout, so that the loss depends only on weights and words."""
+    directory = shutil.copytree(tiny, tmp_path / "model")
+    config = json.loads((directory / "config.json").read_text("utf-8"))
+    config |= {name: 0.0 for name in config if "dropout" in name}
+    (directory / "config.json").write_text(json.dumps(config), "utf-8")
+    return directory
+
+
+def assert_equal_heads(*classifiers: DistilBertTokenClassifier) -> None:
+    first, *others = [classifier.head_.classifier.weight for classifier in classifiers]
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=1e-3, atol=1e-5)
+
+
+def test_sample_weights_equal_repeated_texts(without_dropout: Path) -> None:
+    one_batch = quick(without_dropout, batch_size=100, max_iter=5, trainable_layers=1)
+    repeated = [*TEXTS, TEXTS[1], TEXTS[1]], [*LABELS, LABELS[1], LABELS[1]]
+    assert_equal_heads(
+        clone(one_batch).fit(*repeated),
+        clone(one_batch).fit(TEXTS, LABELS, sample_weight=[1, 3, 1, 1]),
+        clone(one_batch).fit(TEXTS, LABELS, [2e-20, 6e-20, 2e-20, 2e-20]),
+        clone(one_batch).fit([*TEXTS, ["is"]], [*LABELS, ["O"]], [1, 3, 1, 1, 0]),
+    )
+
+
+def test_class_weights(without_dropout: Path) -> None:
+    one_batch = quick(without_dropout, batch_size=100, max_iter=5, trainable_layers=1)
+    n_words = {"O": 10, "B-city": 4, "B-person": 2, "I-city": 2}
+    balanced = {label: 18 / (4 * number) for label, number in n_words.items()}
+    assert_equal_heads(
+        clone(one_batch).set_params(class_weight="balanced").fit(TEXTS, LABELS),
+        clone(one_batch).set_params(class_weight=balanced).fit(TEXTS, LABELS),
+    )
+    only = quick(without_dropout, class_weight={"O": 0, "B-city": 0, "I-city": 0})
+    assert {*hstack(only.fit(TEXTS, LABELS).predict(TEXTS))} == {"B-person"}
+    with pytest.raises(ValueError, match=r"'?city'?.*not in class_weight"):
+        quick(without_dropout, class_weight={"city": 2}).fit(TEXTS, LABELS)
+    with pytest.raises(
+        ValueError, match='class_weight must be dict of numbers .*"balanced" or No'
+    ):
+        quick(without_dropout, class_weight=[{"O": 1}]).fit(TEXTS, LABELS)
+
+
+def test_the_validation_score_is_that_of_the_held_out_texts(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_out: list[LabelledWords] = []
+
+    def recording(words: LabelledWords, *args: Any) -> EntityScore:  # noqa: ANN401
+        held_out.append(words)
+        return EntityScore(words, *args)
+
+    monkeypatch.setattr(token_classifier, "EntityScore", recording)
+    texts, labels = [*TEXTS * 4, ["\u200b", "Anna"]], [*LABELS * 4, ["B-city", "B-person"]]
+    params: dict[str, Any] = {"early_stopping": True, "validation_fraction": 0.5, "max_iter": 15}
+    classifier = quick(tiny, **params).fit(texts, labels, np.arange(1, 18))
+    (words,) = held_out
+    assert len(words.texts) == 9
+    rows = [classifier.classes_[classes].tolist() for classes in words.classes]
+    score = classifier.score(words.texts, rows, words.text_weights)
+    assert 0 < score == classifier.best_validation_score_
+
+
+@pytest.mark.parametrize("trainable_layers", [0, 1, "all"])
+def test_partial_fit(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
+    classifier = quick(tiny, trainable_layers=trainable_layers)
+    classes = ["O", "I-city", "B-city", "B-person"]
+    with pytest.raises(ValueError, match="classes must be given in the first call"):
+        classifier.partial_fit(TEXTS, LABELS)
+    for _ in range(30):
+        classifier.partial_fit(TEXTS[:2], LABELS[:2], classes)
+        classifier.partial_fit(TEXTS[2:], LABELS[2:], sample_weight=[1, 2])
+    assert classifier.classes_.tolist() == sorted(classes)
+    assert classifier.n_iter_ == len(classifier.loss_curve_) == 60
+    assert classifier.loss_curve_[-1] < classifier.loss_curve_[0]
+    again = pickle.loads(pickle.dumps(classifier)).partial_fit(TEXTS, LABELS)
+    assert again.n_iter_ == 61
+    with pytest.raises(ValueError, match=r"labels that are among the classes .* got \['B-x'\]"):
+        classifier.partial_fit([["a"]], [["B-x"]])
+    with pytest.raises(ValueError, match="classes must equal the classes of the first call"):
+        classifier.partial_fit(TEXTS, LABELS, ["O", "B-city"])
+
+
+def test_wrong_arguments_of_partial_fit(tiny: Path) -> None:
+    with pytest.raises(TypeError, match="Every label in classes must be a string; got 1"):
+        quick(tiny).partial_fit(TEXTS, LABELS, [1, 2])
+    for params in ({"early_stopping": True}, {"class_weight": "balanced"}):
+        with pytest.raises(ValueError, match="partial_fit sees only some of the texts"):
+            quick(tiny, **params).partial_fit(TEXTS, LABELS, ["O"])
+    with pytest.raises(ValueError, match="at least one word"):
+        quick(tiny).partial_fit([[]], [[]], ["O"])
