@@ -87,4 +87,5 @@ class TrainedClassifier(TrainedEstimator):
 
 
 def _describe(labels: Labels) -> str:
-    return f"{labels.classes.tolist()}{' in an indicator matrix' * labels.multilabel}"
+    form = "in an indicator matrix" if labels.multilabel else "as single labels"
+    return f"{labels.classes.tolist()} {form}"
