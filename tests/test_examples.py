@@ -64,6 +64,15 @@ def test_a_classifier_with_real_weights(tmp_path: Path, minilm: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_is_trained_from_scratch(tmp_path: Path) -> None:
+    done = run("from_scratch.py", "--output", "saved", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    words, ours = (float(line.split()[-1]) for line in done.stdout.splitlines()[-2:])
+    assert ours > 0.9 > 0.6 > words
+    (label,) = classify(str(tmp_path / "saved"), ["Ana travels to Oslo from Rome."], top_k=1)[0]
+    assert label["label"] == "Oslo"
+
+
 def test_requests_are_labelled_by_descriptions(tmp_path: Path) -> None:
     done = run("zero_shot.py", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
