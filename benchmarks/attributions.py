@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 SHARES = (0.05, 0.1, 0.2, 0.5)
 SHORTCUT, SHORTCUT_LABEL = "zither", "NUM"  # a word that TREC-6 does not contain
 N_SHORTCUT = 1500  # texts for training with the shortcut
-OURS, SLOW = ("occlusion", "integrated_gradients"), ("lime", "shap")
+OURS, SLOW = ("occlusion", "kernel_shap", "integrated_gradients"), ("lime", "shap")
 
 
 def display(method: Any, classifier: Any, texts: list[ExplainedText]) -> list[Values]:  # noqa: ANN401
@@ -136,8 +136,7 @@ def shap(classifier: Any, texts: list[ExplainedText]) -> list[Values]:  # noqa: 
 
 
 METHODS: dict[str, Callable[[Any, list[ExplainedText]], list[Values]]] = {
-    "occlusion": partial(display, "occlusion"),
-    "integrated_gradients": partial(display, "integrated_gradients"),
+    **{method: partial(display, method) for method in OURS},
     "gradient x input": gradient_times_input,
     "attention": attention,
     "random order": in_random_order,

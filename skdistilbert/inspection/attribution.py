@@ -12,6 +12,7 @@ from skdistilbert.inspection.explained_output import ExplainedOutput
 from skdistilbert.inspection.explained_text import ExplainedText
 from skdistilbert.inspection.fitted_encoders import find_tokenizers
 from skdistilbert.inspection.integrated_gradients import explain_by_integrated_gradients
+from skdistilbert.inspection.kernel_shap import explain_by_kernel_shap
 from skdistilbert.inspection.occlusion import explain_by_occlusion
 from skdistilbert.inspection.word_spans import find_words, group_into_sentences, split_pair
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import WordPieceTokenizer
 
-Method = Literal["occlusion", "integrated_gradients"]
+Method = Literal["occlusion", "kernel_shap", "integrated_gradients"]
 Unit = Literal["word", "sentence"]
 
 NO_WORDS = "The text has no words."
@@ -60,7 +61,7 @@ class Attribution:
         The score of the text with all words hidden.
     error : float or None
         Of integrated gradients, the difference between the sum of the values and
-        ``score - base_value``, relative to the latter. None for occlusion.
+        ``score - base_value``, relative to the latter. None for other methods.
     reason : str or None
         Why there are no values, or only zeros.
     """
@@ -100,12 +101,14 @@ def explain(
         for record, text in zip(records, explained, strict=True)
     ]
     rows = [row for row, record in enumerate(records) if record.reason is None]
-    chosen = [explained[row] for row in rows]
+    chosen, refine = [explained[row] for row in rows], unit == "word"
     if differentiable is not None:
         explanations = explain_by_integrated_gradients(chosen, differentiable)
+    elif method == "kernel_shap":
+        explanations = explain_by_kernel_shap(chosen, output, refine_passages=refine)
     else:
         hidden = _replacement(tokenizers)
-        explanations = explain_by_occlusion(chosen, output, hidden, refine_passages=unit == "word")
+        explanations = explain_by_occlusion(chosen, output, hidden, refine_passages=refine)
     for row, explanation in zip(rows, explanations, strict=True):
         records[row] = _with_values(records[row], explained[row], explanation)
     return records

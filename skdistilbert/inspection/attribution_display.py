@@ -83,11 +83,13 @@ class AttributionDisplay:
             The class, the label of a multi-label target, or the index of an output to explain.
             None explains the prediction of each text; for multi-label targets the label with the
             highest score.
-        method : {"occlusion", "integrated_gradients"}, default="occlusion"
+        method : {"occlusion", "kernel_shap", "integrated_gradients"}, default="occlusion"
             "occlusion" hides a word and returns by how much the score falls [1]_. [MASK] replaces
             the word if `estimator` contains a fitted estimator of this package whose tokenizer has
-            this token. Otherwise the word is removed. "integrated_gradients" adds up the gradient
-            of the score along the way from a text of [MASK] tokens to the text [2]_. It needs a
+            this token. Otherwise the word is removed. "kernel_shap" is the mean of two effects:
+            of removing the word, and of the word without all others [2]_. It is more faithful,
+            and takes up to twice as long. "integrated_gradients" adds up the gradient
+            of the score along the way from a text of [MASK] tokens to the text [3]_. It needs a
             `DistilBertClassifier`, a `DistilBertRegressor`, or a pipeline from a
             `DistilBertEmbedder` to a linear model or a perceptron.
         unit : {"word", "sentence"}, default="word"
@@ -113,15 +115,19 @@ class AttributionDisplay:
         sentences are hidden first, as at most 60 passages, and then the words of the most
         important passages, which have at most 60 words. The words of a less important passage
         have equal shares of its effect. So a text costs at most 121 predictions up to 3,600
-        words. With ``unit="sentence"`` it costs one prediction per sentence.
+        words. With ``unit="sentence"`` it costs one prediction per sentence. Kernel SHAP needs
+        another prediction per word or passage, from the word or passage alone. Its values are
+        those of Kernel SHAP on the coalitions of one word and of all words but one; for texts of
+        up to three words they are the exact Shapley values.
 
-        The values of integrated gradients add up to ``score - base_value``. The number of points
+        The values of Kernel SHAP and of integrated gradients add up to ``score - base_value``.
+        Of integrated gradients, the number of points
         on the way is doubled from 16 up to 512 until the relative ``error`` is at most 0.01;
         a warning reports the texts for which this is not enough.
 
         The values are identical in each run. With integrated gradients they do not depend on
-        other texts and threads at all; with occlusion these change a score by at most 1e-5, as
-        with all predictions.
+        other texts and threads at all; with other methods these change a score by at most 1e-5,
+        as with all predictions.
 
         An `embedding_cache` also stores the features of all variants of the texts.
 
@@ -131,7 +137,8 @@ class AttributionDisplay:
         References
         ----------
         .. [1] Zeiler and Fergus (2014). Visualizing and Understanding Convolutional Networks.
-        .. [2] Sundararajan, Taly and Yan (2017). Axiomatic Attribution for Deep Networks.
+        .. [2] Lundberg and Lee (2017). A Unified Approach to Interpreting Model Predictions.
+        .. [3] Sundararajan, Taly and Yan (2017). Axiomatic Attribution for Deep Networks.
         """
         return cls(explain(estimator, texts, target, method, unit))
 

@@ -47,20 +47,10 @@ def explain_by_occlusion(
         Whether the units are words, which are then not all hidden one by one in a text of more
         than `MAX_WORDS` words.
     """
-    occlusion = _Occlusion(texts, output, replacement)
-    groups = [passages(text) if refine_passages else text.units for text in texts]
-    all_words = [[*range(len(text.words))] for text in texts]
-    effects = occlusion.effects(
-        [[*of_text, words] for of_text, words in zip(groups, all_words, strict=True)]
-    )
-    values = [effect[:-1] for effect in effects]
-    if refine_passages:
-        values = occlusion.word_effects(groups, values)
-    bases = [text.score - float(effect[-1]) for text, effect in zip(texts, effects, strict=True)]
-    return list(map(Explanation, values, bases))
+    return Occlusion(texts, output, replacement).explanations(refine_passages=refine_passages)
 
 
-class _Occlusion:
+class Occlusion:
     """The effects of hiding words, computed in few calls of the estimator."""
 
     def __init__(
@@ -68,7 +58,23 @@ class _Occlusion:
     ) -> None:
         self._texts, self._output, self._replacement = texts, output, replacement
 
-    def word_effects(self, groups: list[Groups], effects: list[Scores]) -> list[Scores]:
+    def explanations(self, *, refine_passages: bool) -> list[Explanation]:
+        """Return the effect of each unit, and the score without any word."""
+        groups = [passages(text) if refine_passages else text.units for text in self._texts]
+        all_words = [[*range(len(text.words))] for text in self._texts]
+        effects = self.effects(
+            [[*of_text, words] for of_text, words in zip(groups, all_words, strict=True)]
+        )
+        values = [effect[:-1] for effect in effects]
+        if refine_passages:
+            values = self._word_effects(groups, values)
+        bases = [
+            text.score - float(effect[-1])
+            for text, effect in zip(self._texts, effects, strict=True)
+        ]
+        return list(map(Explanation, values, bases))
+
+    def _word_effects(self, groups: list[Groups], effects: list[Scores]) -> list[Scores]:
         """Return the effect of each word, (n_words,), given those of the passages.
 
         The words of the most important passages of a long text are hidden one by one. All other
