@@ -32,7 +32,8 @@ class EncodedPadded(NamedTuple):
 class DistilBertModel(ModelBase):
     """The encoder of DistilBERT (Sanh et al., 2019) or BERT, from token ids to hidden states.
 
-    The model computes in float32 on packed batches, so padding takes no time.
+    The model computes on packed batches, so padding takes no time, and in float32. With
+    ``precision="bfloat16"``, weights and hidden states are rounded before their products.
 
     Parameters
     ----------

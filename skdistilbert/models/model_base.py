@@ -13,6 +13,7 @@ from skdistilbert.checkpoint.sentence_modules import read_sentence_modules
 from skdistilbert.exceptions import CheckpointError, warn_user
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.models.initial_weights import initial_weights
+from skdistilbert.nn.runtime import check_precision
 from skdistilbert.nn.weights import Encoder
 from skdistilbert.tokenization import WordPieceTokenizer
 from skdistilbert.tokenization.tokenizer_files import tokenizer_files
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint.sentence_modules import SentenceModules
     from skdistilbert.checkpoint.tensor_names import Head
     from skdistilbert.models.outputs import FloatArray
+    from skdistilbert.nn.runtime import Precision
 
 
 class ModelBase:
@@ -36,6 +38,7 @@ class ModelBase:
 
     head: ClassVar[Head | None] = None
     _directory: Path | None = None
+    precision: Precision = "float32"  # see `load_model`
     mapped: tuple[MappedFile, ...] = ()  # the memory-mapped files that hold the weights
 
     def __init__(self, config: DistilBertConfig, weights: Mapping[str, FloatArray]) -> None:
@@ -97,6 +100,7 @@ class ModelBase:
         cls,
         path: str | os.PathLike[str],
         *,
+        precision: Precision = "float32",
         allow_non_finite: bool = False,
     ) -> Self:
         """Load a checkpoint as this class, with the parameters of `load_model`.
@@ -115,6 +119,7 @@ class ModelBase:
         >>> DistilBertModel.from_pretrained("mini")
         DistilBertModel(n_layers=4, dim=192, n_heads=6, vocab_size=30522)
         """
+        check_precision(precision)
         location = locate_checkpoint(path)
         checkpoint = read_checkpoint(
             location.directory,
@@ -128,12 +133,13 @@ class ModelBase:
                 f"{', '.join(checkpoint.config.architectures) or 'not stated'}). Use load_model "
                 "to load it as the class of its task."
             )
-        return cls.from_checkpoint(checkpoint)
+        return cls.from_checkpoint(checkpoint, precision)
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint) -> Self:
+    def from_checkpoint(cls, checkpoint: Checkpoint, precision: Precision = "float32") -> Self:
         """Return a model with the weights of a checkpoint that has been read."""
         model = cls(checkpoint.config, checkpoint.weights)
+        model.precision = precision
         model._directory, model.mapped = checkpoint.directory, checkpoint.mapped
         return model
 
@@ -251,7 +257,7 @@ class ModelBase:
             If the file of the weights was overwritten after the model was loaded.
         """
         check_unchanged(self.mapped)
-        return self._encoder
+        return self._encoder.in_precision(self.precision)
 
     @cached_property
     def _encoder(self) -> Encoder:

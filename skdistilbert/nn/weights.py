@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skdistilbert.nn.runtime import ConstantWeightProducts, WeightProducts
+from skdistilbert.nn.runtime import ConstantWeightProducts, supported_precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from skdistilbert.nn.runtime import Precision
 
     Array = NDArray[np.floating]
 
@@ -170,7 +172,7 @@ class Encoder:
     layers: tuple[Layer, ...]
     n_heads: int
     activation: Activation
-    products: WeightProducts = field(
+    products: ConstantWeightProducts = field(
         default_factory=ConstantWeightProducts, repr=False, compare=False
     )
 
@@ -187,6 +189,12 @@ class Encoder:
     def up_to(self, n_layers: int) -> Encoder:
         """Return the encoder of the lowest `n_layers` layers."""
         return replace(self, layers=self.layers[:n_layers])
+
+    def in_precision(self, precision: Precision) -> Encoder:
+        """Return the encoder with products in this precision, or in float32 with a warning."""
+        if supported_precision(precision) == "float32":
+            return self
+        return replace(self, products=self.products.in_bfloat16)
 
     @property
     def multiplications_per_token(self) -> int:

@@ -16,6 +16,12 @@ Other modules use only the names in ``__all__``.
 """
 
 from skdistilbert.nn.runtime.matrix_product import matmul
+from skdistilbert.nn.runtime.precision import (
+    PRECISIONS,
+    Precision,
+    check_precision,
+    supported_precision,
+)
 from skdistilbert.nn.runtime.product_choice import choose_product
 from skdistilbert.nn.runtime.warm_up import warm_up
 from skdistilbert.nn.runtime.weight_products import ConstantWeightProducts, WeightProducts
@@ -23,12 +29,16 @@ from skdistilbert.nn.runtime.workers import ONE_WORKER, Workers, for_each, resol
 
 __all__ = [
     "ONE_WORKER",
+    "PRECISIONS",
     "ConstantWeightProducts",
+    "Precision",
     "WeightProducts",
     "Workers",
+    "check_precision",
     "choose_product",
     "for_each",
     "matmul",
     "resolve_n_threads",
+    "supported_precision",
     "warm_up",
 ]

@@ -17,6 +17,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from skdistilbert.nn.runtime.bfloat16 import round_to_bfloat16
+from skdistilbert.nn.runtime.process_lock import ProcessLock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,9 +57,17 @@ class MklError(Exception):
     """MKL cannot be used; the message is the reason."""
 
 
-@cache
+_lock = ProcessLock()
+
+
 def load_mkl() -> Mkl | MklError:
     """Load MKL once per process; return the error if it cannot be used."""
+    with _lock:
+        return _load_mkl()
+
+
+@cache
+def _load_mkl() -> Mkl | MklError:
     try:
         return Mkl(find_mkl())
     except MklError as error:

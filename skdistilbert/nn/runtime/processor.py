@@ -22,10 +22,20 @@ class Processor(NamedTuple):
 @cache
 def processor() -> Processor:
     """Return the processor of this machine."""
-    try:
-        description = CPU_INFO.read_text("utf-8", errors="replace")
-    except OSError:  # not Linux; Windows describes vendor and family here
-        description = platform.processor()
+    # Other systems than Linux describe vendor and family here.
+    description = _cpu_info() or platform.processor()
     vendor = re.search("AuthenticAMD|GenuineIntel", description)
     family = re.search(r"[Ff]amily\s*:?\s*(\d+)", description)
     return Processor(vendor[0] if vendor else "", int(family[1]) if family else 0)
+
+
+def has_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16 (AVX512_BF16 or AMX), as Linux lists it."""
+    return re.search(r"\b(avx512_bf16|amx_bf16)\b", _cpu_info()) is not None
+
+
+def _cpu_info() -> str:
+    try:
+        return CPU_INFO.read_text("utf-8", errors="replace")
+    except OSError:  # not Linux
+        return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from skdistilbert.exceptions import warn_user
 from skdistilbert.nn.runtime.blas import blas_threads
 from skdistilbert.nn.runtime.mkl import Mkl, MklError, load_mkl
 from skdistilbert.nn.runtime.numpy_product import multiply_with_numpy
+from skdistilbert.nn.runtime.process_lock import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,24 +46,10 @@ class ProductChoice(NamedTuple):
 class _Chosen:
     """The choice of this process."""
 
-    def __init__(self) -> None:
-        self.choice: ProductChoice | None = None
-        self.reset_lock()
-
-    def reset_lock(self) -> None:
-        """Replace the lock, which another thread may have held when the process was forked."""
-        self._lock = Lock()
-
-    def choose(self) -> ProductChoice:
-        with self._lock:
-            if self.choice is None:
-                self.choice = _choose(requested_library())
-            return self.choice
+    choice: ProductChoice | None = None
 
 
-_chosen = _Chosen()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_chosen.reset_lock)
+_chosen, _lock = _Chosen(), ProcessLock()
 
 
 def chosen_mkl() -> Mkl | None:
@@ -79,9 +65,14 @@ def choose_product(work: float = np.inf) -> ProductChoice | None:
     ValueError
         If ``SKDISTILBERT_MATMUL`` has an unknown value.
     """
-    if _chosen.choice is None and work < MIN_WORK_TO_MEASURE and requested_library() is None:
+    if _chosen.choice is not None:
+        return _chosen.choice
+    if work < MIN_WORK_TO_MEASURE and requested_library() is None:
         return None
-    return _chosen.choice or _chosen.choose()
+    with _lock:
+        if _chosen.choice is None:
+            _chosen.choice = _choose(requested_library())
+        return _chosen.choice
 
 
 def requested_library() -> str | None:

@@ -20,7 +20,6 @@ from skdistilbert.nn.runtime.mkl import (
     PackedBfloat16Weight,
     PackedWeight,
     find_mkl,
-    load_mkl,
 )
 from tests.nn.runtime.stand_in_mkl import StandInLibrary, write_library_files
 from tests.nn.runtime.test_numpy_product import SHAPES, assert_is_product, random_factors
@@ -105,7 +104,7 @@ def test_the_library_of_the_environment_is_found(
 def test_the_error_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for prefix in ("prefix", "base_prefix"):
         monkeypatch.setattr(sys, prefix, str(tmp_path))
-    load = functools.cache(load_mkl.__wrapped__)
+    load = functools.cache(mkl._load_mkl.__wrapped__)
     first = load()
     assert isinstance(first, MklError)
     assert load() is first

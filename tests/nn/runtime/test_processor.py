@@ -49,3 +49,22 @@ def test_other_systems_describe_the_processor(
     monkeypatch.setattr(processor, "CPU_INFO", tmp_path / "none")
     monkeypatch.setattr(platform, "processor", lambda: description)
     assert processor.processor() == (vendor, family)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("fpu avx2 avx512_bf16 sha_ni", True),
+        ("fpu avx512f amx_bf16 amx_tile", True),
+        ("fpu avx2 avx512f avx512_bf16x", False),
+    ],
+)
+def test_linux_lists_instructions_for_bfloat16(
+    flags: str, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpu_info = tmp_path / "cpuinfo"
+    cpu_info.write_text(f"vendor_id\t: GenuineIntel\nflags\t\t: {flags}\n" * 2)
+    monkeypatch.setattr(processor, "CPU_INFO", cpu_info)
+    assert processor.has_bfloat16() == expected
+    monkeypatch.setattr(processor, "CPU_INFO", tmp_path / "none")
+    assert not processor.has_bfloat16()

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(autouse=True)
 def _undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(product_choice, "_chosen", product_choice._Chosen())
+    monkeypatch.setattr(product_choice._chosen, "choice", None)
 
 
 @pytest.fixture

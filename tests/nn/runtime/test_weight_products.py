@@ -16,6 +16,7 @@ from skdistilbert.nn.runtime import (
     product_choice,
     weight_products,
 )
+from skdistilbert.nn.runtime.bfloat16 import RoundedWeight
 from skdistilbert.nn.runtime.mkl import PackedWeight
 from skdistilbert.nn.runtime.product_choice import ProductChoice
 from skdistilbert.nn.runtime.weight_products import MAX_COLUMNS_OF_PACKED_WEIGHTS
@@ -30,9 +31,7 @@ X = RNG.normal(size=(400, 20)).astype(np.float32)
 
 @pytest.fixture
 def _chosen(any_mkl: Mkl, monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = product_choice._Chosen()
-    chosen.choice = ProductChoice(any_mkl, "test")
-    monkeypatch.setattr(product_choice, "_chosen", chosen)
+    monkeypatch.setattr(product_choice._chosen, "choice", ProductChoice(any_mkl, "test"))
 
 
 @pytest.fixture
@@ -119,3 +118,27 @@ def test_the_number_of_parts_is_a_power_of_two_if_mkl_multiplies() -> None:
     products = ConstantWeightProducts()
     assert [products.count_parts(n) for n in (1, 2, 3, 4, 7, 12)] == [1, 2, 2, 4, 4, 8]
     assert WeightProducts().count_parts(3) == 3
+
+
+# -- bfloat16
+
+
+@pytest.mark.parametrize("n_columns", [1, 300])
+def test_all_products_in_bfloat16_are_packed(
+    n_columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weight_products, "bfloat16_packing", lambda: RoundedWeight)
+    products = ConstantWeightProducts().in_bfloat16
+    x = RNG.normal(size=(400, n_columns)).astype(np.float32)
+    parts = WEIGHT.reshape(3, 100, 400)[:, 20:70]
+    result = products.multiply(parts, x)
+    assert result.shape == (3, 50, n_columns)
+    np.testing.assert_allclose(result[1], RoundedWeight(parts[1]).multiply(x), atol=1e-4)
+    assert products.nbytes > 0
+    assert products.count_parts(3) == 2
+
+
+def test_products_in_bfloat16_belong_to_those_in_float32() -> None:
+    products = ConstantWeightProducts()
+    assert products.in_bfloat16 is products.in_bfloat16
+    assert products.in_bfloat16.in_bfloat16 is products.in_bfloat16
