@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.nn.runtime import Precision
 
     FloatArray = NDArray[np.float32]
 
@@ -39,6 +40,7 @@ def entailment_by_class(
     texts: list[str],
     sentences: list[list[str]],
     max_length: int | None,
+    precision: Precision,
     n_threads: int | None,
     progress_title: str,
 ) -> FloatArray:
@@ -55,6 +57,7 @@ def entailment_by_class(
     if encoder.task_model is None:
         encoder.task_model = DistilBertForSequenceClassification.from_pretrained(directory)
     model = encoder.task_model
+    model.precision = precision
     max_length = check_max_length(max_length, model.config, tokenizer)
     all_sentences = [*chain.from_iterable(sentences)]
     with showing_progress(len(texts), progress_title) as advance:

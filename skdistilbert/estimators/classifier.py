@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.heads import LinearHead, SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import Precision
     from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
@@ -123,6 +124,7 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
+        precision: Precision = "float32",
         n_threads: int | None = None,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:

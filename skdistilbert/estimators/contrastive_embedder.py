@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import Precision
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
@@ -187,6 +188,7 @@ class DistilBertContrastiveEmbedder(
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
+        precision: Precision = "float32",
         n_threads: int | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -350,7 +352,7 @@ class DistilBertContrastiveEmbedder(
         Returns
         -------
         DistilBertEmbedder
-            Not fitted; with the `max_length` and `n_threads` of this estimator.
+            Not fitted; with the `max_length`, `precision` and `n_threads` of this estimator.
 
         Raises
         ------
@@ -362,7 +364,11 @@ class DistilBertContrastiveEmbedder(
         check_is_fitted(self)
         self._write_encoder(directory, module_files(self._plan(), self._encoder.model.config.dim))
         return DistilBertEmbedder(
-            directory, max_length=self.max_length, normalize=True, n_threads=self.n_threads
+            directory,
+            max_length=self.max_length,
+            normalize=True,
+            precision=self.precision,
+            n_threads=self.n_threads,
         )
 
     def __sklearn_tags__(self) -> Tags:

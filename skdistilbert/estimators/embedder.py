@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import Precision
     from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tasks.text_input import Missing
 
@@ -94,6 +95,7 @@ class DistilBertEmbedder(
         "layer",
         "long_text",
         "stride",
+        "precision",
     )
 
     def __init__(
@@ -110,6 +112,7 @@ class DistilBertEmbedder(
         stride: int | None = None,
         normalize: bool = False,
         verbose: bool | int = False,
+        precision: Precision = "float32",
         n_threads: int | None = None,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:

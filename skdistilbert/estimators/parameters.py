@@ -15,6 +15,7 @@ from numpy.random import RandomState
 
 from skdistilbert.estimators.sklearn_compat import InvalidParameterError
 from skdistilbert.nn.pooling import POOLINGS
+from skdistilbert.nn.runtime import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,6 +97,10 @@ random_state : int, RandomState or None
 verbose : bool or int of at least 0
     Show on stderr the loss of each epoch, and how many texts have been embedded: with a progress
     bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
+precision : {"float32", "bfloat16"}
+    "bfloat16": round the weights and hidden states of the encoder before their products, which is
+    faster on some processors; see `skdistilbert.load_model`. Others issue a warning and compute in
+    float32. Layers are always trained in float32.
 n_threads : int of at least 1 or None
     Number of threads. None: as many as BLAS may use, which ``threadpool_limits``, joblib's
     workers and ``OMP_NUM_THREADS`` determine.
@@ -202,6 +207,7 @@ ACCEPTED = {
     "warm_start": _BOOL,
     "random_state": Accepted(Integral, NoneType, RandomState, low=0),
     "verbose": Accepted(bool, np.bool, Integral, low=0),
+    "precision": Accepted(options=PRECISIONS),
     "n_threads": Accepted(Integral, NoneType, low=1),
 }
 

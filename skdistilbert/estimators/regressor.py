@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import Precision
     from skdistilbert.nn.training import Examples
     from skdistilbert.nn.weights import Array
     from skdistilbert.tasks.pair_input import Texts
@@ -89,6 +90,7 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
+        precision: Precision = "float32",
         n_threads: int | None = None,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
     from skdistilbert.files import Location
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import Precision
     from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tasks.text_input import Missing
 
@@ -40,6 +41,7 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
     pooling: Pooling | None
     max_length: int | None
     missing: Missing = "error"
+    precision: Precision = "float32"
     n_threads: int | None
     embedding_cache: bool | str | os.PathLike[str] | None = None
     verbose: bool | int
@@ -49,7 +51,7 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
 
     _kinds: ClassVar[dict[str, str]]  # of the parameters, see `documented`
     # Parameters that are options of the embedding.
-    _embedding_parameters: ClassVar[tuple[str, ...]] = ("pooling", "max_length")
+    _embedding_parameters: ClassVar[tuple[str, ...]] = ("pooling", "max_length", "precision")
 
     def _set_parameters(self, values: dict[str, Any]) -> None:
         """Set the attributes of all parameters from the local variables of ``__init__``."""

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.fine_tuning import FineTuning
+    from skdistilbert.nn.runtime import Precision
     from skdistilbert.tasks.text_input import Missing
 
     FloatArray = NDArray[np.float32]
@@ -149,6 +150,7 @@ class DistilBertTokenClassifier(WordPredictor):
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: bool | int = False,
+        precision: Precision = "float32",
         n_threads: int | None = None,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:

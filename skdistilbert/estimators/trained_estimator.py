@@ -158,7 +158,8 @@ class TrainedEstimator(EncoderTuner):
         Returns
         -------
         DistilBertEmbedder
-            Not fitted; with the pooling, `max_length` and `n_threads` of this estimator.
+            Not fitted; with the pooling, `max_length`, `precision` and `n_threads` of this
+            estimator.
 
         Raises
         ------
@@ -175,5 +176,6 @@ class TrainedEstimator(EncoderTuner):
             directory,
             pooling=pooling,
             max_length=self.max_length,
+            precision=self.precision,
             n_threads=self.n_threads,
         )

@@ -55,7 +55,7 @@ class WordPredictor(TrainedClassifier):
 
     def _token_states(self, windows: Ragged) -> FloatArray:
         cache_file = embedding_cache_file(self.embedding_cache)
-        return token_states(self._encoder, windows, self.n_threads, cache_file)
+        return token_states(self._encoder, windows, self.precision, self.n_threads, cache_file)
 
     def _task_model(self) -> DistilBertForTokenClassification:
         encoder = self._loaded_encoder()
@@ -63,6 +63,7 @@ class WordPredictor(TrainedClassifier):
         if model is None or head is not self.head_:
             model = token_model(encoder.model, self.head_, self.classes_)
             encoder.task_model = self.head_, model
+        model.precision = self.precision
         return model
 
     def _window_logits(self, input_ids: Sequence[TokenIds]) -> list[FloatArray]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.class_sentences import Classes
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import Precision
     from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tasks.text_input import Missing
 
@@ -126,6 +127,7 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         "layer",
         "long_text",
         "stride",
+        "precision",
     )
     classes: Classes | None
     template: str | None
@@ -152,6 +154,7 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         long_text: LongText = "truncate",
         stride: int | None = None,
         verbose: bool | int = False,
+        precision: Precision = "float32",
         n_threads: int | None = None,
         embedding_cache: bool | str | os.PathLike[str] | None = None,
     ) -> None:
@@ -202,7 +205,7 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     def _check_entailment_options(self) -> None:
         """Raise ValueError for parameters of the embedding, which have no effect."""
         parameters = inspect.signature(DistilBertZeroShotClassifier).parameters
-        names = {*self._embedding_parameters, "embedding_cache"} - {"max_length"}
+        names = {*self._embedding_parameters, "embedding_cache"} - {"max_length", "precision"}
         for name, value in self.get_params(deep=False).items():
             if name in names and repr(value) != repr(parameters[name].default):
                 raise ValueError(
@@ -274,7 +277,7 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     ) -> NDArray[np.float32]:
         title = type(self).__name__ if self.verbose and texts else ""
         return entailment_by_class(
-            encoder, texts, sentences, self.max_length, self.n_threads, title
+            encoder, texts, sentences, self.max_length, self.precision, self.n_threads, title
         )
 
     def __sklearn_tags__(self) -> Tags:

@@ -16,6 +16,7 @@ from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, normalize_features, 
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.pooling import POOLINGS
+from skdistilbert.nn.runtime import supported_precision
 from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches
 from skdistilbert.tasks.windows import TextVectors, WindowPlaces, cut, place_windows
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from skdistilbert.models import DistilBertModel
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.nn.runtime import Precision
     from skdistilbert.nn.tape import Tape
     from skdistilbert.nn.weights import Array, Encoder
     from skdistilbert.tasks.pair_input import TextOrPair
@@ -61,6 +63,8 @@ class EmbeddingPlan(NamedTuple):
         Modules after the pooling; None normalises to unit length.
     n_features : int
         Number of features after these modules.
+    precision : str
+        Precision of products in the encoder, which this machine supports.
     """
 
     prompt: str
@@ -73,6 +77,7 @@ class EmbeddingPlan(NamedTuple):
     poolings: tuple[Pooling, ...]
     after: tuple[AfterPooling, ...]
     n_features: int
+    precision: Precision
 
     @property
     def pooling_key(self) -> tuple[object, ...]:
@@ -112,7 +117,7 @@ def pool_texts(
     """
     pool = partial(
         pooled_features,
-        encoder,
+        encoder.in_precision(plan.precision),
         pooling=plan.poolings,
         n_threads=n_threads,
         layers=plan.layers,
@@ -178,6 +183,7 @@ def plan_embedding(
     layer: int | Sequence[int] | None = None,
     long_text: LongText = "truncate",
     stride: int | None = None,
+    precision: Precision | None = None,
 ) -> EmbeddingPlan:
     """Validate the options of `embed` and fill in their defaults."""
     check_pooling(pooling)
@@ -208,6 +214,7 @@ def plan_embedding(
         poolings=poolings,
         after=after,
         n_features=n_features,
+        precision=supported_precision(precision or model.precision),
     )
 
 

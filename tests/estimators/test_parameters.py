@@ -54,6 +54,7 @@ WRONG: dict[str, list[object]] = {
     "warm_start": ["yes", 0],
     "random_state": ["seed", -1],
     "verbose": ["yes", -1],
+    "precision": ["float16", "", None, 32],
     "n_threads": [0, "all", True],
     "embedding_cache": [3],
     "classes": ["ab", 3, {"a"}, np.eye(2)],
