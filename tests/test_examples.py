@@ -213,6 +213,16 @@ def test_wrong_labels_are_found(tmp_path: Path) -> None:
     assert recall[2] > 0.8
 
 
+def test_columns_matter_as_invented(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    done = run("text_and_columns.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "features: request__mini_0, ..., product__mini_191, " in done.stdout
+    importances = dict(re.findall(r"^  (\w+) +(\S+) \+-", done.stdout, re.MULTILINE))
+    assert list(importances)[-1] == "channel"
+    assert float(importances["request"]) > 0.02 > float(importances["channel"])
+
+
 def test_dask(tmp_path: Path, tiny: Path) -> None:
     for package in ("distributed", "pandas", "pyarrow"):
         pytest.importorskip(package)

@@ -8,7 +8,6 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,6 +24,7 @@ from skdistilbert.estimators.contrastive_training import (
 )
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
+from skdistilbert.estimators.feature_names import FeatureNamesMixin
 from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.sklearn_compat import with_callbacks
@@ -95,11 +95,7 @@ OWN_ACCEPTED = {
 
 
 @documented(OWN_PARAMETERS, accepted=ACCEPTED | OWN_ACCEPTED)
-class DistilBertContrastiveEmbedder(
-    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
-    TransformerMixin,  # type: ignore[misc]
-    EncoderTuner,
-):
+class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
     """Turn texts into features with an encoder that is trained on labelled texts.
 
     `fit` moves the features of texts with the same label together and those of other texts apart.
@@ -170,7 +166,6 @@ class DistilBertContrastiveEmbedder(
     """
 
     loss: Literal["auto", "cosine", "supervised"]
-    _n_features_out: int
     _fitted_attribute = "_n_features_out"
 
     def __init__(
@@ -246,7 +241,7 @@ class DistilBertContrastiveEmbedder(
         n_epochs = count_epochs(options, n)
         run = partial(training.run, examples, None, None, n_epochs)
         self._run(training, n_epochs, run, {"X": texts, "y": y, "metadata": None})
-        return self
+        return self._name_features(X)
 
     def _check_targets(
         self,
@@ -334,7 +329,7 @@ class DistilBertContrastiveEmbedder(
         """
         texts = self._check_texts(X)  # a generator can be read only once
         # The public `transform` would return a frame without the index of `X`.
-        return self.fit(texts, y, **params)._transform(texts)
+        return self.fit(texts, y, **params)._name_features(X)._transform(texts)
 
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the fitted encoder to a directory and return an embedder that reads it.

@@ -5,11 +5,10 @@ from __future__ import annotations
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.preprocessing import normalize
 
+from skdistilbert.estimators.feature_names import FeatureNamesMixin
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
-from skdistilbert.estimators.text_estimator import TextEstimator
 from skdistilbert.nn.pooling import POOLINGS
 
 if TYPE_CHECKING:
@@ -42,11 +41,7 @@ EMBEDDER_ACCEPTED = ACCEPTED | {"pooling": Accepted(NoneType, options=POOLINGS)}
 
 
 @documented(EMBEDDER_PARAMETERS, accepted=EMBEDDER_ACCEPTED)
-class DistilBertEmbedder(
-    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
-    TransformerMixin,  # type: ignore[misc]
-    TextEstimator,
-):
+class DistilBertEmbedder(FeatureNamesMixin):
     """Turn texts into features with a frozen DistilBERT encoder.
 
     Parameters
@@ -142,7 +137,7 @@ class DistilBertEmbedder(
         encoder, location = self._load_named()
         encoder.plan(self._embedding_options())  # validates the options for this encoder
         self._set_encoder(encoder, location)
-        return self
+        return self._name_features(X)
 
     def transform(self, X: Iterable[str]) -> NDArray[np.float32]:
         """Return the features of texts; `fit` is not needed.
@@ -177,7 +172,7 @@ class DistilBertEmbedder(
         return self._load_named()[0]
 
     @property
-    def _n_features_out(self) -> int:  # for `get_feature_names_out`
+    def _n_features_out(self) -> int:  # type: ignore[override]
         return self._current_encoder().plan(self._embedding_options()).n_features
 
     def fit_transform(self, X: Iterable[str], y: object = None, **params: Any) -> Any:  # noqa: ANN401
@@ -197,7 +192,7 @@ class DistilBertEmbedder(
         """
         texts = self._check_texts(X)  # a generator can be read only once
         # The public `transform` would return a frame without the index of `X`.
-        return self.fit(texts, y, **params)._transform(texts)
+        return self.fit(texts, y, **params)._name_features(X)._transform(texts)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -155,7 +155,7 @@ def test_frames_as_output(tiny: Path, library: str) -> None:
     for features in (embedder.fit_transform(TEXTS, LABELS), embedder.transform(TEXTS)):
         assert isinstance(features, frame)
         assert list(features.columns) == embedder.get_feature_names_out().tolist()
-        assert features.columns[31] == "distilbertcontrastiveembedder31"
+        assert features.columns[31] == "distilbert-tiny_31"
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks")

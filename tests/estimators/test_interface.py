@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr, get_tags
 
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
@@ -57,16 +56,6 @@ def test_text_has_no_columns(estimator: Estimator) -> None:
     estimator.fit(TEXTS, LABELS)
     assert not hasattr(estimator, "n_features_in_")
     assert not hasattr(estimator, "feature_names_in_")
-
-
-def test_names_of_the_features(tiny: Path) -> None:
-    embedder = DistilBertEmbedder(tiny).fit(TEXTS)
-    expected = [f"distilbertembedder{feature}" for feature in range(32)]
-    assert embedder.get_feature_names_out().tolist() == expected
-    # a column's name, which a ColumnTransformer passes on, changes nothing
-    assert embedder.get_feature_names_out(["text"]).tolist() == expected
-    pipeline = make_pipeline(embedder, StandardScaler()).fit(TEXTS)
-    assert pipeline.get_feature_names_out().tolist() == expected
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

@@ -49,7 +49,7 @@ def test_pipelines_and_frames(embedder: DistilBertEmbedder) -> None:
     pandas = pytest.importorskip("pandas")
     texts = pandas.DataFrame({"text": TEXTS}, index=[4, 3, 2, 1])
     frame = embedder.set_output(transform="pandas").transform(texts)
-    assert frame.columns.tolist() == [f"distilbertembedder{feature}" for feature in range(32)]
+    assert frame.columns.tolist() == [f"distilbert-tiny_{i}" for i in range(32)]
     assert frame.index.tolist() == [4, 3, 2, 1]
 
 

@@ -1,0 +1,61 @@
+"""Names of features, which tell columns and models apart in a table of several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skdistilbert.estimators.text_estimator import TextEstimator
+
+
+class FeatureNamesMixin(TransformerMixin, TextEstimator):  # type: ignore[misc]
+    """Transformers whose features are named by the column of the texts and the model."""
+
+    _n_features_out: int
+    _feature_prefix: str
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray[Any, Any]:  # noqa: ARG002
+        """Return the names of the features, such as "mini_0".
+
+        After `fit` on a frame they begin with the name of its column, such as "text_mini_0".
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        ndarray of shape (n_features,)
+            Strings, as objects.
+        """
+        check_is_fitted(self)
+        prefix = getattr(self, "_feature_prefix", None) or f"{_short_name(self._model_name)}_"
+        return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
+
+    def _name_features(self, X: object) -> Self:
+        """Keep the names of the features, even if `model` changes or moves later."""
+        parts = [*_column_name(X), _short_name(self._model_name), ""]
+        self._feature_prefix = "_".join(parts)
+        return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "fingerprint_") and not hasattr(self, "_feature_prefix"):
+            self._feature_prefix = type(self).__name__.lower()  # the names of version 0.1.0
+
+
+def _short_name(model: str) -> str:
+    """Return the last part of a path, or of a name on the hub without its revision."""
+    name = Path(model).absolute().name
+    return name.partition("@")[0] or name
+
+
+def _column_name(X: object) -> list[str]:
+    """Return the name of the column of a frame with one column."""
+    columns = getattr(X, "columns", None)
+    names = [] if columns is None else list(columns)
+    return names if len(names) == 1 and isinstance(names[0], str) else []
