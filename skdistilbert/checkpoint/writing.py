@@ -24,6 +24,7 @@ from skdistilbert.checkpoint.tensor_names import (
 from skdistilbert.checkpoint.token_types import split_token_types
 from skdistilbert.files.atomic_save import replace_files
 from skdistilbert.files.file_names import INDEX_FILE, WEIGHTS_FILE
+from skdistilbert.files.generated_readme import README_FILE, is_generated
 
 if TYPE_CHECKING:
     import os
@@ -49,6 +50,7 @@ def write_checkpoint(
 
     The ``architectures`` of `config` are replaced by the one that belongs to `head`. In
     `extra_files`, None removes a file. The module `atomic_save` explains the state after a crash.
+    A model card that this package wrote for other weights is removed.
     """
     architecture = PREFIXES[config.model_type] + CLASSES[head]
     values = config.to_dict() | {"architectures": [architecture]}
@@ -59,6 +61,8 @@ def write_checkpoint(
         "config.json": json.dumps(values, indent=2, sort_keys=True).encode() + b"\n",
         WEIGHTS_FILE: partial(save_file, tensors, metadata={"format": "pt"}),
     }
+    if is_generated(Path(path) / README_FILE):
+        files[README_FILE] = None
     replace_files(Path(path), {**files, **(extra_files or {})})
 
 

@@ -46,6 +46,7 @@ class EncoderTuner(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
     n_iter_: int
     loss_curve_: list[float]
     best_loss_: float | None
+    _n_texts: int | None = None  # of the last call of `fit`; None after partial_fit
     _fine_tuning: FineTuning | None = None  # kept between calls of partial_fit
     _fitted_attribute: ClassVar[str]  # exists if the estimator is fitted
 
@@ -85,15 +86,16 @@ class EncoderTuner(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
         except KeyboardInterrupt as error:
             # A search would score an incomplete fit if `fit` returned.
             if self.warm_start:
-                self._keep(training, history)
+                self._keep(training, history, len(data["X"]))
             error.add_note(_interruption_note(history, kept=self.warm_start))
             raise
-        self._keep(training, history)
+        self._keep(training, history, len(data["X"]))
         observer.end()
 
-    def _keep(self, training: Training, history: History) -> None:
+    def _keep(self, training: Training, history: History, n_texts: int | None = None) -> None:
         """Set the fitted attributes."""
         attributes = self._results(training) | self._record(history)
+        attributes["_n_texts"] = n_texts
         self.__dict__.update(attributes)  # at once, as Ctrl-C may come at any time
 
     def _results(self, training: Training) -> dict[str, Any]:

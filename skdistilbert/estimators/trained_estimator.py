@@ -12,11 +12,13 @@ from skdistilbert.checkpoint.module_writing import sentence_module_files
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
+from skdistilbert.estimators.model_card import ModelCard, card_files, check_scores
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.random import RandomState
@@ -114,21 +116,29 @@ class TrainedEstimator(EncoderTuner):
         """Return the fitted encoder with the trained head."""
         raise NotImplementedError
 
-    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
+    def save_pretrained(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        scores: Mapping[str, float] | None = None,
+    ) -> None:
         """Write a checkpoint of encoder and head for transformers and for `from_pretrained`.
 
         Parameters
         ----------
         directory : str or path-like
-            Directory for ``config.json``, ``model.safetensors`` and the files of the tokenizer.
-            If it is the directory of `model`, the estimator refers to the new files afterwards.
+            Directory for ``config.json``, ``model.safetensors``, the files of the tokenizer and a
+            model card, ``README.md``. If it is the directory of `model`, the estimator refers to
+            the new files afterwards.
+        scores : mapping of str to float, default=None
+            Scores to state in the model card, such as ``{"accuracy": 0.93}``.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
-        ValueError
-            If the directory is not accepted.
+        TypeError, ValueError
+            If `scores` is not valid, or the directory is not accepted.
         OSError
             If the directory cannot be written.
 
@@ -137,9 +147,27 @@ class TrainedEstimator(EncoderTuner):
         UserWarning
             If a head on texts reads another pooling than "cls", because transformers gives it the
             state of [CLS]. `from_pretrained` of this class restores the head exactly.
+            If the directory has a ``README.md`` that this package did not write, or that was
+            changed since. The file is kept.
+
+        Notes
+        -----
+        The model card states the base model, the task, the labels, the number of texts in the last
+        call of `fit`, the scores, the versions, and how to load the model here and in
+        transformers. Of a local base model it has the name of the directory without its path.
         """
         check_is_fitted(self)
-        self._task_model().save_pretrained(directory, self._loaded_encoder().tokenizer)
+        model, tokenizer = self._task_model(), self._loaded_encoder().tokenizer
+        card = ModelCard(
+            model,
+            self.model,
+            self.revision_,
+            self._n_texts,
+            reads_pairs=getattr(self, "_reads_pairs", None) is True,
+            scores=check_scores(scores),
+        )
+        files = tokenizer_files(tokenizer.__getstate__(), model.config.model_type)
+        model.save_with_files(directory, files | card_files(directory, card))
         self._reload_if_saved_to(directory)
 
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:

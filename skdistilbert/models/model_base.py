@@ -187,7 +187,7 @@ class ModelBase:
         """Write a checkpoint for `load_model` and transformers.
 
         Weights are written in float32, also if they were read from float16 or bfloat16. Other
-        files in the directory are kept.
+        files in the directory are kept, except for the model card of an estimator.
 
         Parameters
         ----------
