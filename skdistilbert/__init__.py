@@ -4,7 +4,8 @@ The estimators are `DistilBertEmbedder`, `DistilBertContrastiveEmbedder`, `Disti
 `DistilBertZeroShotClassifier`, `DistilBertRegressor` and `DistilBertTokenClassifier`.
 `AttributionDisplay` explains predictions. `embed`, `predict`, `classify`, `score_pairs`, `rank`,
 `extract_entities`, `answer` and `unmask` are functions of texts without scikit-learn.
-`semantic_search` and `near_duplicates` compare embeddings.
+`semantic_search` and `near_duplicates` compare embeddings. `WordPieceTokenizer.train` and
+`DistilBertModel.from_config` create a vocabulary and a model from scratch.
 
 Loading
 -------

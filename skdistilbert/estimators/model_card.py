@@ -134,7 +134,7 @@ class ModelCard:
 
     def _outputs(self) -> dict[str, str]:
         names = [code(label) for _, label in sorted(self.model.config.id2label.items())]
-        if self.model.config.problem_type == "regression" and not self.is_on_words:
+        if self.task is TASKS["regression"]:
             return {"Outputs": str(len(names))}
         n_others = len(names) - MAX_LABELS
         others = f" and {n_others} others in `config.json`" if n_others > 0 else ""

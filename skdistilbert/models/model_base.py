@@ -93,6 +93,7 @@ class ModelBase:
         array(['red'], dtype='<U5')
         """
         weights = initial_weights(config, cls.head, random_state)
+        # The network has at most two token types.
         return cls(replace(config, type_vocab_size=min(config.type_vocab_size, 2)), weights)
 
     @classmethod

@@ -60,7 +60,7 @@ def train_vocab(
 ) -> dict[str, int]:
     """Return a vocabulary for words with these counts, in the order in which pieces were added.
 
-    Words that `WordPiece` cannot split are ignored: those of more than 100 characters, and those
+    Words that `WordPiece` cannot split are ignored: words of more than 100 characters, and words
     with a character outside of the alphabet.
 
     Parameters
@@ -82,8 +82,9 @@ def train_vocab(
         If a number is not an integer of at least 1, or if the special tokens and the characters
         are more than `vocab_size`.
     """
-    numbers = {"min_frequency": min_frequency, "limit_alphabet": limit_alphabet}
-    for name, number in {"vocab_size": vocab_size, **numbers}.items():
+    names = ("vocab_size", "min_frequency", "limit_alphabet")
+    numbers = (vocab_size, min_frequency, limit_alphabet)
+    for name, number in zip(names, numbers, strict=True):
         if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
             raise ValueError(f"{name} must be an integer of at least 1; got {number!r:.99}.")
     counts = {word: n for word, n in word_counts.items() if len(word) <= MAX_WORD_LENGTH}
