@@ -81,6 +81,15 @@ def test_requests_are_labelled_by_descriptions(tmp_path: Path) -> None:
     assert len(requests) == 4
 
 
+def test_entities_are_found_after_training(tmp_path: Path) -> None:
+    done = run("train_entities.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    score, *found = done.stdout.splitlines()
+    assert float(score.split()[-1]) > 0.9
+    names = [line.split(maxsplit=2)[-1] for line in found if line.startswith("  ")]
+    assert {"Amsterdam", "Hong Kong"} < {*names}
+
+
 def test_reranking_improves_a_search(tmp_path: Path) -> None:
     done = run("search_and_rerank.py", "--cache", "embeddings.sqlite", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

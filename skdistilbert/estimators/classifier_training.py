@@ -12,7 +12,7 @@ from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
 from skdistilbert.estimators.sklearn_compat import check_sample_weight
 from skdistilbert.estimators.staged_training import StagedTraining, staged_options
 from skdistilbert.estimators.text_predictor import TextPredictor
-from skdistilbert.estimators.trained_classifier import TrainedClassifier
+from skdistilbert.estimators.trained_classifier import STRENGTH_OF_FIRST_HEAD, TrainedClassifier
 from skdistilbert.estimators.training_texts import TrainingTexts
 from skdistilbert.nn.training import (
     LinearProblem,
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training import Examples
     from skdistilbert.nn.training.losses import Loss
     from skdistilbert.tasks.pair_input import TextOrPair
-
-# Penalty of the head with which fine-tuning starts; see `skdistilbert.nn.training.linear_head`.
-STRENGTH_OF_FIRST_HEAD = 30.0
 
 
 class ClassifierTraining(TrainedClassifier, TextPredictor):

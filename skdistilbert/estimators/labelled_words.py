@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from skdistilbert.estimators.sklearn_compat import check_sample_weight
-from skdistilbert.estimators.targets import nonzero_weight_rows, normalize_to_mean_one
+from skdistilbert.estimators.targets import normalize_to_mean_one
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.tasks.label_schemes import entity_f1
 from skdistilbert.tasks.windows import cut, encode_each
@@ -16,6 +16,7 @@ from skdistilbert.tasks.windows import cut, encode_each
 if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
 
+    from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.estimators.targets import Labels
@@ -63,14 +64,16 @@ class LabelledWords(NamedTuple):
         Raises
         ------
         ValueError
-            If a label or a weight is not valid, or no text has a weight above 0.
+            If a label or a weight is not valid, or no word has a weight above 0.
         """
         text_weights = check_sample_weight(sample_weight, len(texts))
         classes = labels.encode(flatten(label_rows))
         weights = labels.class_weights(class_weight, classes)
         weights *= np.repeat(text_weights, [len(words) for words in texts])
+        if not weights.any():
+            raise ValueError(NO_WORDS)
         words = cls(texts, _split(classes, texts), _split(weights, texts), text_weights)
-        return words.select(nonzero_weight_rows(text_weights))
+        return words.select(np.flatnonzero(text_weights))
 
     def select(self, rows: IntArray) -> Self:
         """Return some of the texts."""
@@ -79,11 +82,18 @@ class LabelledWords(NamedTuple):
         weights = [self.weights[row] for row in rows]
         return type(self)(texts, classes, weights, self.text_weights[rows])
 
+    def sample(self, n_words: int, random_state: RandomState) -> Self:
+        """Return all texts, or as many random ones as have about `n_words` words."""
+        lengths = np.array([len(words) for words in self.texts])
+        if lengths.sum() <= n_words:
+            return self
+        order = random_state.permutation(len(lengths))
+        n_texts = 1 + np.searchsorted(np.cumsum(lengths[order]), n_words)
+        return self.select(order[:n_texts])
+
     def normalized(self) -> Self:
         """Scale the weights so that the mean over words with non-zero weight is 1."""
         flat = np.concatenate(self.weights)
-        if not flat.any():
-            raise ValueError(NO_WORDS)
         scaled = normalize_to_mean_one(flat, np.flatnonzero(flat))
         return self._replace(weights=_split(scaled, self.texts))
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skdistilbert.estimators.fine_tuning import new_linear, split_rows
 from skdistilbert.estimators.labelled_words import (
-    NO_WORDS,
-    EntityScore,
     LabelledWords,
-    WordWindows,
     flatten,
 )
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
@@ -22,12 +17,10 @@ from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.targets import Labels
 from skdistilbert.estimators.word_input import (
     check_classes,
-    check_word_labels,
-    check_words,
 )
-from skdistilbert.estimators.word_predictor import WordPredictor
+from skdistilbert.estimators.word_training import WordTraining
 from skdistilbert.nn.heads import LinearHead
-from skdistilbert.nn.training import Examples, cross_entropy
+from skdistilbert.nn.training import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 
@@ -38,8 +31,6 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
-    from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.nn.runtime import Precision
     from skdistilbert.tasks.text_input import Missing
 
@@ -63,11 +54,12 @@ verbose : bool or int of at least 0
     Show on stderr the loss of each epoch, and how many texts have been labelled: with a progress
     bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
 embedding_cache : bool, str, path-like or None
-    With ``trainable_layers=0``: keep the hidden states of all tokens in an SQLite file, which
-    takes four bytes times the width of the encoder for each token, and read them from there in
-    later calls of `fit`, `predict`, `predict_proba` and `score`, also of other estimators,
-    processes and runs. `DistilBertClassifier` explains the accepted values and the limit of the
-    size. Hidden states of a fine-tuned encoder are never kept.
+    Keep the hidden states of all tokens in an SQLite file, which takes four bytes times the width
+    of the encoder for each token. With ``trainable_layers=0`` later calls of `fit`, `predict`,
+    `predict_proba` and `score` read them from there, also those of other estimators, processes
+    and runs. With trained layers only `fit` does, for the first head; hidden states of a
+    fine-tuned encoder are never kept. `DistilBertClassifier` explains the accepted values and the
+    limit of the size.
 """
 OWN_ACCEPTED = {
     "class_weight": Accepted(
@@ -79,11 +71,13 @@ OWN_ACCEPTED = {
 
 
 @documented(OWN_PARAMETERS, score="F1 of the entities", accepted=ACCEPTED | OWN_ACCEPTED)
-class DistilBertTokenClassifier(WordPredictor):
+class DistilBertTokenClassifier(WordTraining):
     """Label the words of texts with DistilBERT's token-classification head.
 
-    `fit` trains like `DistilBertClassifier`. The first token of each word learns and predicts the
-    label of the word, as in the examples of transformers. Long texts are split into windows.
+    `fit` trains like ``DistilBertClassifier(trainable_layers="all")``: the head starts as a
+    logistic regression on the pretrained hidden states, and AdamW trains layers and head together.
+    The first token of each word learns and predicts the label of the word, as in the examples of
+    transformers. Long texts are split into windows.
 
     Parameters
     ----------
@@ -225,18 +219,11 @@ class DistilBertTokenClassifier(WordPredictor):
         if self.warm_start and hasattr(self, "head_"):
             labels = self._fitted_labels_for(labels)
         words = LabelledWords.encode(texts, label_rows, labels, self.class_weight, sample_weight)
-        words = words.normalized()
         options = self._begin_fit()
         self._labels = labels
         warn_unknown(self._encoder.tokenizer, texts)
-        random_state = check_random_state(self.random_state)
-        training = self._start_training(options, cross_entropy, self._new_head, random_state)
-        split = split_rows(np.arange(len(words.texts)), options, random_state)
-        score = None if split[1] is None else self._entity_score(training, words.select(split[1]))
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        data = {"X": texts, "y": label_rows, "metadata": metadata}
-        examples_of = partial(self._examples_of_rows, training, words)
-        self._train(training, split, examples_of, score, data)
+        self._train_on(words, options, {"X": texts, "y": label_rows, "metadata": metadata})
         return self
 
     def partial_fit(
@@ -289,38 +276,3 @@ class DistilBertTokenClassifier(WordPredictor):
         training.set_pace(options)
         self._train_one_epoch(training, self._word_examples(training, words))
         return self
-
-    def _check_labelled(
-        self, X: Iterable[Words], y: Iterable[Words]
-    ) -> tuple[list[list[str]], list[list[str]]]:
-        """Return validated words and labels."""
-        texts = check_words(X, self.missing)
-        label_rows = check_word_labels(y, texts)
-        if not any(texts):
-            raise ValueError(NO_WORDS)
-        return texts, label_rows
-
-    def _new_head(self, config: DistilBertConfig, random_state: RandomState) -> LinearHead:
-        return LinearHead(new_linear(len(self.classes_), config.dim, random_state))
-
-    def _examples_of_rows(
-        self, training: FineTuning, words: LabelledWords, rows: NDArray[np.intp]
-    ) -> Examples:
-        return self._word_examples(training, words.select(rows))
-
-    def _word_examples(self, training: FineTuning, words: LabelledWords) -> Examples:
-        """Return windows of texts; the first token of each word has a target."""
-        cut = self._cut(training, words)
-        targets, weights = cut.targets(words)
-        if training.options.n_layers:
-            return training.token_examples(cut.windows, targets, weights)
-        states = self._token_states(cut.windows)
-        return Examples(cut.windows, states, targets, weights, by_token=True)
-
-    def _entity_score(self, training: FineTuning, words: LabelledWords) -> EntityScore:
-        token_words = self._cut(training, words).token_words
-        return EntityScore(words, token_words, self.classes_, self._default_class)
-
-    def _cut(self, training: FineTuning, words: LabelledWords) -> WordWindows:
-        max_length = training.options.max_length
-        return WordWindows.cut(words.texts, self._encoder.tokenizer, max_length)

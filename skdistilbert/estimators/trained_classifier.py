@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.text_encoder import TextEncoder
 
 
+# Penalty of the head with which fine-tuning starts; see `skdistilbert.nn.training.linear_head`.
+STRENGTH_OF_FIRST_HEAD = 30.0
+
+
 class TrainedClassifier(TrainedEstimator):
     """Base of the estimators that predict classes."""
 

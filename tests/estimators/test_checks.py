@@ -75,7 +75,7 @@ NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0
 
 def in_float32(assert_allclose: Callable[..., None]) -> Callable[..., None]:
     def assert_close(actual: object, desired: object, **options: Any) -> None:  # noqa: ANN401
-        assert_allclose(actual, desired, **options | {"rtol": 1e-5, "atol": 2e-5})
+        assert_allclose(actual, desired, **options | {"rtol": 1e-5, "atol": 1e-4})
 
     return assert_close
 
@@ -119,7 +119,7 @@ def test_a_check_of_scikit_learn(
 
 def test_all_checks_of_numeric_estimators_apply() -> None:
     counts = [sum(other is estimator for other, _ in CHECKS) for estimator in ESTIMATORS]
-    assert np.all(np.array(counts) >= [45, 65, 67, 60, 66, 60, 42, 46, 55])
+    assert np.all(np.array(counts) >= [45, 65, 67, 60, 66, 60, 48, 46, 55])
 
 
 @pytest.mark.parametrize(

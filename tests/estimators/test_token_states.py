@@ -69,7 +69,15 @@ def test_a_grid_search_encodes_each_text_once(
     assert sum(encoded) == len(TEXTS)
 
 
-def test_states_of_trained_layers_are_not_kept(tiny: Path, tmp_path: Path) -> None:
+def test_states_of_trained_layers_are_not_kept(
+    tiny: Path, tmp_path: Path, encoded: list[int]
+) -> None:
     cache = tmp_path / "cache.sqlite"
-    head(tiny, cache, trainable_layers=1).fit(TEXTS, LABELS).predict(TEXTS)
-    assert not cache.exists()
+    classifier = head(tiny, cache, trainable_layers=1).fit(TEXTS, LABELS)
+    assert sum(encoded) == len(TEXTS)  # for the first head
+    size = cache.stat().st_size
+    classifier.predict([["Where"], *TEXTS])
+    assert cache.stat().st_size == size
+    assert sum(encoded) == len(TEXTS)
+    again = head(tiny, None, trainable_layers=1).fit(TEXTS, LABELS)
+    np.testing.assert_allclose(again.head_.classifier.weight, classifier.head_.classifier.weight)

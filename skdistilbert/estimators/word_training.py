@@ -1,0 +1,111 @@
+"""The training of the token classifier."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skdistilbert.estimators.fine_tuning import FineTuning, new_linear, split_rows
+from skdistilbert.estimators.labelled_words import (
+    NO_WORDS,
+    EntityScore,
+    LabelledWords,
+    WordWindows,
+)
+from skdistilbert.estimators.trained_classifier import STRENGTH_OF_FIRST_HEAD
+from skdistilbert.estimators.word_input import check_word_labels, check_words
+from skdistilbert.estimators.word_predictor import WordPredictor
+from skdistilbert.nn.heads import LinearHead
+from skdistilbert.nn.training import Examples, LinearProblem, cross_entropy, fit_linear_head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.random import RandomState
+    from numpy.typing import NDArray
+
+    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.estimators.fine_tuning import TrainingOptions
+
+    Words = Sequence[str]
+    Rows = NDArray[np.intp]
+
+# The first head is fitted on a random part of more words than this, which limits its memory to
+# eight bytes times this number and the width of the encoder.
+WORDS_FOR_FIRST_HEAD = 2**16
+
+
+class WordTraining(WordPredictor):
+    """Base of the token classifier."""
+
+    def _check_labelled(
+        self, X: Iterable[Words], y: Iterable[Words]
+    ) -> tuple[list[list[str]], list[list[str]]]:
+        """Return validated words and labels."""
+        texts = check_words(X, self.missing)
+        label_rows = check_word_labels(y, texts)
+        if not any(texts):
+            raise ValueError(NO_WORDS)
+        return texts, label_rows
+
+    def _train_on(
+        self, words: LabelledWords, options: TrainingOptions, data: dict[str, Any]
+    ) -> None:
+        random_state = check_random_state(self.random_state)
+        trained, held_out = split = split_rows(np.arange(len(words.texts)), options, random_state)
+        new_head = partial(self._first_head, options, words.select(trained))
+        training = self._start_training(options, cross_entropy, new_head, random_state)
+        score = None
+        if held_out is not None:
+            score = self._entity_score(options, words.select(held_out))
+        examples_of = partial(self._examples_of_rows, training, words.normalized())
+        self._train(training, split, examples_of, score, data)
+
+    def _first_head(
+        self,
+        options: TrainingOptions,
+        words: LabelledWords,
+        config: DistilBertConfig,
+        random_state: RandomState,
+    ) -> LinearHead:
+        """Return the head with which training starts."""
+        if not options.n_layers:
+            return self._new_head(config, random_state)
+        # Start where frozen features end (Kumar et al., 2022).
+        words = words.sample(WORDS_FOR_FIRST_HEAD, random_state)
+        cut = self._cut(options, words)
+        targets, weights = cut.targets(words)
+        columns = np.flatnonzero(weights)
+        states = self._token_states(cut.windows)[columns]
+        n_labels = len(self.classes_)
+        problem = LinearProblem(
+            states, targets[columns], weights[columns], cross_entropy, n_labels
+        )
+        return fit_linear_head(problem, STRENGTH_OF_FIRST_HEAD)
+
+    def _new_head(self, config: DistilBertConfig, random_state: RandomState) -> LinearHead:
+        return LinearHead(new_linear(len(self.classes_), config.dim, random_state))
+
+    def _examples_of_rows(
+        self, training: FineTuning, words: LabelledWords, rows: Rows
+    ) -> Examples:
+        return self._word_examples(training, words.select(rows))
+
+    def _word_examples(self, training: FineTuning, words: LabelledWords) -> Examples:
+        """Return windows of texts; the first token of each word has a target."""
+        cut = self._cut(training.options, words)
+        targets, weights = cut.targets(words)
+        if training.options.n_layers:
+            return training.token_examples(cut.windows, targets, weights)
+        states = self._token_states(cut.windows)
+        return Examples(cut.windows, states, targets, weights, by_token=True)
+
+    def _entity_score(self, options: TrainingOptions, words: LabelledWords) -> EntityScore:
+        token_words = self._cut(options, words).token_words
+        return EntityScore(words, token_words, self.classes_, self._default_class)
+
+    def _cut(self, options: TrainingOptions, words: LabelledWords) -> WordWindows:
+        return WordWindows.cut(words.texts, self._encoder.tokenizer, options.max_length)
