@@ -25,6 +25,7 @@ from benchmarks import (
     measuring,
     network_speed,
     report,
+    serving,
     tokenizer_speed,
 )
 from benchmarks.few_labels_engines import LabelledTexts
@@ -284,3 +285,12 @@ def test_each_script_is_in_the_index() -> None:
     assert len(scripts) >= 9
     for script in scripts:
         assert re.search(rf"`{script}\b|benchmarks\.{script}`", index), script
+
+
+def test_serving(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("fastapi")
+    pytest.importorskip("uvicorn")
+    serving.main(["--services", "skdistilbert", "--seconds", "0.2", "--rounds", "1"])
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert [row.split()[:2] for row in rows] == [["skdistilbert", x] for x in ("1", "4", "16")]
+    assert all(float(row.split()[2]) > 0 for row in rows)
