@@ -89,7 +89,9 @@ class ModelCard:
     @property
     def hub_name(self) -> str | None:
         """The name of the base model on the hub; None for a directory."""
-        return os.fspath(self.base_model).partition("@")[0] if self.revision else None
+        # A fitted estimator may use a local copy of a model from the hub.
+        is_local = self.revision is None or Path(self.base_model).is_dir()
+        return None if is_local else os.fspath(self.base_model).partition("@")[0]
 
     def render(self) -> str:
         """Return the Markdown text with its YAML front matter."""

@@ -99,6 +99,8 @@ def test_a_base_model_on_the_hub_is_named(tiny: Path) -> None:
     link = "[`0.1/b_c`](https://huggingface.co/0.1/b_c), commit `a1b2`"
     assert f"- Base model: {link}\n" in card
     assert "Training texts" not in card
+    copy = ModelCard(classifier._task_model(), tiny, "a1b2", None, False, {}).render()
+    assert "- Base model: the directory `distilbert-tiny`\n" in copy
     bundled = ModelCard(classifier._task_model(), "mini", None, None, False, {}).render()
     assert "- Base model: `mini`, which is part of skdistilbert\n" in bundled
 
