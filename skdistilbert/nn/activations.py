@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skdistilbert.nn.runtime import fast_erf
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -48,11 +50,24 @@ def gelu(x: Array, tape: Tape | None = None) -> Array:
     n_blocks = max(1, round(x.size / BLOCK_SIZE))
     size = -(-x.size // n_blocks)
     workspace = np.empty((3, size), x.dtype)
+    erf = fast_erf(x) if tape is None else None
     for start in range(0, x.size, max(1, size)):
         block = slice(start, start + size)
+        if erf is not None:
+            _gelu_with_erf(x.reshape(-1)[block], workspace[0], erf)
+            continue
         d_block = None if derivative is None else derivative.reshape(-1)[block]
         _gelu_block(x.reshape(-1)[block], d_block, workspace)
     return x
+
+
+def _gelu_with_erf(x: Array, workspace: Array, erf: Callable[[Array], None]) -> None:
+    """Replace x (n,) by gelu(x) = x / 2 * (1 + erf(x / sqrt(2)))."""
+    factor = np.multiply(x, sqrt(0.5), out=workspace[: x.size])
+    erf(factor)
+    factor += 1
+    x *= 0.5
+    x *= factor
 
 
 def _gelu_block(x: Array, derivative: Array | None, workspace: Array) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from skdistilbert.nn.runtime import exp_in_place
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -165,7 +167,7 @@ def _exponentiate(
             block_scores += block.key_bias
         if subtract_largest:
             block_scores -= np.maximum.reduce(block_scores, axis=-2, keepdims=True)
-    np.exp(scores, out=scores)
+    exp_in_place(scores)
     for block, block_scores in zip(blocks, by_block, strict=True):
         np.add.reduce(block_scores, axis=-2, keepdims=True, out=block.sums)
 

@@ -23,6 +23,7 @@ from skdistilbert.nn.runtime.precision import (
     supported_precision,
 )
 from skdistilbert.nn.runtime.product_choice import choose_product
+from skdistilbert.nn.runtime.vector_functions import exp_in_place, fast_erf
 from skdistilbert.nn.runtime.warm_up import warm_up
 from skdistilbert.nn.runtime.weight_products import ConstantWeightProducts, WeightProducts
 from skdistilbert.nn.runtime.workers import ONE_WORKER, Workers, for_each, resolve_n_threads
@@ -36,6 +37,8 @@ __all__ = [
     "Workers",
     "check_precision",
     "choose_product",
+    "exp_in_place",
+    "fast_erf",
     "for_each",
     "matmul",
     "resolve_n_threads",

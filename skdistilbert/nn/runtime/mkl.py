@@ -6,9 +6,19 @@ environment. It runs on one thread per call, because our own threads call it.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
-from ctypes import CDLL, c_char_p, c_float, c_int, c_size_t, c_void_p, create_string_buffer
+from ctypes import (
+    CDLL,
+    c_char_p,
+    c_float,
+    c_int,
+    c_int64,
+    c_size_t,
+    c_void_p,
+    create_string_buffer,
+)
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +37,13 @@ if TYPE_CHECKING:
 # Versions of the interface of the library, which file names contain: MKL 2022 to 2026.
 INTERFACE_VERSIONS = (3, 2)
 # Without these libraries, MKL ends the process when it multiplies.
-NEEDED_LIBRARIES = ("core", "sequential", "def")
+NEEDED_LIBRARIES = ("core", "sequential", "def", "vml_def")
 SEQUENTIAL, INT32 = 1, 0  # the threading layer and the interface
 # Constants of cblas.h and mkl_cblas.h.
 ROW_MAJOR, NOT_TRANSPOSED, TRANSPOSED, PACKED, LEFT_MATRIX = 101, 111, 112, 151, 161
 ALIGNMENT = 64  # bytes
+# Vector functions have errors of at most 4 units in the last place, and do not report overflow.
+LOW_ACCURACY = 0x1 | 0x100
 # For which MKL prepares packed weights. They are multiplied by any number of columns.
 TYPICAL_COLUMNS = 128
 
@@ -50,6 +62,8 @@ FUNCTIONS = {
     "cblas_gemm_bf16bf16f32_pack_get_size": (c_size_t, (c_int,) * 4),
     "cblas_gemm_bf16bf16f32_pack": (None, (*SIX_INTS, *LEFT, c_void_p)),
     "cblas_gemm_bf16bf16f32_compute": (None, (*SIX_INTS, c_float, *LEFT, *RIGHT, *OUT)),
+    "vmsErf": (None, (c_int, c_void_p, c_void_p, c_int64)),
+    "vmsExp": (None, (c_int, c_void_p, c_void_p, c_int64)),
 }
 
 
@@ -122,7 +136,7 @@ class Mkl:
         if (layers, self._library.MKL_Set_Interface_Layer(INT32)) != (SEQUENTIAL, INT32):
             raise MklError(f"{file} does not run on one thread")
         self.version = self._read_version()
-        self._check_products()
+        self._check_results()
 
     def _read_version(self) -> str:
         buffer = create_string_buffer(200)
@@ -130,18 +144,27 @@ class Mkl:
         found = re.search(rb"Version ([\d.]+)", buffer.value)
         return found[1].decode() if found else "of unknown version"
 
-    def _check_products(self) -> None:
+    def _check_results(self) -> None:
         weight = np.sin(np.arange(1500, dtype=np.float32)).reshape(50, 30)
         x = np.cos(np.arange(210, dtype=np.float32)).reshape(30, 7)
         for product in (self.multiply(weight, x), PackedWeight(self, weight).multiply(x)):
             if not np.allclose(product, weight @ x, atol=1e-4):
                 raise MklError(f"MKL {self.version} returns wrong products")
+        for function, expected in {"vmsExp": np.exp(1), "vmsErf": math.erf(1)}.items():
+            ones = np.ones(50, np.float32)
+            self.apply(function, ones)
+            if not np.allclose(ones, expected):
+                raise MklError(f"MKL {self.version} returns wrong values of {function}")
 
     def call(self, function: str, *arguments: object) -> int:
         """Call a function of `FUNCTIONS`; arrays are passed as addresses."""
         converted = (_address(x) if isinstance(x, np.ndarray) else x for x in arguments)
         result: int = getattr(self._library, function)(*converted)
         return result
+
+    def apply(self, function: str, x: Array) -> None:
+        """Replace a contiguous float32 array by "vmsErf" or "vmsExp" of each element."""
+        self.call(function, x.size, x, x, LOW_ACCURACY)
 
     def multiply(self, weight: Array, x: Array) -> Array:
         """Multiply float32 (..., n_out, n_in) by float32 (n_in, n_columns)."""

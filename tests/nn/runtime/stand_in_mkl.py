@@ -7,6 +7,7 @@ import ctypes
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
 from skdistilbert.nn.runtime.bfloat16 import widen
 from skdistilbert.nn.runtime.mkl import FUNCTIONS, NEEDED_LIBRARIES, TRANSPOSED
@@ -66,6 +67,15 @@ class StandInLibrary:
     def _multiply(self, weight: Any, x: Any, beta: float, out: int, out_stride: int) -> None:
         assert beta == 0
         matrix_at(out, len(weight), x.shape[1], out_stride, np.float32)[...] = weight @ x
+
+    def _vmsErf(self, *arguments: Any) -> None:  # noqa: N802
+        self._apply(special.erf, *arguments)
+
+    def _vmsExp(self, *arguments: Any) -> None:  # noqa: N802
+        self._apply(np.exp, *arguments)
+
+    def _apply(self, function: Any, n: int, x: int, out: int, _mode: int) -> None:
+        matrix_at(out, 1, n, n, np.float32)[...] = function(matrix_at(x, 1, n, n, np.float32))
 
     def _cblas_sgemm_pack_get_size(self, _side: int, m: int, _n: int, k: int) -> int:
         return 4 * m * k
