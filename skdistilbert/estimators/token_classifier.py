@@ -55,11 +55,11 @@ verbose : bool or int of at least 0
     bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
 embedding_cache : bool, str, path-like or None
     Keep the hidden states of all tokens in an SQLite file, which takes four bytes times the width
-    of the encoder for each token. With ``trainable_layers=0`` later calls of `fit`, `predict`,
-    `predict_proba` and `score` read them from there, also those of other estimators, processes
-    and runs. With trained layers only `fit` does, for the first head; hidden states of a
-    fine-tuned encoder are never kept. `DistilBertClassifier` explains the accepted values and the
-    limit of the size.
+    of the encoder for each token. Later calls of `fit` read the hidden states from the file, for
+    the first head or with ``trainable_layers=0``; then `predict`, `predict_proba` and `score` also
+    do. Other estimators, processes and runs may use the same file. Hidden states of a fine-tuned
+    encoder are never kept. `DistilBertClassifier` explains the accepted values and the limit of
+    the size.
 """
 OWN_ACCEPTED = {
     "class_weight": Accepted(

@@ -1,4 +1,4 @@
-"""What the classifiers of texts and of words share: their classes, and training by calls."""
+"""What the classifiers of texts and of words share: classes, class weights and `partial_fit`."""
 
 from __future__ import annotations
 

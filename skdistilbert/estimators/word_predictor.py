@@ -184,7 +184,7 @@ class WordPredictor(TrainedClassifier):
         -------
         list of lists of dict
             The entities of each text, with ``entity_group``, ``score``, ``word``, ``start`` and
-            ``end``. They equal those of `extract_entities` for the checkpoint that
+            ``end``. The result equals that of `extract_entities` for the checkpoint that
             `save_pretrained` writes, with the same `max_length`.
 
         Raises
