@@ -32,8 +32,8 @@ from skdistilbert.estimators.targets import Labels
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
 from skdistilbert.nn.training import POOLING_BACKWARD, ContrastiveTrainer, PairTrainer
-from skdistilbert.tasks.embedding_plan import pool_texts
 from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
+from skdistilbert.tasks.text_pooling import pool_texts
 
 if TYPE_CHECKING:
     import os

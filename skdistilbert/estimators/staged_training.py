@@ -22,7 +22,7 @@ from skdistilbert.nn.training import (
     choose_strength,
     fit_linear_head,
 )
-from skdistilbert.tasks.embedding_plan import pool_texts
+from skdistilbert.tasks.text_pooling import pool_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

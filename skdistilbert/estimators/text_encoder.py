@@ -13,8 +13,9 @@ from skdistilbert.estimators.encoder_changes import with_changes
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.recent_features import features_key, recall, remember
 from skdistilbert.exceptions import NonFiniteError
-from skdistilbert.tasks.embedding_plan import plan_embedding, pool_texts
+from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.text_batches import SPLIT_TEXTS, USE_WINDOWS, warn_truncated
+from skdistilbert.tasks.text_pooling import pool_texts
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.version import __version__
 

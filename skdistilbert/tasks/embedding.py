@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 from skdistilbert.models import DistilBertModel
 from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
-from skdistilbert.tasks.embedding_plan import plan_embedding, pool_texts
+from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.text_batches import USE_WINDOWS, encode_with_warning, warn_truncated
 from skdistilbert.tasks.text_input import check_texts
+from skdistilbert.tasks.text_pooling import pool_texts
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 
 if TYPE_CHECKING:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from itertools import islice
 from numbers import Integral
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
@@ -13,19 +11,12 @@ import numpy as np
 from skdistilbert.checkpoint.module_files import DenseFiles, LayerNormFiles
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, normalize_features, unit_length
-from skdistilbert.nn.inference import pooled_features
-from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.nn.runtime import supported_precision
 from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, encode_in_batches
-from skdistilbert.tasks.windows import TextVectors, WindowPlaces, cut, place_windows
-from skdistilbert.tokenization.ragged import encode_ragged
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from skdistilbert.checkpoint.prompts import Prompts
     from skdistilbert.checkpoint.sentence_modules import AfterPooling
     from skdistilbert.models import DistilBertModel
@@ -33,8 +24,6 @@ if TYPE_CHECKING:
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.runtime import Precision
     from skdistilbert.nn.tape import Tape
-    from skdistilbert.nn.weights import Array, Encoder
-    from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import WordPieceTokenizer
 
 LongText = Literal["truncate", "window"]
@@ -101,75 +90,6 @@ def apply_modules(
         else:
             pooled = dense(pooled, module.tensors, module.activation, tape)
     return pooled
-
-
-def pool_texts(
-    encoder: Encoder,
-    tokenizer: WordPieceTokenizer,
-    texts: Sequence[TextOrPair],
-    plan: EmbeddingPlan,
-    n_threads: int | None = None,
-) -> tuple[FloatArray, list[int]]:
-    """Return the pooled hidden states, (n_texts, n_poolings * dim), and the truncated rows.
-
-    The states of a text depend on the text, the checkpoint and `plan.pooling_key` only. With a
-    stride, the texts must be single texts.
-    """
-    pool = partial(
-        pooled_features,
-        encoder.in_precision(plan.precision),
-        pooling=plan.poolings,
-        n_threads=n_threads,
-        layers=plan.layers,
-        layer_weights=plan.layer_weights,
-        n_skipped=plan.n_skipped,
-    )
-    if plan.stride is not None:
-        return _pool_windows(pool, tokenizer, cast("list[str]", texts), plan, encoder.dim), []
-    pooled = np.empty((len(texts), len(plan.poolings) * encoder.dim), np.float32)
-    truncated_rows: list[int] = []
-    for rows, encoded in encode_in_batches(tokenizer, texts, plan.max_length, plan.prompt):
-        pooled[rows] = pool(Ragged.from_lists(encoded.input_ids, encoded.token_type_ids))
-        truncated_rows += encoded.truncated_rows
-    return pooled, truncated_rows
-
-
-def _pool_windows(
-    pool: Callable[..., Array],
-    tokenizer: WordPieceTokenizer,
-    texts: Sequence[str],
-    plan: EmbeddingPlan,
-    dim: int,
-) -> FloatArray:
-    """Return each text pooled over all of its windows: (n_texts, n_poolings * dim)."""
-    totals = TextVectors(len(texts), plan.poolings, dim)
-    stream = _windows_of_texts(tokenizer, texts, plan)
-    # A batch may end within a text, so a text of any length needs little more than its ids.
-    while batch := list(islice(stream, TEXTS_PER_BATCH)):
-        places = WindowPlaces(*np.array([place for _, place in batch]).T)
-        windows = Ragged.from_lists([ids for ids, _ in batch])
-        totals.add(pool(windows, windows=places.pooled), places)
-    return totals.vectors.reshape(len(texts), len(plan.poolings) * dim)
-
-
-def _windows_of_texts(
-    tokenizer: WordPieceTokenizer, texts: Sequence[str], plan: EmbeddingPlan
-) -> Iterator[tuple[list[int], tuple[int, ...]]]:
-    """Yield the token ids and the place of each window; every window begins with the prompt."""
-    assert plan.stride is not None
-    for row, text in enumerate(texts):
-        (encoded,) = encode_ragged(
-            tokenizer, [plan.prompt + text], add_special_tokens=False
-        ).input_ids
-        ids = encoded.tolist()
-        before = [tokenizer.cls_token_id, *ids[: plan.n_prompt]]
-        windows = cut(
-            ids[plan.n_prompt :], before, [tokenizer.sep_token_id], plan.max_length, plan.stride
-        )
-        for window, place in zip(
-            windows, place_windows(row, windows, len(before), plan.n_skipped), strict=True
-        ):
-            yield window.input_ids, place
 
 
 def plan_embedding(

@@ -42,7 +42,12 @@ def add_prompt(prompt: str, text: TextOrPair) -> TextOrPair:
 
 
 def encode_with_warning(
-    tokenizer: WordPieceTokenizer, texts: Sequence[TextOrPair], max_length: int, prompt: str = ""
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[TextOrPair],
+    max_length: int,
+    prompt: str = "",
+    *,
+    remedy: str = SPLIT_TEXTS,
 ) -> Iterator[tuple[slice, RaggedEncoding]]:
     """Yield the rows of each batch and their ids; warn of unknown and of truncated texts."""
     warn_unknown(tokenizer, texts)
@@ -50,7 +55,7 @@ def encode_with_warning(
     for rows, encoded in encode_in_batches(tokenizer, texts, max_length, prompt):
         truncated_rows += encoded.truncated_rows
         yield rows, encoded
-    warn_truncated(truncated_rows, texts, f"max_length={max_length}")
+    warn_truncated(truncated_rows, texts, f"max_length={max_length}", remedy=remedy)
 
 
 def warn_truncated(
@@ -61,8 +66,13 @@ def warn_truncated(
     noun: str = "",
     remedy: str = SPLIT_TEXTS,
 ) -> None:
-    """Warn that the texts in some rows were truncated to a limit such as "max_length=128"."""
+    """Warn that the texts in some rows were truncated to a limit such as "max_length=128".
+
+    Pairs are never read in windows, so the warning about pairs does not suggest windows.
+    """
     if rows:
+        if isinstance(texts[0], tuple) and remedy == USE_WINDOWS:
+            remedy = SPLIT_TEXTS
         noun = noun or ("text" if isinstance(texts[0], str) else "pair")
         verb = "was" if len(rows) == 1 else "were"
         warn_user(

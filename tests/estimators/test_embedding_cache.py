@@ -34,7 +34,8 @@ from skdistilbert import (
 )
 from skdistilbert.estimators.cache import embedding_store
 from skdistilbert.estimators.cache.embedding_store import EmbeddingStore
-from skdistilbert.tasks.embedding_plan import EmbeddingPlan, plan_embedding, pool_texts
+from skdistilbert.tasks.embedding_plan import EmbeddingPlan, plan_embedding
+from skdistilbert.tasks.text_pooling import pool_texts
 from tests.conftest import DATA
 from tests.estimators.cache_worker import on_encoding, small_pieces, some_texts
 

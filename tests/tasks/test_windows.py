@@ -16,7 +16,7 @@ from skdistilbert import (
     load_model,
 )
 from skdistilbert.nn.pooling import POOLINGS
-from skdistilbert.tasks import embedding_plan
+from skdistilbert.tasks import window_batches
 from skdistilbert.tokenization.truncation import windows as token_windows
 from tests.nn.test_pooling import pooled
 
@@ -96,7 +96,7 @@ def test_the_windows_of_a_text_may_be_in_several_batches(
     for pooling in POOLINGS:
         whole = embed(*pair, TEXTS, pooling=pooling, max_length=10, long_text="window")
         with monkeypatch.context() as patch:
-            patch.setattr(embedding_plan, "TEXTS_PER_BATCH", windows_per_batch)
+            patch.setattr(window_batches, "TEXTS_PER_BATCH", windows_per_batch)
             got = embed(*pair, TEXTS, pooling=pooling, max_length=10, long_text="window")
         np.testing.assert_allclose(got, whole, atol=1e-5)
 
