@@ -114,6 +114,8 @@ class DistilBertConfig:
         The labels of a saved estimator with their type; transformers ignores this field.
     sklearn_pooling : str, default="cls"
         Pooling of the hidden states that a head on texts reads; transformers always reads "cls".
+    sklearn_pools_windows : bool, default=False
+        The head reads one vector for all windows of a long text, instead of one for each window.
     model_type : {"distilbert", "bert"}, default="distilbert"
         The architecture, which determines the names in the files and the head on texts.
     type_vocab_size : int, default=2
@@ -157,6 +159,7 @@ class DistilBertConfig:
     output_hidden_states: bool = False
     sklearn_classes: Mapping[str, Any] | None = None
     sklearn_pooling: str = "cls"
+    sklearn_pools_windows: bool = False
     model_type: Literal["distilbert", "bert"] = "distilbert"
     type_vocab_size: int = 2
 
@@ -170,7 +173,7 @@ class DistilBertConfig:
         rates = ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
         self._check(rates, "a number from 0 to 1", lambda x: _is_number(x) and x <= 1)
         self._check(("initializer_range", "layer_norm_eps"), "a number of at least 0", _is_number)
-        flags = ("sinusoidal_pos_embds", "tie_word_embeddings")
+        flags = ("sinusoidal_pos_embds", "tie_word_embeddings", "sklearn_pools_windows")
         self._check(flags, "True or False", lambda x: type(x) is bool)
         activations = get_args(Activation)
         self._check(("activation",), f"one of {activations}", lambda x: x in activations)
@@ -271,10 +274,9 @@ class DistilBertConfig:
         values["architectures"] = list(self.architectures)
         values["id2label"] = {str(index): label for index, label in self.id2label.items()}
         values["label2id"] = self.label2id
-        if self.sklearn_classes is None:
-            del values["sklearn_classes"]
-        if self.sklearn_pooling == "cls":
-            del values["sklearn_pooling"]
+        for name in ("sklearn_classes", "sklearn_pooling", "sklearn_pools_windows"):
+            if values[name] == getattr(DistilBertConfig, name):
+                del values[name]
         if self.model_type == "bert":
             theirs = {ours: name for name, ours in BERT_FIELDS.items()}
             values = {theirs.get(name, name): value for name, value in values.items()}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.heads import LinearHead, SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.runtime import Precision
+    from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
@@ -109,6 +110,8 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         pooling: Pooling | Literal["auto"] = "auto",
         max_length: int | None = None,
         missing: Missing = "error",
+        long_text: LongText = "truncate",
+        stride: int | None = None,
         learning_rate_init: float | Literal["auto"] = "auto",
         alpha: float = 0.01,
         batch_size: int | Literal["auto"] = "auto",
@@ -165,9 +168,7 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         >>> classifier.predict_proba(["one text", "another"]).shape
         (2, 3)
         """
-        classifier, checkpoint = cls._from_checkpoint(
-            path, "sequence_classification", pooling="cls", **params
-        )
+        classifier, checkpoint = cls._from_text_checkpoint(path, **params)
         if is_regression(checkpoint.config):
             raise CheckpointError(
                 f"{path} has a head that predicts numbers, not labels. Load it with "
@@ -282,7 +283,9 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         kind = "multi" if self._multilabel else "single"
         model = self._loaded_encoder().model
         labels, problem_type = self.classes_, f"{kind}_label_classification"
-        return sequence_model(model, self.head_, self.pooling_, labels, problem_type)
+        return sequence_model(
+            model, self.head_, self.pooling_, labels, problem_type, self._pools_windows
+        )
 
     def decision_function(self, X: Texts) -> NDArray[np.float32]:
         """Return the logits of texts.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,8 +71,8 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
     ) -> None:
         training = StagedTraining(
             self._encoder,
-            self._encoder.plan(self._embedding_options()),
-            labelled.texts,
+            self._plan(),
+            labelled,
             self._head_problem(labelled),
             staged_options(options, self, self._encoder.model.config.dim),
             check_random_state(self.random_state),
@@ -97,8 +96,7 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
         # The features of a new head warn about the texts.
         warn = hasattr(self, "head_")
         training = self._start_training(options, self._loss, new_head, random_state)
-        examples_of = partial(self._examples_of_rows, training, labelled.normalized(), warn)
-        self._train(training, split, examples_of, self._score, data)
+        self._train_on_texts(training, labelled.normalized(), split, self._score, data, warn=warn)
 
     def _head_problem(self, labelled: TrainingTexts) -> LinearProblem:
         """Return the problem of a linear head on the features of texts."""

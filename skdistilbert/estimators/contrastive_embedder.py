@@ -29,6 +29,7 @@ from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.targets import Labels
+from skdistilbert.estimators.text_examples import truncated_examples
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
 from skdistilbert.nn.training import POOLING_BACKWARD, ContrastiveTrainer, PairTrainer
@@ -237,7 +238,7 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
         )
         prompted, n = [plan.prompt + text for text in singles], len(texts)
         weights = np.ones(len(singles), np.float32)
-        examples = training.examples(prompted[:n], targets, weights, prompted[n:])
+        examples = truncated_examples(training, prompted[:n], targets, weights, prompted[n:])
         n_epochs = count_epochs(options, n)
         run = partial(training.run, examples, None, None, n_epochs)
         self._run(training, n_epochs, run, {"X": texts, "y": y, "metadata": None})
@@ -278,9 +279,6 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
             return plan.after_pooling(pooled)
 
         return loss_of_labels(choose_loss(features_of, targets, random_state))
-
-    def _plan(self) -> EmbeddingPlan:
-        return self._loaded_encoder().plan(self._embedding_options())
 
     def _results(self, training: Training) -> dict[str, Any]:
         return super()._results(training) | {"_n_features_out": self._plan().n_features}

@@ -32,6 +32,10 @@ class Training(Protocol):
         """Return the encoder with its current weights."""
 
     @property
+    def pools_windows(self) -> bool:
+        """Whether the head reads one vector for all windows of a text, and not each window."""
+
+    @property
     def head(self) -> Any:  # noqa: ANN401
         """The head with its current weights."""
 

@@ -35,6 +35,7 @@ def sequence_model(
     pooling: Pooling | None,
     labels: NDArray[Any],
     problem_type: str,
+    pools_windows: bool,
 ) -> DistilBertForSequenceClassification:
     """Return the model that joins an encoder and a head on pooled texts.
 
@@ -59,6 +60,7 @@ def sequence_model(
         problem_type=problem_type,
         sklearn_classes=labels_to_json(labels),
         sklearn_pooling=pooling or "cls",
+        sklearn_pools_windows=pools_windows,
     )
     return DistilBertForSequenceClassification(config, dict(encoder.weights) | head.tensors())
 

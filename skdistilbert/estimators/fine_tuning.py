@@ -11,7 +11,6 @@ from sklearn.model_selection import train_test_split
 from skdistilbert.estimators.encoder_changes import changes_between
 from skdistilbert.estimators.text_encoder import TextEncoder
 from skdistilbert.nn.heads import HEAD_ACTIVATIONS, SequenceClassificationHead
-from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import (
     POOLING_BACKWARD,
     DropoutRates,
@@ -26,10 +25,9 @@ from skdistilbert.nn.training import (
 )
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks.checks import check_max_length
-from skdistilbert.tasks.text_batches import encode_in_batches, encode_with_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.random import RandomState
     from numpy.typing import NDArray
@@ -37,10 +35,10 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.loaded_encoders import PretrainedEncoder
     from skdistilbert.nn.heads import TrainableHead
+    from skdistilbert.nn.packing import Ragged
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import History, Observer
     from skdistilbert.nn.training.losses import Loss
-    from skdistilbert.tasks.pair_input import TextOrPair
 
     FloatArray = NDArray[np.float32]
     Score = Callable[[FloatArray, Examples], float]
@@ -199,8 +197,8 @@ class FineTuning:
     options : TrainingOptions
     random_state : RandomState
         Determines dropout, the held-out texts and the order of texts.
-    trainer : type, default=Trainer
-        `ContrastiveTrainer` for losses that compare texts.
+    trainer : callable, default=Trainer
+        A class of trainers: `ContrastiveTrainer` for losses that compare texts.
     """
 
     def __init__(
@@ -210,7 +208,7 @@ class FineTuning:
         loss: Loss,
         options: TrainingOptions,
         random_state: RandomState,
-        trainer: type[Trainer] = Trainer,
+        trainer: Callable[..., Trainer] = Trainer,
     ) -> None:
         self.encoder, self.options, self._random_state = encoder, options, random_state
         weights, config = encoder.model.encoder, encoder.model.config
@@ -246,6 +244,11 @@ class FineTuning:
         """The head with its current weights."""
         return self.network.head
 
+    @property
+    def pools_windows(self) -> bool:
+        """Whether the head reads the features of whole texts, which are computed once."""
+        return not self.options.n_layers
+
     def tuned_encoder(self) -> TextEncoder:
         """Return the encoder with the current weights of the trained layers."""
         if not self.options.n_layers:
@@ -254,33 +257,6 @@ class FineTuning:
         before = pretrained.model.encoder
         changes = changes_between(before, self.network, self.encoder.changes)
         return TextEncoder(pretrained, self.encoder.name, changes)
-
-    def examples(
-        self,
-        texts: Sequence[TextOrPair],
-        targets: NDArray[Any],
-        weights: FloatArray,
-        seconds: Sequence[str] = (),
-        *,
-        warn: bool = True,
-    ) -> Examples:
-        """Tokenise texts, compute their frozen layers, and return them with one target each.
-
-        The second texts of pairs that are read separately follow the first ones. Warnings name the
-        rows of truncated texts, unless `warn` is False.
-        """
-        encode = encode_with_warning if warn else encode_in_batches
-        tokenizer, max_length = self.encoder.tokenizer, self.options.max_length
-        encodings = [
-            encoded
-            for part in (texts, seconds)
-            for _, encoded in encode(tokenizer, part, max_length)
-        ]
-        types = [types for encoded in encodings for types in encoded.token_type_ids or ()]
-        tokens = Ragged.from_lists(
-            [ids for encoded in encodings for ids in encoded.input_ids], types or None
-        )
-        return self.token_examples(tokens, targets, weights, by_token=False)
 
     def token_examples(
         self, texts: Ragged, targets: NDArray[Any], weights: FloatArray, *, by_token: bool = True

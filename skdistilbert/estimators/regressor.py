@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from skdistilbert.nn.runtime import Precision
     from skdistilbert.nn.training import Examples
     from skdistilbert.nn.weights import Array
+    from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
@@ -79,6 +80,8 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         pooling: Pooling = "mean",
         max_length: int | None = None,
         missing: Missing = "error",
+        long_text: LongText = "truncate",
+        stride: int | None = None,
         learning_rate_init: float | Literal["auto"] = "auto",
         alpha: float = 0.01,
         batch_size: int | Literal["auto"] = "auto",
@@ -118,9 +121,7 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
             If the checkpoint cannot be loaded, has no such head, or has a head of a
             `DistilBertClassifier`.
         """
-        regressor, checkpoint = cls._from_checkpoint(
-            path, "sequence_classification", pooling="cls", **params
-        )
+        regressor, checkpoint = cls._from_text_checkpoint(path, **params)
         problem_type = checkpoint.config.problem_type or "regression"
         if problem_type != "regression":
             raise CheckpointError(
@@ -137,7 +138,7 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         labels = np.array([f"LABEL_{index}" for index in range(len(self._scale.mean))])
         head = self._scale.unscaled_head(self.head_)
         model = self._loaded_encoder().model
-        return sequence_model(model, head, self.pooling, labels, "regression")
+        return sequence_model(model, head, self.pooling, labels, "regression", self._pools_windows)
 
     @with_callbacks
     def fit(self, X: Texts, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -180,11 +181,9 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         training = self._start_training(options, squared_error, new_head, random_state)
         split = split_rows(np.arange(len(used.texts)), options, random_state)
         _check_held_out(split[1])
-        examples_of = partial(self._examples_of_rows, training, used, True)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._train(
-            training, split, examples_of, _score, {"X": texts, "y": y, "metadata": metadata}
-        )
+        data = {"X": texts, "y": y, "metadata": metadata}
+        self._train_on_texts(training, used, split, _score, data)
         return self
 
     def _set_scale(self, n_dims: int, targets: NDArray[np.float64], weights: Array) -> None:

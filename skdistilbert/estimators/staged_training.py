@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,26 +16,28 @@ from skdistilbert.estimators.contrastive_training import (
     loss_of_labels,
 )
 from skdistilbert.estimators.fine_tuning import FineTuning
+from skdistilbert.estimators.text_examples import TextWindows, truncated_examples
 from skdistilbert.nn.heads import FeatureHead
 from skdistilbert.nn.training import (
     ContrastiveTrainer,
+    WindowTrainer,
     choose_strength,
     fit_linear_head,
 )
 from skdistilbert.tasks.text_pooling import pool_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
     from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.estimators.training_texts import TrainingTexts
     from skdistilbert.nn.heads import LinearHead
-    from skdistilbert.nn.training import History, LinearProblem, Observer
+    from skdistilbert.nn.training import Examples, History, LinearProblem, Observer, Trainer
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
-    from skdistilbert.tasks.pair_input import TextOrPair
 
 # Trained features separate the training texts better than new texts, so the penalty that suits the
 # frozen features is too weak for them by about this factor.
@@ -45,14 +47,16 @@ STRENGTH_OF_TRAINED_FEATURES = 1 / 2
 class StagedTraining:
     """The last layers of an encoder in training on cosines, and a linear head on the result.
 
-    Without layers to train, or without two texts of one class, only the head is trained.
+    Without layers to train, or without two texts of one class, only the head is trained. If long
+    texts are read in windows, the layers are trained on windows, one of each text of a batch. The
+    head is trained on the features of whole texts.
 
     Parameters
     ----------
     encoder : TextEncoder
     plan : EmbeddingPlan
         Pooling and maximum length of the features.
-    texts : list of str, or of pairs
+    labelled : TrainingTexts
     problem : LinearProblem
         Frozen features of the texts, their targets and the loss of the head.
     options : TrainingOptions
@@ -63,23 +67,26 @@ class StagedTraining:
         self,
         encoder: TextEncoder,
         plan: EmbeddingPlan,
-        texts: Sequence[TextOrPair],
+        labelled: TrainingTexts,
         problem: LinearProblem,
         options: TrainingOptions,
         random_state: RandomState,
     ) -> None:
-        self._encoder, self._plan, self._texts = encoder, plan, texts
+        self._encoder, self._plan, self._labelled = encoder, plan, labelled
         self._problem, self._n_threads = problem, options.n_threads
         self._strength = choose_strength(problem, random_state, options.n_threads)
         self._layers: FineTuning | None = None
+        self._windows: TextWindows | None = None
         self.n_epochs = 1
         if options.n_layers and _has_similar_texts(problem.targets):
             name = choose_loss(problem.features.__getitem__, problem.targets, random_state)
             loss = contrastive_loss(plan, loss_of_labels(name))
-            self._layers = FineTuning(
-                encoder, FeatureHead(), loss, options, random_state, ContrastiveTrainer
-            )
-            self.n_epochs = count_epochs(options, len(texts))
+            trainer: Callable[..., Trainer] = ContrastiveTrainer
+            if plan.stride is not None:
+                self._windows = TextWindows.cut(labelled, encoder, plan)
+                trainer = partial(WindowTrainer, self._windows.places.rows)
+            self._layers = FineTuning(encoder, FeatureHead(), loss, options, random_state, trainer)
+            self.n_epochs = count_epochs(options, len(labelled.texts))
 
     def run(self, observer: Observer, history: History) -> None:
         """Train the layers."""
@@ -88,11 +95,19 @@ class StagedTraining:
             history.losses.append(self._problem.mean_loss(self._frozen_head))
             observer.end_epoch(history)
         else:
-            problem = self._problem
-            examples = self._layers.examples(
-                self._texts, problem.targets, problem.weights, warn=False
-            )
+            examples = self._examples(self._layers)
             self._layers.run(examples, None, None, self.n_epochs, observer, history)
+
+    def _examples(self, layers: FineTuning) -> Examples:
+        if self._windows is not None:
+            return self._windows.examples(layers)
+        texts, targets, _ = self._labelled
+        return truncated_examples(layers, texts, targets, self._problem.weights, remedy=None)
+
+    @property
+    def pools_windows(self) -> bool:
+        """Always True: the head reads the features of whole texts."""
+        return True
 
     def tuned_encoder(self) -> TextEncoder:
         """Return the encoder with the current weights of the trained layers."""
@@ -109,7 +124,7 @@ class StagedTraining:
             return self._frozen_head
         tuned = self.tuned_encoder()
         features, _ = pool_texts(
-            tuned.encoder, tuned.tokenizer, self._texts, self._plan, self._n_threads
+            tuned.encoder, tuned.tokenizer, self._labelled.texts, self._plan, self._n_threads
         )
         problem = self._problem._replace(features=features)
         return fit_linear_head(problem, STRENGTH_OF_TRAINED_FEATURES * self._strength)

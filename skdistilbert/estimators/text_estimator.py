@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from skdistilbert.files import Location
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.runtime import Precision
+    from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tasks.text_input import Missing
 
@@ -124,6 +125,9 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _embedding_options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._embedding_parameters}
+
+    def _plan(self) -> EmbeddingPlan:
+        return self._loaded_encoder().plan(self._embedding_options())
 
     def _features(
         self, texts: Sequence[TextOrPair], encoder: TextEncoder | None = None

@@ -2,54 +2,117 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.text_encoder import check_finite
+from skdistilbert.estimators.text_examples import TextWindows, truncated_examples
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
+from skdistilbert.nn.inference import pooled_features
+from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import Examples
+from skdistilbert.tasks.embedding_plan import resolve_stride
 from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
+from skdistilbert.tasks.text_batches import USE_WINDOWS
+from skdistilbert.tasks.unknown_tokens import warn_unknown
+from skdistilbert.tasks.window_batches import mean_over_windows
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from skdistilbert.estimators.fine_tuning import FineTuning
+    from skdistilbert.checkpoint import Checkpoint
+    from skdistilbert.estimators.encoder_tuner import Training
+    from skdistilbert.estimators.fine_tuning import FineTuning, Score, TrainingOptions
+    from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.estimators.training_texts import TrainingTexts
+    from skdistilbert.nn.pooling import Pooling
+    from skdistilbert.tasks.embedding_plan import LongText
     from skdistilbert.tasks.pair_input import TextOrPair
 
     FloatArray = NDArray[np.float32]
+    Rows = NDArray[np.intp]
 
 
 class TextPredictor(TrainedEstimator):
     """Base of the estimators that predict from texts or pairs of texts."""
 
+    long_text: LongText = "truncate"  # a pickle of version 0.1 has neither
+    stride: int | None = None
+    _embedding_parameters = (*TrainedEstimator._embedding_parameters, "long_text", "stride")
+
     _reads_pairs: bool | None = None  # None: not known, after `from_pretrained`
+    # Whether the head reads one vector for all windows of a text. Otherwise it reads each window.
+    _pools_windows = False
 
     def _check_texts(self, X: object) -> list[TextOrPair]:
         texts = check_texts_or_pairs(X, self.missing, allow_empty=False)
-        if self.max_length == 2 and are_pairs(texts):
-            raise ValueError("max_length must be at least 3 for [CLS], [SEP] and [SEP]; got 2.")
+        if are_pairs(texts):
+            self._check_pair_options()
         return texts
 
+    def _check_pair_options(self) -> None:
+        if self.max_length == 2:
+            raise ValueError("max_length must be at least 3 for [CLS], [SEP] and [SEP]; got 2.")
+        if self.long_text == "window":
+            raise ValueError(
+                'long_text must be "truncate" for pairs of texts, because only single texts are '
+                "read in windows; got 'window'."
+            )
+
     # -- training
+
+    def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
+        options = super()._resolve_options(encoder)
+        resolve_stride(self.long_text, self.stride, options.max_length - 2)
+        return options
+
+    def _train_on_texts(
+        self,
+        training: FineTuning,
+        texts: TrainingTexts,
+        split: tuple[Rows, Rows | None],
+        score: Score,
+        data: dict[str, Any],
+        *,
+        warn: bool = True,
+    ) -> None:
+        """Train on the first rows of the split, validate on the others, and keep the result."""
+
+        def examples_of(rows: Rows) -> Examples:
+            return self._examples(training, texts.select(rows), warn=warn)
+
+        if split[1] is not None and self._trains_on_windows(training):
+            score = self._windows(texts.select(split[1])).score_of_texts(score)
+        self._train(training, split, examples_of, score, data)
 
     def _examples(
         self, training: FineTuning, texts: TrainingTexts, *, warn: bool = True
     ) -> Examples:
         """Return what the head, or the layers and the head, are trained on."""
         weights = texts.weights.astype(np.float32)
-        if training.options.n_layers:
-            return training.examples(texts.texts, texts.targets, weights, warn=warn)
-        return Examples(None, self._features(texts.texts), texts.targets, weights)
+        if not training.options.n_layers:
+            return Examples(None, self._features(texts.texts), texts.targets, weights)
+        if self._trains_on_windows(training):
+            if warn:
+                warn_unknown(self._encoder.tokenizer, texts.texts)
+            return self._windows(texts).examples(training)
+        remedy = USE_WINDOWS if warn else None
+        return truncated_examples(training, texts.texts, texts.targets, weights, remedy=remedy)
 
-    def _examples_of_rows(
-        self, training: FineTuning, texts: TrainingTexts, warn: bool, rows: NDArray[np.intp]
-    ) -> Examples:
-        return self._examples(training, texts.select(rows), warn=warn)
+    def _trains_on_windows(self, training: FineTuning) -> bool:
+        return self.long_text == "window" and not training.pools_windows
+
+    def _windows(self, texts: TrainingTexts) -> TextWindows:
+        return TextWindows.cut(texts, self._encoder, self._plan())
+
+    def _results(self, training: Training) -> dict[str, Any]:
+        return super()._results(training) | {"_pools_windows": training.pools_windows}
 
     # -- prediction
 
@@ -58,12 +121,37 @@ class TextPredictor(TrainedEstimator):
         check_is_fitted(self)
         texts = self._check_texts(X)
         self._check_fitted_kind(texts)
-        features = self._features(texts)
+        if self.long_text == "window" and not self._pools_windows:
+            logits = self._mean_logits(texts)
+        else:
+            logits = self._head_logits(self._features(texts))
+        return check_finite(logits, self.model)
+
+    def _head_logits(self, features: FloatArray) -> FloatArray:
+        """Apply the head to features (n_texts, dim)."""
         # In float32 a text's logits would change with the number and order of the other texts.
         columns = np.ascontiguousarray(features.T, np.float64)
         with np.errstate(over="ignore"):
             logits: FloatArray = self.head_.logits(columns).T.astype(np.float32)
-        return check_finite(logits, self.model)
+        return logits
+
+    def _mean_logits(self, texts: list[Any]) -> FloatArray:
+        """Return the mean of the logits of each text's windows, weighted by their tokens."""
+        loaded, plan = self._loaded_encoder(), self._plan()
+        encoder = loaded.encoder.in_precision(plan.precision)
+        n_outputs = len(self.head_.classifier.bias)
+        warn_unknown(loaded.tokenizer, texts)
+
+        def window_logits(input_ids: list[list[int]]) -> FloatArray:
+            windows = Ragged.from_lists(input_ids)
+            return self._head_logits(
+                pooled_features(encoder, windows, plan.poolings, self.n_threads)
+            )
+
+        with showing_progress(len(texts), type(self).__name__ if self.verbose else "") as advance:
+            return mean_over_windows(
+                window_logits, loaded.tokenizer, texts, plan, n_outputs, advance
+            )
 
     def _check_fitted_kind(self, texts: Sequence[TextOrPair]) -> None:
         kinds = ("single texts", "pairs of texts")
@@ -74,3 +162,19 @@ class TextPredictor(TrainedEstimator):
                 f"{kinds[reads_pairs]} (the first is {texts[0]!r:.100}). Pass one pair alone as "
                 "[(text, text_pair)], and one text alone as [text]."
             )
+
+    # -- checkpoints
+
+    @classmethod
+    def _from_text_checkpoint(
+        cls,
+        path: str | os.PathLike[str],
+        **params: Any,  # noqa: ANN401
+    ) -> tuple[Self, Checkpoint]:
+        """Return an estimator with the encoder of a checkpoint, and the checkpoint."""
+        predictor, checkpoint = cls._from_checkpoint(
+            path, "sequence_classification", pooling="cls", **params
+        )
+        predictor.pooling = cast("Pooling", checkpoint.config.sklearn_pooling)
+        predictor._pools_windows = checkpoint.config.sklearn_pools_windows
+        return predictor, checkpoint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -70,8 +70,8 @@ class TrainedEstimator(EncoderTuner):
         data: dict[str, Any],
     ) -> None:
         """Train on the first rows of the split, validate on the others, and keep the result."""
-        n_epochs = training.options.n_epochs(len(split[0]))
         examples = examples_of(split[0])
+        n_epochs = training.options.n_epochs(len(examples))
         validation = None if split[1] is None else examples_of(split[1])
         run = partial(training.run, examples, validation, score, n_epochs)
         self._run(training, n_epochs, run, data)
@@ -107,8 +107,6 @@ class TrainedEstimator(EncoderTuner):
                 f"{path} has no {head.replace('_', '-')} head (found: {checkpoint.head}). Train "
                 f"one with {cls.__name__}(path).fit(...)."
             )
-        if head == "sequence_classification":
-            estimator.pooling = cast("Pooling", checkpoint.config.sklearn_pooling)
         estimator._set_encoder(encoder, location)
         return estimator, checkpoint
 
@@ -186,8 +184,8 @@ class TrainedEstimator(EncoderTuner):
         Returns
         -------
         DistilBertEmbedder
-            Not fitted; with the pooling, `max_length`, `precision` and `n_threads` of this
-            estimator.
+            Not fitted; with the pooling, `precision`, `n_threads`, and the parameters for long
+            texts of this estimator.
 
         Raises
         ------
@@ -197,13 +195,10 @@ class TrainedEstimator(EncoderTuner):
             If the directory cannot be written or is not accepted.
         """
         check_is_fitted(self)
-        pooling: Pooling = self._embedding_options()["pooling"] or "mean"
+        options = self._embedding_options()
+        pooling: Pooling = options["pooling"] or "mean"
         dim = self._loaded_encoder().model.config.dim
         self._write_encoder(directory, sentence_module_files(pooling, dim))
         return DistilBertEmbedder(
-            directory,
-            pooling=pooling,
-            max_length=self.max_length,
-            precision=self.precision,
-            n_threads=self.n_threads,
+            directory, **options | {"pooling": pooling}, n_threads=self.n_threads
         )

@@ -131,14 +131,10 @@ def _scores_of_features(pipeline: Pipeline, output: ExplainedOutput) -> ScoresOf
     has_unit_length = getattr(embedder, "normalize", True)  # always of a contrastive embedder
 
     def scores(pooled: FloatArray) -> FloatArray:
-        features = _plan(embedder).after_pooling(pooled)  # type: ignore[arg-type]  # or float64
+        features = embedder._plan().after_pooling(pooled)
         return head.scores(unit_length(features) if has_unit_length else features)
 
     return scores
-
-
-def _plan(estimator: DistilBertClassifier | DistilBertRegressor | Embedder) -> EmbeddingPlan:
-    return estimator._loaded_encoder().plan(estimator._embedding_options())
 
 
 def _differentiable(
@@ -146,7 +142,7 @@ def _differentiable(
     head: TrainableHead,
     scores: ScoresOfOutputs,
 ) -> Differentiable:
-    encoder, plan = estimator._loaded_encoder(), _plan(estimator)
+    encoder, plan = estimator._loaded_encoder(), estimator._plan()
     reads_one_layer = len(plan.layers) == 1 and plan.layer_weights is None
     reads_whole_texts = plan.stride is None and plan.n_skipped == 0
     has_gradient = len(plan.poolings) == 1 and plan.poolings[0] in POOLING_BACKWARD

@@ -128,7 +128,7 @@ def plan_embedding(
         max_length=max_length,
         n_prompt=n_prompt,
         n_skipped=n_skipped,
-        stride=_check_stride(long_text, stride, max_length - 2 - n_prompt),
+        stride=resolve_stride(long_text, stride, max_length - 2 - n_prompt),
         layers=layer_mean.layers if layer_mean else check_layers(layer, model.config.n_layers),
         layer_weights=layer_mean.weights if layer_mean else None,
         poolings=poolings,
@@ -161,7 +161,7 @@ def check_layers(layer: int | Sequence[int] | None, n_layers: int) -> tuple[int,
     return tuple(int(index) % (n_layers + 1) for index in layers)
 
 
-def _check_stride(long_text: LongText, stride: int | None, room: int) -> int | None:
+def resolve_stride(long_text: LongText, stride: int | None, room: int) -> int | None:
     """Return the overlap of windows with room for `room` tokens of a text; None truncates."""
     if long_text not in get_args(LongText):
         raise ValueError(

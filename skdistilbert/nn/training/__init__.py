@@ -9,6 +9,7 @@ from skdistilbert.nn.tape import DropoutRates
 from skdistilbert.nn.training.class_batches import class_batches
 from skdistilbert.nn.training.contrastive import (
     ContrastiveTrainer,
+    WindowTrainer,
     cosine_loss,
     share_a_label,
     supervised_contrastive_loss,
@@ -53,6 +54,7 @@ __all__ = [
     "PairTrainer",
     "Plan",
     "Trainer",
+    "WindowTrainer",
     "binary_cross_entropy",
     "choose_strength",
     "class_batches",

@@ -109,3 +109,30 @@ class ContrastiveTrainer(Trainer):
 
         self._sum_gradients(run_backward, len(pieces))
         return loss * weights.size
+
+
+class WindowTrainer(ContrastiveTrainer):
+    """A contrastive trainer that reads one random window of each text of a batch.
+
+    So all texts have the same weight, whatever their number of windows.
+
+    Parameters
+    ----------
+    text_rows : int ndarray of shape (n_windows,)
+        The row of each window's text, ascending.
+    *arguments
+        Those of `Trainer`.
+    """
+
+    def __init__(self, text_rows: IntArray, *arguments: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments)
+        self._counts = np.bincount(text_rows)  # windows of each text
+        self._starts = np.cumsum(self._counts) - self._counts
+
+    def batches(self, examples: Examples, batch_size: int, rng: RandomState) -> list[IntArray]:
+        """Return the windows of each batch."""
+        targets = examples.targets[..., self._starts]
+        return [
+            self._starts[texts] + rng.randint(self._counts[texts])
+            for texts in class_batches(targets, batch_size, rng)
+        ]

@@ -1,0 +1,108 @@
+"""Training examples of texts: truncated, or one for each window of a long text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.training import Examples
+from skdistilbert.tasks.text_batches import SPLIT_TEXTS, encode_in_batches, encode_with_warning
+from skdistilbert.tasks.window_batches import split_places, windows_of_texts
+from skdistilbert.tasks.windows import TextVectors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from skdistilbert.estimators.fine_tuning import FineTuning, Score
+    from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.estimators.training_texts import TrainingTexts
+    from skdistilbert.tasks.embedding_plan import EmbeddingPlan
+    from skdistilbert.tasks.pair_input import TextOrPair
+    from skdistilbert.tasks.windows import WindowPlaces
+
+    FloatArray = NDArray[np.float32]
+
+
+def truncated_examples(
+    training: FineTuning,
+    texts: Sequence[TextOrPair],
+    targets: NDArray[Any],
+    weights: FloatArray,
+    seconds: Sequence[str] = (),
+    *,
+    remedy: str | None = SPLIT_TEXTS,
+) -> Examples:
+    """Tokenise texts, compute their frozen layers, and return them with one target each.
+
+    The second texts of pairs that are read separately follow the first ones. Warnings name the
+    rows of truncated texts and the remedy; with None there are no warnings.
+    """
+    tokenizer, max_length = training.encoder.tokenizer, training.options.max_length
+    encodings = [
+        encoded
+        for part in (texts, seconds)
+        for _, encoded in (
+            encode_in_batches(tokenizer, part, max_length)
+            if remedy is None
+            else encode_with_warning(tokenizer, part, max_length, remedy=remedy)
+        )
+    ]
+    types = [types for encoded in encodings for types in encoded.token_type_ids or ()]
+    tokens = Ragged.from_lists(
+        [ids for encoded in encodings for ids in encoded.input_ids], types or None
+    )
+    return training.token_examples(tokens, targets, weights, by_token=False)
+
+
+class TextWindows(NamedTuple):
+    """The windows of long texts. Each window is trained as a text with the target of its text.
+
+    Attributes
+    ----------
+    texts : TrainingTexts
+    input_ids : list of list of int
+        The token ids of each window.
+    places : WindowPlaces
+    """
+
+    texts: TrainingTexts
+    input_ids: list[list[int]]
+    places: WindowPlaces
+
+    @classmethod
+    def cut(cls, texts: TrainingTexts, encoder: TextEncoder, plan: EmbeddingPlan) -> TextWindows:
+        """Return the windows of single texts; the plan has a stride."""
+        windows = windows_of_texts(encoder.tokenizer, texts.texts, plan)  # type: ignore[arg-type]
+        return cls(texts, *split_places(windows))
+
+    def examples(self, training: FineTuning) -> Examples:
+        """Compute the frozen layers of the windows, and return them with one target each.
+
+        A window has the weight of its text, divided by the number of the text's windows. All
+        weights are scaled so that the mean loss of windows is the mean loss of texts.
+        """
+        rows = self.places.rows
+        counts = np.bincount(rows)
+        weights = self.texts.weights * counts.mean() / counts
+        return training.token_examples(
+            Ragged.from_lists(self.input_ids),
+            self.texts.targets[..., rows],
+            weights[rows].astype(np.float32),
+            by_token=False,
+        )
+
+    def score_of_texts(self, score: Score) -> Score:
+        """Return a function of the windows' logits that computes the score of the texts."""
+        texts, targets, weights = self.texts
+        of_texts = Examples(None, None, targets, weights.astype(np.float32))
+
+        def mean_score(logits: FloatArray, _: Examples) -> float:
+            means = TextVectors(len(texts), ("mean",), len(logits))
+            means.add(np.ascontiguousarray(logits.T), self.places)
+            return score(means.vectors[:, 0].T, of_texts)
+
+        return mean_score
