@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.text_encoder import check_finite
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.dense import unit_length
-from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.entailment import entailment_logits
+from skdistilbert.tasks.premises import PremiseReader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,31 +39,30 @@ def entailment_by_class(
     encoder: TextEncoder,
     texts: list[str],
     sentences: list[list[str]],
-    max_length: int | None,
     precision: Precision,
-    n_threads: int | None,
     progress_title: str,
+    **options: Any,  # noqa: ANN401
 ) -> FloatArray:
     """Return the mean logit of entailment of the sentences of each class, (n_texts, n_classes).
+
+    The options are those of `PremiseReader.from_options`.
 
     Raises
     ------
     CheckpointError
         If the checkpoint has no classification head.
     ValueError
-        If the head does not predict entailment, or a sentence leaves no room for a text.
+        If an option is not valid, the head does not predict entailment, or a sentence leaves no
+        room for a text.
     """
     directory, tokenizer = encoder.pretrained.directory, encoder.tokenizer
     if encoder.task_model is None:
         encoder.task_model = DistilBertForSequenceClassification.from_pretrained(directory)
-    model = encoder.task_model
-    model.precision = precision
-    max_length = check_max_length(max_length, model.config, tokenizer)
+    encoder.task_model.precision = precision
+    reader = PremiseReader.from_options(encoder.task_model, tokenizer, **options)
     all_sentences = [*chain.from_iterable(sentences)]
     with showing_progress(len(texts), progress_title) as advance:
-        logits = entailment_logits(
-            model, tokenizer, texts, all_sentences, max_length, n_threads, advance
-        )
+        logits = entailment_logits(reader, texts, all_sentences, advance)
     counts = np.array([len(few) for few in sentences], np.float32)
     means = _sum_by_class(logits, sentences) / counts
     return check_finite(means, directory) if texts else means

@@ -15,7 +15,7 @@ from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import Examples
 from skdistilbert.tasks.embedding_plan import resolve_stride
-from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
+from skdistilbert.tasks.pair_input import are_pairs, check_single_texts, check_texts_or_pairs
 from skdistilbert.tasks.text_batches import USE_WINDOWS
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.window_batches import mean_over_windows
@@ -52,18 +52,11 @@ class TextPredictor(TrainedEstimator):
 
     def _check_texts(self, X: object) -> list[TextOrPair]:
         texts = check_texts_or_pairs(X, self.missing, allow_empty=False)
-        if are_pairs(texts):
-            self._check_pair_options()
-        return texts
-
-    def _check_pair_options(self) -> None:
-        if self.max_length == 2:
+        if self.max_length == 2 and are_pairs(texts):
             raise ValueError("max_length must be at least 3 for [CLS], [SEP] and [SEP]; got 2.")
         if self.long_text == "window":
-            raise ValueError(
-                'long_text must be "truncate" for pairs of texts, because only single texts are '
-                "read in windows; got 'window'."
-            )
+            check_single_texts(texts)
+        return texts
 
     # -- training
 
@@ -150,7 +143,7 @@ class TextPredictor(TrainedEstimator):
 
         with showing_progress(len(texts), type(self).__name__ if self.verbose else "") as advance:
             return mean_over_windows(
-                window_logits, loaded.tokenizer, texts, plan, n_outputs, advance
+                window_logits, loaded.tokenizer, texts, plan, n_outputs, advance=advance
             )
 
     def _check_fitted_kind(self, texts: Sequence[TextOrPair]) -> None:

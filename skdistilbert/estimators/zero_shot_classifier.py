@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 Method = Literal["similarity", "entailment"]
 SIMILARITY_TEMPERATURE = 0.06
+# The options of reading texts with method="entailment".
+ENTAILMENT_OPTIONS = ("max_length", "long_text", "stride")
 OWN_PARAMETERS = """\
 classes : list of labels, dict of descriptions or None
     The labels; or a dict that maps each label to a text that describes its class, or to several
@@ -48,7 +50,8 @@ template : str with "{}" or None
 method : {"similarity", "entailment"}
     "similarity" compares embeddings. "entailment" reads each text together with each description
     and needs a `model` with a head for entailment, such as one trained on MNLI. The time is then
-    proportional to the number of descriptions.
+    proportional to the number of descriptions. With ``long_text="window"`` the logits of a long
+    text are the mean of those of its windows, weighted by their numbers of tokens.
 temperature : float of at least 1e-6 or "auto"
     Divisor of the logits before softmax. Lower values make probabilities more extreme. They do
     not change the order of the classes. "auto": 0.06 for similarity, 1 for entailment.
@@ -205,7 +208,8 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     def _check_entailment_options(self) -> None:
         """Raise ValueError for parameters of the embedding, which have no effect."""
         parameters = inspect.signature(DistilBertZeroShotClassifier).parameters
-        names = {*self._embedding_parameters, "embedding_cache"} - {"max_length", "precision"}
+        unused = {*self._embedding_parameters, "embedding_cache"} - {"precision"}
+        names = unused - {*ENTAILMENT_OPTIONS}
         for name, value in self.get_params(deep=False).items():
             if name in names and repr(value) != repr(parameters[name].default):
                 raise ValueError(
@@ -276,9 +280,8 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         self, texts: list[str], sentences: list[list[str]], encoder: TextEncoder
     ) -> NDArray[np.float32]:
         title = type(self).__name__ if self.verbose and texts else ""
-        return entailment_by_class(
-            encoder, texts, sentences, self.max_length, self.precision, self.n_threads, title
-        )
+        options = {name: getattr(self, name) for name in (*ENTAILMENT_OPTIONS, "n_threads")}
+        return entailment_by_class(encoder, texts, sentences, self.precision, title, **options)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
-import numpy as np
-
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.functional import sigmoid, softmax
 from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
+from skdistilbert.tasks.embedding_plan import resolve_stride
 from skdistilbert.tasks.entailment import entailment_scores, fill_template
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
+from skdistilbert.tasks.premises import PremiseReader
 from skdistilbert.tasks.ranking import best_first
-from skdistilbert.tasks.text_batches import encode_with_warning
 from skdistilbert.tasks.text_input import check_texts
+from skdistilbert.tasks.text_logits import text_logits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.checks import ModelOrPath
-    from skdistilbert.tasks.pair_input import PairDict, TextOrPair, Texts
+    from skdistilbert.tasks.embedding_plan import LongText
+    from skdistilbert.tasks.pair_input import PairDict, Texts
     from skdistilbert.tokenization import WordPieceTokenizer
 
 ScoreFunction = Literal["softmax", "sigmoid", "none"]
@@ -48,6 +49,8 @@ class ClassifyOptions(TypedDict, total=False):
     top_k: int | None
     function_to_apply: ScoreFunction | None
     max_length: int | None
+    long_text: LongText
+    stride: int | None
     n_threads: int | None
 
 
@@ -84,6 +87,8 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     top_k: int | None = 1,
     function_to_apply: ScoreFunction | None = None,
     max_length: int | None = None,
+    long_text: LongText = "truncate",
+    stride: int | None = None,
     n_threads: int | None = None,
 ) -> list[Label] | list[list[Label]]:
     """Return the labels of texts or pairs, as transformers' pipeline "text-classification" does.
@@ -117,6 +122,14 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
         Longer texts are truncated to this many tokens, with one warning that names them. Of a
         pair, the longer text is truncated first.
+    long_text : {"truncate", "window"}, default="truncate"
+        "window" reads texts of more than `max_length` tokens in overlapping windows. The logits
+        of a text are the mean of its windows' logits, weighted by the number of tokens that each
+        window counts for. If an estimator wrote the checkpoint whose head reads one vector for
+        each text, the logits are those of the estimator with the same `long_text`. With `labels`,
+        each window is encoded with each label. Pairs are not read in windows.
+    stride : int, default: a quarter of the tokens in a window
+        Number of tokens in the overlap of two windows with ``long_text="window"``.
     n_threads : int, default: the number of threads that BLAS may use
 
     Returns
@@ -131,8 +144,9 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         If `model` has no classification head, a text is not a string, or only some rows are
         pairs.
     ValueError
-        If `top_k`, `function_to_apply`, `max_length`, `labels` or `template` is not valid, or
-        the model does not predict entailment, which `labels` need.
+        If `top_k`, `function_to_apply`, `max_length`, `labels`, `template`, `long_text` or
+        `stride` is not valid, pairs are to be read in windows, or the model does not predict
+        entailment, which `labels` need.
 
     Examples
     --------
@@ -159,32 +173,19 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         _check_defaults(template=template, multi_label=multi_label)
         function = SCORE_FUNCTIONS[_score_function(function_to_apply, model.config)]
         names = [label for _, label in sorted(model.config.id2label.items())]
+        stride = resolve_stride(long_text, stride, max_length - 2)
         pairs = check_texts_or_pairs(rows)
-        scores = function(_logits(model, tokenizer, pairs, max_length, n_threads))
+        scores = function(text_logits(model, tokenizer, pairs, max_length, stride, n_threads))
     else:
         _check_defaults(function_to_apply=function_to_apply)
         names = check_texts(labels, noun="label")
         hypotheses = fill_template(template, names)
-        scores = entailment_scores(
-            model, tokenizer, check_texts(rows), hypotheses, max_length, multi_label, n_threads
+        reader = PremiseReader.from_options(
+            model, tokenizer, max_length, long_text, stride, n_threads
         )
+        scores = entailment_scores(reader, check_texts(rows), hypotheses, multi_label=multi_label)
     found = [_best_labels(row, names, top_k) for row in scores]
     return found[0] if is_one else found
-
-
-def _logits(
-    model: DistilBertForSequenceClassification,
-    tokenizer: WordPieceTokenizer,
-    texts: Sequence[TextOrPair],
-    max_length: int,
-    n_threads: int | None,
-) -> FloatArray:
-    """Return the logits of texts or pairs, (n_texts, n_labels)."""
-    logits = np.empty((len(texts), model.config.num_labels), np.float32)
-    for rows, encoded in encode_with_warning(tokenizer, texts, max_length):
-        types = encoded.token_type_ids if model.config.uses_token_types else None
-        logits[rows] = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
-    return logits
 
 
 def _check_defaults(**arguments: object) -> None:

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skdistilbert.nn.functional import softmax
-from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, warn_truncated
+from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH, USE_WINDOWS, warn_truncated
 from skdistilbert.tasks.unknown_tokens import warn_unknown
-from skdistilbert.tokenization.ragged import encode_ragged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.models.outputs import FloatArray
-    from skdistilbert.tokenization import WordPieceTokenizer
+    from skdistilbert.tasks.premises import PremiseReader
 
 TEMPLATE = "This example is {}."  # the default of transformers
 
@@ -38,13 +36,7 @@ def fill_template(template: str | None, labels: Sequence[str]) -> list[str]:
 
 
 def entailment_scores(
-    model: DistilBertForSequenceClassification,
-    tokenizer: WordPieceTokenizer,
-    texts: Sequence[str],
-    hypotheses: Sequence[str],
-    max_length: int,
-    multi_label: bool,
-    n_threads: int | None = None,
+    reader: PremiseReader, texts: Sequence[str], hypotheses: Sequence[str], *, multi_label: bool
 ) -> FloatArray:
     """Return the score of each hypothesis, (n_texts, n_hypotheses), as transformers computes it.
 
@@ -56,8 +48,8 @@ def entailment_scores(
     ValueError
         If the head does not predict entailment, or a hypothesis leaves no room for a text.
     """
-    entails = _entailment_index(model.config)
-    logits = _pair_logits(model, tokenizer, texts, hypotheses, max_length, n_threads)
+    entails = _entailment_index(reader.model.config)
+    logits = _pair_logits(reader, texts, hypotheses)
     if multi_label or len(hypotheses) == 1:
         contradicts = -1 if entails == 0 else 0
         return softmax(logits[..., [contradicts, entails]])[..., 1]
@@ -65,12 +57,9 @@ def entailment_scores(
 
 
 def entailment_logits(
-    model: DistilBertForSequenceClassification,
-    tokenizer: WordPieceTokenizer,
+    reader: PremiseReader,
     texts: Sequence[str],
     hypotheses: Sequence[str],
-    max_length: int,
-    n_threads: int | None = None,
     advance: Callable[[int], object] | None = None,
 ) -> FloatArray:
     """Return the logit of entailment of each hypothesis, (n_texts, n_hypotheses).
@@ -78,38 +67,31 @@ def entailment_logits(
     `advance` is called with the number of texts that have been read. Raises as
     `entailment_scores`.
     """
-    entails = _entailment_index(model.config)
-    logits = _pair_logits(model, tokenizer, texts, hypotheses, max_length, n_threads, advance)
-    return logits[..., entails]
+    entails = _entailment_index(reader.model.config)
+    return _pair_logits(reader, texts, hypotheses, advance)[..., entails]
 
 
 def _pair_logits(
-    model: DistilBertForSequenceClassification,
-    tokenizer: WordPieceTokenizer,
+    reader: PremiseReader,
     texts: Sequence[str],
     hypotheses: Sequence[str],
-    max_length: int,
-    n_threads: int | None,
     advance: Callable[[int], object] | None = None,
 ) -> FloatArray:
     """Return the logits of each text with each hypothesis: (n_texts, n_hypotheses, n_outputs)."""
-    _check_room(tokenizer, hypotheses, max_length)
-    warn_unknown(tokenizer, texts)
-    shape = len(texts), len(hypotheses), model.config.num_labels
+    reader.check_room(hypotheses)
+    warn_unknown(reader.tokenizer, texts)
+    shape = len(texts), len(hypotheses), reader.model.config.num_labels
     logits = np.empty(shape, np.float32)
     truncated_rows: set[int] = set()
     step = max(1, TEXTS_PER_BATCH // len(hypotheses))
     for start in range(0, len(texts), step):
         batch = texts[start : start + step]
-        pairs = [(text, hypothesis) for text in batch for hypothesis in hypotheses]
-        encoded = encode_ragged(tokenizer, pairs, max_length=max_length, truncation="only_first")
-        types = encoded.token_type_ids if model.config.uses_token_types else None
-        found = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
-        logits[start : start + step] = found.reshape(len(batch), *shape[1:])
-        truncated_rows |= {start + row // len(hypotheses) for row in encoded.truncated_rows}
+        logits[start : start + step], truncated = reader.logits(batch, hypotheses)
+        truncated_rows |= {start + row for row in truncated}
         if advance is not None:
             advance(len(batch))
-    warn_truncated(sorted(truncated_rows), texts, f"max_length={max_length}")
+    limit = f"max_length={reader.max_length}"
+    warn_truncated(sorted(truncated_rows), texts, limit, remedy=USE_WINDOWS)
     return logits
 
 
@@ -122,13 +104,3 @@ def _entailment_index(config: DistilBertConfig) -> int:
         'This task needs a model for entailment, with an output whose label starts with "entail"; '
         f"this model has the outputs {list(config.label2id)}."
     )
-
-
-def _check_room(tokenizer: WordPieceTokenizer, hypotheses: Sequence[str], max_length: int) -> None:
-    for hypothesis in hypotheses:
-        n_tokens = len(tokenizer.encode(hypothesis, add_special_tokens=False))
-        if n_tokens + 4 > max_length:  # three special tokens and one of the text
-            raise ValueError(
-                f"{hypothesis!r:.99} has {n_tokens} tokens, which leave no room for a text in "
-                f"max_length={max_length}. Shorten the label or the template."
-            )

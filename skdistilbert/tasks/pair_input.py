@@ -64,6 +64,15 @@ def are_pairs(texts: Sequence[TextOrPair]) -> bool:
     return bool(texts) and isinstance(texts[0], tuple)
 
 
+def check_single_texts(texts: Sequence[TextOrPair]) -> None:
+    """Raise ValueError if texts that are to be read in windows are pairs."""
+    if are_pairs(texts):
+        raise ValueError(
+            "long_text must be 'truncate' for pairs of texts, because only single texts are read "
+            "in windows; got 'window'."
+        )
+
+
 def _as_tuples(rows: list[Any]) -> list[tuple[Any, ...]]:
     """Return pairs as tuples, or raise TypeError unless all rows are pairs."""
     pairs = [_as_tuple(row) for row in rows]

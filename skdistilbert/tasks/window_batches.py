@@ -31,19 +31,24 @@ def split_places(windows: Iterable[PlacedWindow]) -> tuple[list[list[int]], Wind
 
 
 def windows_of_texts(
-    tokenizer: WordPieceTokenizer, texts: Sequence[str], plan: EmbeddingPlan
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    plan: EmbeddingPlan,
+    after: list[int] | None = None,
 ) -> Iterator[PlacedWindow]:
-    """Yield the token ids and the place of each window; every window begins with the prompt."""
+    """Yield the token ids and the place of each window.
+
+    Every window begins with the prompt, and ends with the token ids `after`; None is [SEP].
+    """
     assert plan.stride is not None
+    after = [tokenizer.sep_token_id] if after is None else after
     for row, text in enumerate(texts):
         (encoded,) = encode_ragged(
             tokenizer, [plan.prompt + text], add_special_tokens=False
         ).input_ids
         ids = encoded.tolist()
         before = [tokenizer.cls_token_id, *ids[: plan.n_prompt]]
-        windows = cut(
-            ids[plan.n_prompt :], before, [tokenizer.sep_token_id], plan.max_length, plan.stride
-        )
+        windows = cut(ids[plan.n_prompt :], before, after, plan.max_length, plan.stride)
         for window, place in zip(
             windows, place_windows(row, windows, len(before), plan.n_skipped), strict=True
         ):
@@ -51,10 +56,13 @@ def windows_of_texts(
 
 
 def window_batches(
-    tokenizer: WordPieceTokenizer, texts: Sequence[str], plan: EmbeddingPlan
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[str],
+    plan: EmbeddingPlan,
+    after: list[int] | None = None,
 ) -> Iterator[tuple[list[list[int]], WindowPlaces]]:
     """Yield the token ids of at most `TEXTS_PER_BATCH` windows, and their places."""
-    stream = windows_of_texts(tokenizer, texts, plan)
+    stream = windows_of_texts(tokenizer, texts, plan, after)
     while batch := list(islice(stream, TEXTS_PER_BATCH)):
         yield split_places(batch)
 
@@ -65,6 +73,8 @@ def mean_over_windows(
     texts: Sequence[str],
     plan: EmbeddingPlan,
     n_values: int,
+    *,
+    after: list[int] | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> FloatArray:
     """Return the mean of the values of the windows of each text: (n_texts, n_values).
@@ -75,15 +85,14 @@ def mean_over_windows(
     ----------
     function : callable
         Maps the token ids of windows to their values (n_windows, n_values).
-    tokenizer : WordPieceTokenizer
-    texts : sequence of str
-    plan : EmbeddingPlan
+    tokenizer, texts, plan, after
+        As in `windows_of_texts`.
     n_values : int
     advance : callable
         It is called with the number of texts that have been read.
     """
     totals, n_read = TextVectors(len(texts), ("mean",), n_values), 0
-    for input_ids, places in window_batches(tokenizer, texts, plan):
+    for input_ids, places in window_batches(tokenizer, texts, plan, after):
         totals.add(function(input_ids), places)
         advance(int(places.rows[-1]) + 1 - n_read)
         n_read = int(places.rows[-1]) + 1
