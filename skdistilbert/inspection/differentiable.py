@@ -147,10 +147,12 @@ def _differentiable(
     reads_whole_texts = plan.stride is None and plan.n_skipped == 0
     has_gradient = len(plan.poolings) == 1 and plan.poolings[0] in POOLING_BACKWARD
     if not (reads_one_layer and reads_whole_texts and has_gradient):
+        long_text = "truncate" if plan.stride is None else "window"
         raise ValueError(
             "method='integrated_gradients' needs one layer, whole texts without windows, and the "
-            f"pooling {', '.join(POOLING_BACKWARD)}; got layers {plan.layers} and the pooling "
-            f"{', '.join(plan.poolings)}. Use method='occlusion'."
+            f"pooling {', '.join(POOLING_BACKWARD)}; got layers {plan.layers}, "
+            f"long_text={long_text!r} and the pooling {', '.join(plan.poolings)}. Use "
+            "method='occlusion'."
         )
     if encoder.tokenizer.mask_token_id is None:
         raise ValueError(
