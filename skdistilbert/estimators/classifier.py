@@ -17,6 +17,7 @@ from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.saved_labels import sorted_head
 from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.targets import Labels
+from skdistilbert.estimators.text_predictor import PREDICTOR_PARAMETERS
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.tasks.pair_input import are_pairs
 
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     from skdistilbert.tasks.text_input import Missing
 
 
-@documented(CLASSIFIER_PARAMETERS, score="Accuracy", accepted=CLASSIFIER_ACCEPTED)
+@documented(
+    CLASSIFIER_PARAMETERS + PREDICTOR_PARAMETERS, score="Accuracy", accepted=CLASSIFIER_ACCEPTED
+)
 class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore[misc]
     """Classify texts with a trained encoder and a linear head.
 
@@ -57,6 +60,10 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
     array of shape (n_texts, 2) or a frame of two columns. Then all rows are pairs. The tokens of a
     pair are [CLS] text [SEP] text_pair [SEP], with token types if the encoder has them. If a pair
     has more than `max_length` tokens, the longer text is truncated first.
+
+    With ``long_text="window"`` the first of two stages compares windows. A batch has one random
+    window of each of its texts, so that the number of windows does not change the weight of a
+    text. The head then reads one vector for each text.
 
     Parameters
     ----------

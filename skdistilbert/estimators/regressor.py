@@ -15,7 +15,7 @@ from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
 from skdistilbert.estimators.targets import Scale, check_numbers
-from skdistilbert.estimators.text_predictor import TextPredictor
+from skdistilbert.estimators.text_predictor import PREDICTOR_PARAMETERS, TextPredictor
 from skdistilbert.estimators.training_texts import TrainingTexts
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from skdistilbert.tasks.text_input import Missing
 
 
-@documented(score="R2")
+@documented(PREDICTOR_PARAMETERS, score="R2")
 class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
     """Predict numbers with DistilBERT's classification head; optionally fine-tune the encoder.
 

@@ -80,20 +80,25 @@ class TextWindows(NamedTuple):
         return cls(texts, *split_places(windows))
 
     def examples(self, training: FineTuning) -> Examples:
-        """Compute the frozen layers of the windows, and return them with one target each.
+        """Compute the frozen layers of the windows, and return them with one target each."""
+        tokens = Ragged.from_lists(self.input_ids)
+        return training.token_examples(tokens, self.targets, self.weights, by_token=False)
 
-        A window has the weight of its text, divided by the number of the text's windows. All
-        weights are scaled so that the mean loss of windows is the mean loss of texts.
+    @property
+    def targets(self) -> NDArray[Any]:
+        """The target of each window, (n_windows,) or (n_outputs, n_windows)."""
+        targets: NDArray[Any] = self.texts.targets[..., self.places.rows]
+        return targets
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weight of each text, divided by its number of windows: (n_windows,).
+
+        The weights are scaled so that the mean loss of windows is the mean loss of texts.
         """
-        rows = self.places.rows
-        counts = np.bincount(rows)
+        counts = np.bincount(self.places.rows)
         weights = self.texts.weights * counts.mean() / counts
-        return training.token_examples(
-            Ragged.from_lists(self.input_ids),
-            self.texts.targets[..., rows],
-            weights[rows].astype(np.float32),
-            by_token=False,
-        )
+        return np.asarray(weights[self.places.rows], np.float32)
 
     def score_of_texts(self, score: Score) -> Score:
         """Return a function of the windows' logits that computes the score of the texts."""

@@ -38,6 +38,17 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float32]
     Rows = NDArray[np.intp]
 
+PREDICTOR_PARAMETERS = """\
+long_text : {"truncate", "window"}
+    Truncate texts of more than `max_length` tokens, or read them completely in overlapping
+    windows; see `skdistilbert.embed`. A head that is not trained together with layers reads one
+    vector for each text, in which each token is pooled once. If layers and head are trained
+    together, each window is trained as a text with the target of its text and the weight
+    1 / n_windows. The logits of a text are then the mean of the logits of its windows, weighted
+    by their numbers of tokens. So are the logits of heads that other programs have trained.
+    Pairs of texts are not read in windows.
+"""
+
 
 class TextPredictor(TrainedEstimator):
     """Base of the estimators that predict from texts or pairs of texts."""
@@ -80,7 +91,7 @@ class TextPredictor(TrainedEstimator):
         def examples_of(rows: Rows) -> Examples:
             return self._examples(training, texts.select(rows), warn=warn)
 
-        if split[1] is not None and self._trains_on_windows(training):
+        if split[1] is not None and self._trains_on_windows(training.options):
             score = self._windows(texts.select(split[1])).score_of_texts(score)
         self._train(training, split, examples_of, score, data)
 
@@ -91,15 +102,16 @@ class TextPredictor(TrainedEstimator):
         weights = texts.weights.astype(np.float32)
         if not training.options.n_layers:
             return Examples(None, self._features(texts.texts), texts.targets, weights)
-        if self._trains_on_windows(training):
+        if self._trains_on_windows(training.options):
             if warn:
                 warn_unknown(self._encoder.tokenizer, texts.texts)
             return self._windows(texts).examples(training)
         remedy = USE_WINDOWS if warn else None
         return truncated_examples(training, texts.texts, texts.targets, weights, remedy=remedy)
 
-    def _trains_on_windows(self, training: FineTuning) -> bool:
-        return self.long_text == "window" and not training.pools_windows
+    def _trains_on_windows(self, options: TrainingOptions) -> bool:
+        """Whether layers and head are trained together on windows of long texts."""
+        return self.long_text == "window" and options.n_layers > 0
 
     def _windows(self, texts: TrainingTexts) -> TextWindows:
         return TextWindows.cut(texts, self._encoder, self._plan())

@@ -302,7 +302,7 @@ def test_entailment_averages_the_logits_of_descriptions(
             'needs a model for entailment, .* starts with "entail"',
         ),
         ({"pooling": "cls"}, "pooling has no effect with method=.*got 'cls'. Leave it at .*None"),
-        ({"long_text": "window"}, "long_text has no effect with method=.*default, 'truncate'"),
+        ({"long_text": "window", "stride": 126}, "room for 126 tokens .* stride=126"),
         ({"embedding_cache": "file"}, "embedding_cache has no effect"),
         ({"classes": [0, 1]}, "Label 0 does not describe its class"),
         ({"max_length": 5}, "leave no room for a text in max_length=5"),

@@ -17,6 +17,7 @@ from skdistilbert.nn.training.class_batches import class_batches
 from skdistilbert.nn.training.contrastive import (
     TEMPERATURE,
     ContrastiveTrainer,
+    WindowTrainer,
     cosine_loss,
     share_a_label,
     supervised_contrastive_loss,
@@ -177,6 +178,20 @@ def test_batches_have_several_classes_and_texts_of_each() -> None:
 def test_a_batch_that_is_large_enough_has_all_texts() -> None:
     (batch,) = class_batches(CLASSES, 12, np.random.RandomState(0))
     assert sorted(batch.tolist()) == [*range(6)]
+
+
+def test_a_batch_has_one_random_window_of_each_of_its_texts() -> None:
+    rows = np.repeat(np.arange(6), [1, 5, 2, 1, 30, 3])
+    trainer = WindowTrainer(rows, a_network(), pooled_loss, RATES, 0, 0.0, 1)
+    tokens = Ragged.from_lists([[1, 2]] * len(rows))
+    examples = Examples(tokens, None, CLASSES[rows], np.ones(len(rows), np.float32))
+    rng = np.random.RandomState(0)
+    batches = [batch for _ in range(200) for batch in trainer.batches(examples, 6, rng)]
+    assert all(len({*rows[batch].tolist()}) == len(batch) for batch in batches)
+    drawn = np.concatenate(batches)
+    assert {*drawn.tolist()} == {*range(len(rows))}
+    texts = np.bincount(rows[drawn])
+    assert texts[[1, 4]] == pytest.approx(texts[1], rel=0.05)  # both texts of a class
 
 
 def test_batches_of_a_hundred_classes_and_of_single_texts() -> None:
