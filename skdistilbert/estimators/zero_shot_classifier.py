@@ -208,8 +208,8 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     def _check_entailment_options(self) -> None:
         """Raise ValueError for parameters of the embedding, which have no effect."""
         parameters = inspect.signature(DistilBertZeroShotClassifier).parameters
-        unused = {*self._embedding_parameters, "embedding_cache"} - {"precision"}
-        names = unused - {*ENTAILMENT_OPTIONS}
+        names = {*self._embedding_parameters, "embedding_cache"}
+        names -= {*ENTAILMENT_OPTIONS, "precision"}
         for name, value in self.get_params(deep=False).items():
             if name in names and repr(value) != repr(parameters[name].default):
                 raise ValueError(

@@ -127,13 +127,12 @@ def test_short_texts_have_the_same_results_as_without_windows(tiny: Path) -> Non
 def test_a_window_is_trained_as_a_text(tiny: Path) -> None:
     halves = [" ".join(RNG.choice(WORDS, 8)) for _ in range(12)]
     texts = [f"{first} {second}" for first, second in zip(halves[::2], halves[1::2], strict=True)]
-    labels = np.array([0, 1] * 3)
+    numbers, weights = np.arange(6.0), np.array([1, 2, 3, 1, 2, 3])
     params = {"max_length": 10, "random_state": 0, **TOGETHER}
-    windows = DistilBertClassifier(tiny, long_text="window", stride=0, **params)
-    windows.fit(texts, labels, sample_weight=[1, 2, 3, 1, 2, 3])
-    expected = DistilBertClassifier(tiny, **params).fit(
-        halves, labels.repeat(2), sample_weight=np.repeat([1, 2, 3, 1, 2, 3], 2)
-    )
+    windows = DistilBertRegressor(tiny, long_text="window", stride=0, **params)
+    windows.fit(texts, numbers, weights)
+    expected = DistilBertRegressor(tiny, **params)
+    expected.fit(halves, numbers.repeat(2), weights.repeat(2))
     assert windows.loss_curve_ == pytest.approx(expected.loss_curve_, rel=1e-5)
     for name, weight in expected._encoder.changes.items():
         np.testing.assert_allclose(windows._encoder.changes[name], weight, atol=1e-5)
