@@ -43,6 +43,9 @@ max_length : int of at least 2 or None
 missing : {"error", "empty"}
     What to do with None, NaN and pandas.NA: raise an error that names the rows, or read them as
     texts without words and as empty words.
+max_iter : int of at least 1 or "auto"
+    Maximum number of epochs; the learning rate decays to 0 at their end. "auto": 100 if only the
+    head is trained; else 6, or the number that makes 250 steps if that is more, but at most 30.
 early_stopping : bool
     Hold out `validation_fraction` of the texts, stop when the F1 of their entities no longer
     improves, and keep the weights of the epoch with the best F1. It is that of `score`, with

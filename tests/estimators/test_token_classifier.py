@@ -14,6 +14,7 @@ from sklearn.model_selection import cross_val_score
 
 from skdistilbert import DistilBertTokenClassifier
 from skdistilbert.estimators import word_training
+from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.estimators.labelled_words import EntityScore, LabelledWords, WordWindows
 from skdistilbert.estimators.word_input import check_word_labels, check_words
 
@@ -347,3 +348,17 @@ def test_training_of_layers_starts_with_a_logistic_regression(tiny: Path) -> Non
         for n_layers in (0, 1)
     )
     assert fitted < 0.9 * random
+
+
+def test_epochs_by_default(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
+    numbers: list[int] = []
+
+    def recording(*args: Any) -> None:  # noqa: ANN401
+        numbers.append(args[4])
+
+    monkeypatch.setattr(FineTuning, "run", recording)
+    for n_texts in (10, 2000):
+        for n_layers in (0, 1):
+            classifier = DistilBertTokenClassifier(tiny, trainable_layers=n_layers)
+            classifier.fit([["is", "it"]] * n_texts, [["O", "B"]] * n_texts)
+    assert numbers == [100, 30, 100, 6]
