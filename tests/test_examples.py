@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from tests.conftest import DATA
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def run(name: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / name), *map(str, arguments)]
+def run(
+    name: str, *arguments: object, cwd: Path, warnings: str = "error"
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", warnings, str(EXAMPLES / name), *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
@@ -241,6 +244,13 @@ def test_dask(tmp_path: Path, tiny: Path) -> None:
     assert int(pickle.split()[-2]) < 20_000
     assert embedded == "embedded 128 requests: 32 features each, as here"
     assert best.startswith("best: {'logisticregression__C': ")
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
+def test_ray(tmp_path: Path, tiny: Path) -> None:
+    done = run("embed_with_ray.py", "--model", tiny, cwd=tmp_path, warnings="default")
+    assert done.returncode == 0, done.stderr
+    assert "embedded 128 requests: 32 features each, as here" in done.stdout
 
 
 PLOTS = ["embedding_map", "learning_curve", "few_labels", "confusion_matrix", "why"]
