@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FUSED_ONNX_FILE = "model-fused.onnx"
+FUSED_ONNX_FILE, INT8_ONNX_FILE = "model-fused.onnx", "model-fused-int8.onnx"
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,19 @@ class Work:
 
 
 class Ours:
-    """skdistilbert."""
+    """skdistilbert.
 
-    def __init__(self, directory: str) -> None:
+    With a library or a precision, a warning that it cannot be used is an error.
+    """
+
+    def __init__(self, directory: str, library: str = "", **options: str) -> None:
         from skdistilbert import WordPieceTokenizer, load_model
 
-        self.model = load_model(directory)
+        if library:
+            os.environ["SKDISTILBERT_MATMUL"] = library
+        if library or options:
+            warnings.simplefilter("error", UserWarning)
+        self.model = load_model(directory, **options)  # no options for older checkouts
         self.tokenizer = WordPieceTokenizer.from_pretrained(directory)
 
     def run(self, work: Work) -> None:
@@ -90,12 +97,13 @@ class Ours:
 class Torch:
     """transformers on torch, with its fused attention (sdpa)."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, dtype: str = "float32") -> None:
         import torch
         from transformers import AutoModel
 
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-        self.model = AutoModel.from_pretrained(directory, attn_implementation="sdpa").eval()
+        model = AutoModel.from_pretrained(directory, attn_implementation="sdpa").eval()
+        self.model = model.to(getattr(torch, dtype))
 
     def run(self, work: Work) -> None:
         import torch
@@ -112,16 +120,16 @@ class Torch:
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the graph that its own optimiser fused."""
+    """ONNX Runtime on the graph that its own optimiser fused, or on its copy in int8."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, file: str = FUSED_ONNX_FILE) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         self.session = onnxruntime.InferenceSession(
-            str(Path(directory) / FUSED_ONNX_FILE), options, providers=["CPUExecutionProvider"]
+            str(Path(directory) / file), options, providers=["CPUExecutionProvider"]
         )
         self.types = {
             node.name: np.int32 if "int32" in node.type else np.int64
@@ -236,13 +244,15 @@ class GridSearch:
 
 
 def export_onnx(directory: Path) -> None:
-    """Export the checkpoint to ONNX and fuse the graph.
+    """Export the checkpoint to ONNX, fuse the graph, and quantise a copy dynamically to int8.
 
     Raises
     ------
     RuntimeError
         If the optimiser of ONNX Runtime did not fuse the layers.
     """
+    from onnx import TensorProto
+    from onnxruntime.quantization import quantize_dynamic
     from onnxruntime.transformers import optimizer
     from transformers import DistilBertModel
 
@@ -257,6 +267,10 @@ def export_onnx(directory: Path) -> None:
     if not (operators["Attention"] and operators["SkipLayerNormalization"]):
         raise RuntimeError(f"ONNX Runtime did not fuse the graph; it has {dict(operators)}.")
     fused.save_model_to_file(str(directory / FUSED_ONNX_FILE))
+    # The types of the results of fused operators are not known.
+    types = {"DefaultTensorType": TensorProto.FLOAT}
+    files = directory / FUSED_ONNX_FILE, directory / INT8_ONNX_FILE
+    quantize_dynamic(*files, extra_options=types)
 
 
 def _export(model: Any, file: str) -> None:  # noqa: ANN401

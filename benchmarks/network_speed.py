@@ -1,12 +1,15 @@
 """Compare the speed of the network with torch, ONNX Runtime and sentence-transformers.
 
     python -m benchmarks.network_speed [--texts FILE] [--n-texts 1000] [--threads 2] [--save]
-        [--only REGEX] [--engines NAME ...] [--python INTERPRETER]
+        [--only REGEX] [--engines NAME ...] [--variants NAME ...] [--python INTERPRETER]
 
 Each engine runs in its own process, on the same token ids and with the same number of threads.
 The engines alternate, and medians are compared. ONNX Runtime runs the graph that its own optimiser
 fused. A ratio is the time of the peer divided by ours: above 1 we are faster. The peers need the
 extra ``benchmark``. With ``--engines skdistilbert`` no peer is needed.
+
+``--variants`` adds ours with NumPy, with MKL or in bfloat16 (extra ``mkl``), torch in bfloat16 and
+ONNX Runtime in int8. Their times are divided by those of ours, which uses the faster library.
 
 ``--python`` runs ours with another interpreter, such as free-threaded Python, which must have the
 dependencies of skdistilbert.
@@ -27,6 +30,7 @@ from benchmarks.cases import Case, corpus_cases, fixed_cases, pair_case, text_ca
 from benchmarks.checkpoints import SIZES, write_checkpoint
 from benchmarks.corpora import add_text_options, read_texts
 from benchmarks.engines import (
+    INT8_ONNX_FILE,
     CrossEncoders,
     OnnxRuntime,
     Ours,
@@ -51,6 +55,17 @@ ENGINES: dict[str, Callable[[str], Engine]] = {
     "sentence-transformers": SentenceTransformers,
     "CrossEncoder": CrossEncoders,
 }
+VARIANTS_OF_OURS: dict[str, Callable[[str], Engine]] = {
+    "NumPy": partial(Ours, library="numpy"),
+    "MKL": partial(Ours, library="mkl"),
+    "bfloat16": partial(Ours, precision="bfloat16"),
+}
+VARIANTS_OF_PEERS: dict[str, Callable[[str], Engine]] = {
+    "torch bfloat16": partial(Torch, dtype="bfloat16"),
+    "ONNX Runtime int8": partial(OnnxRuntime, file=INT8_ONNX_FILE),
+}
+VARIANTS = VARIANTS_OF_OURS | VARIANTS_OF_PEERS
+OF_OURS = {OURS, *VARIANTS_OF_OURS}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,12 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as directory:
         for (size, peers), group in groupby(cases(options), attrgetter("size", "peers")):
             names = [name for name in (OURS, *peers) if name in options.engines]
+            names += [x for x in options.variants if x in VARIANTS_OF_OURS or "torch" in peers]
             checkpoint = Path(directory) / size
-            prepare(checkpoint, SIZES[size], with_onnx="ONNX Runtime" in names)
-            makers = {name: partial(ENGINES[name], str(checkpoint)) for name in names}
+            prepare(checkpoint, SIZES[size], with_onnx="ONNX Runtime" in " ".join(names))
+            makers = {x: partial((ENGINES | VARIANTS)[x], str(checkpoint)) for x in names}
             with engine_processes(makers, options.threads, pythons) as engines:
                 for case in group:
-                    seconds = medians(measure(case, engines, {OURS}, options.rounds))
+                    seconds = medians(measure(case, engines, OF_OURS, options.rounds))
                     results[str(case)] = columns(seconds)
                     print(case, results[str(case)], flush=True)
     name = "network_speed" + ("_1_thread" if options.threads == 1 else "")
@@ -80,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5, help="long cases have half as many")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=[])
     parser.add_argument("--python", help="the interpreter that runs ours (default: this one)")
     parser.add_argument("--only", default="", help="regular expression that selects cases")
     return parser

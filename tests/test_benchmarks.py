@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +65,19 @@ def test_network_speed(tmp_path: Path) -> None:
     results = run(network_speed.main, tmp_path, *options)
     assert results.keys() == {"tiny, 1 x 16", "tiny, 1 x 32"}
     assert results["tiny, 1 x 16"]["skdistilbert, ms"] > 0
+
+
+def test_network_speed_of_variants(tmp_path: Path) -> None:
+    options = [*OURS, "--variants", "NumPy", "--rounds", "1", "--only", "tiny, 1 x 16"]
+    results = run(network_speed.main, tmp_path, *options)
+    assert results["tiny, 1 x 16"]["NumPy / skdistilbert"] > 0
+
+
+def test_pass_profile() -> None:
+    options = ["--rounds", "5", "--only", "tiny, 1"]
+    command = [sys.executable, "-m", "benchmarks.pass_profile", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert re.match(r"tiny, 1 x 32 [\d.]+ .*'attention': 0\.\d+.*'other': 0\.\d+", done.stdout)
 
 
 def test_network_speed_has_all_cases() -> None:
