@@ -320,11 +320,13 @@ def test_partial_fit(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
     for _ in range(30):
         classifier.partial_fit(TEXTS[:2], LABELS[:2], classes)
         classifier.partial_fit(TEXTS[2:], LABELS[2:], sample_weight=[1, 2])
+        probabilities = np.vstack(classifier.predict_proba(TEXTS))
+    loaded = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(np.vstack(loaded.predict_proba(TEXTS)), probabilities)
     assert classifier.classes_.tolist() == sorted(classes)
     assert classifier.n_iter_ == len(classifier.loss_curve_) == 60
     assert classifier.loss_curve_[-1] < classifier.loss_curve_[0]
-    again = pickle.loads(pickle.dumps(classifier)).partial_fit(TEXTS, LABELS)
-    assert again.n_iter_ == 61
+    assert loaded.partial_fit(TEXTS, LABELS).n_iter_ == 61
     with pytest.raises(ValueError, match=r"labels that are among the classes .* got \['B-x'\]"):
         classifier.partial_fit([["a"]], [["B-x"]])
     with pytest.raises(ValueError, match="classes must equal the classes of the first call"):
