@@ -62,7 +62,7 @@ class Batcher:
         except asyncio.QueueFull:
             message = f"{MAX_WAITING} requests are waiting. Try again later."
             raise HTTPException(503, message, {"Retry-After": "1"}) from None
-        return await result
+        return await asyncio.shield(result)  # a client that leaves must not cancel the future
 
     async def run(self) -> None:
         """Embed one batch after another, in another thread."""

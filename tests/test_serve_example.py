@@ -191,3 +191,23 @@ def test_an_error_fails_one_batch_only(serve: ModuleType) -> None:
         worker.cancel()
 
     asyncio.run(check())
+
+
+def test_a_client_that_leaves_does_not_stop_the_service(serve: ModuleType) -> None:
+    is_released = threading.Event()
+
+    def embed(texts: list[str]) -> np.ndarray:
+        is_released.wait(60)
+        return np.arange(len(texts))
+
+    async def check() -> None:
+        batcher = serve.Batcher(embed, max_batch=4)
+        worker = asyncio.create_task(batcher.run())
+        leaving = asyncio.create_task(batcher.embed(["a"]))
+        await asyncio.sleep(0.1)
+        leaving.cancel()
+        is_released.set()
+        assert (await asyncio.wait_for(batcher.embed(["a", "b"]), 60)).tolist() == [0, 1]
+        worker.cancel()
+
+    asyncio.run(check())
