@@ -61,9 +61,9 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
     pair are [CLS] text [SEP] text_pair [SEP], with token types if the encoder has them. If a pair
     has more than `max_length` tokens, the longer text is truncated first.
 
-    With ``long_text="window"`` the first of two stages compares windows. A batch has one random
-    window of each of its texts, so that the number of windows does not change the weight of a
-    text. The head then reads one vector for each text.
+    With ``long_text="window"`` the first of two stages compares windows: each batch has one random
+    window of each of its texts. The number of windows therefore does not change the weight of a
+    text. The head reads one vector for each text.
 
     Parameters
     ----------

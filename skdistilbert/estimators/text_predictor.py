@@ -45,8 +45,8 @@ long_text : {"truncate", "window"}
     vector for each text, in which each token is pooled once. If layers and head are trained
     together, each window is trained as a text with the target of its text and the weight
     1 / n_windows. The logits of a text are then the mean of the logits of its windows, weighted
-    by their numbers of tokens. So are the logits of heads that other programs have trained.
-    Pairs of texts are not read in windows.
+    by their numbers of tokens. The same applies to heads that other programs have trained.
+    `embedding_cache` keeps vectors of texts only. Pairs of texts are not read in windows.
 """
 
 

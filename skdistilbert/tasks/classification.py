@@ -125,9 +125,9 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     long_text : {"truncate", "window"}, default="truncate"
         "window" reads texts of more than `max_length` tokens in overlapping windows. The logits
         of a text are the mean of its windows' logits, weighted by the number of tokens that each
-        window counts for. If an estimator wrote the checkpoint whose head reads one vector for
-        each text, the logits are those of the estimator with the same `long_text`. With `labels`,
-        each window is encoded with each label. Pairs are not read in windows.
+        window counts for. If an estimator saved a head that reads one vector for each text, the
+        logits are those of this vector, in which each token is pooled once. With `labels`, each
+        window is encoded with each label. Pairs of texts are not read in windows.
     stride : int, default: a quarter of the tokens in a window
         Number of tokens in the overlap of two windows with ``long_text="window"``.
     n_threads : int, default: the number of threads that BLAS may use

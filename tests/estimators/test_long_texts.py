@@ -273,7 +273,14 @@ def test_the_embedder_reads_the_same_windows(tiny: Path, tmp_path: Path) -> None
     np.testing.assert_allclose(classifier.decision_function(TEXTS), expected, atol=1e-4)
 
 
-# -- warnings, errors and memory
+# -- progress, warnings, errors and memory
+
+
+def test_progress_counts_texts(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classifier = DistilBertClassifier(tiny, **TOGETHER, **WINDOW).fit(TEXTS, LABELS)
+    capsys.readouterr()
+    classifier.set_params(verbose=True).predict(TEXTS)
+    assert "9" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("params", [{"trainable_layers": 0}, {"max_iter": 1}, TOGETHER])
