@@ -47,9 +47,11 @@ STRENGTH_OF_TRAINED_FEATURES = 1 / 2
 class StagedTraining:
     """The last layers of an encoder in training on cosines, and a linear head on the result.
 
-    Without layers to train, or without two texts of one class, only the head is trained. If long
-    texts are read in windows, the layers are trained on windows, one of each text of a batch. The
-    head is trained on the features of whole texts.
+    Without layers to train, or without two texts of one class, only the head is trained.
+
+    If long texts are read in windows, a batch has one random window of each of its texts, so the
+    layers are trained as fast as on truncated texts. The head is trained on the features of whole
+    texts, because a head that was trained on windows was less accurate.
 
     Parameters
     ----------
