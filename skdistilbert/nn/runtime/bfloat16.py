@@ -23,8 +23,7 @@ def round_to_bfloat16(x: Array) -> NDArray[np.uint16]:
     five. Infinity and the NaNs that arithmetic returns are kept.
     """
     rounded = np.ascontiguousarray(x).view(np.uint32) + HALF
-    is_little_endian = np.little_endian
-    return rounded.view(np.uint16)[..., int(is_little_endian) :: 2].copy()
+    return rounded.view(np.uint16)[..., int(np.little_endian) :: 2].copy()
 
 
 def widen(bits: NDArray[np.uint16]) -> NDArray[np.float32]:

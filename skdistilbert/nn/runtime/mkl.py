@@ -1,4 +1,4 @@
-"""Intel MKL through ctypes: products of a weight matrix and the columns of a packed batch.
+"""Intel MKL through ctypes: products of weight matrices, exponentials and error functions.
 
 MKL is the package ``mkl`` of PyPI, which the extra ``mkl`` installs, or that of a conda
 environment. It runs on one thread per call, because our own threads call it.
@@ -116,7 +116,7 @@ class Mkl:
     ------
     MklError
         If the library is incomplete, cannot be loaded, lacks a function, is in use by another
-        package, or returns a wrong product.
+        package, or returns wrong results.
     """
 
     def __init__(self, file: Path) -> None:
