@@ -54,7 +54,11 @@ def print_bertopic(texts: list[str], embedder: DistilBertEmbedder) -> None:
     """Print the topics that BERTopic finds with the same embedder."""
     from bertopic import BERTopic
 
-    model = BERTopic(embedding_model=make_pipeline(embedder), min_topic_size=5)
+    model = BERTopic(
+        embedding_model=make_pipeline(embedder),
+        vectorizer_model=CountVectorizer(stop_words="english"),
+        min_topic_size=5,
+    )
     model.fit(texts)
     print(model.get_topic_info()[["Count", "Representation"]].to_string())
 
