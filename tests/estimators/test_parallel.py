@@ -15,12 +15,13 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
-from threadpoolctl import ThreadpoolController, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
 from skdistilbert.estimators import loaded_encoders
 from skdistilbert.nn import inference
 from skdistilbert.nn.runtime import resolve_n_threads
+from skdistilbert.nn.runtime.blas import blas_libraries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +103,7 @@ def test_eight_threads_get_the_results_of_one(fitted: DistilBertEmbedder) -> Non
 def test_an_outer_thread_limit_is_respected_and_restored(
     fitted: DistilBertEmbedder, n_threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blas = ThreadpoolController().select(user_api="blas").lib_controllers
+    blas = blas_libraries()
     before, workers = [library.num_threads for library in blas], set()
     encode = inference.encode
 

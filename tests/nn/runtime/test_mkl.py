@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from skdistilbert.nn.runtime.mkl import (
     PackedWeight,
     find_mkl,
 )
+from skdistilbert.nn.runtime.product_choice import VARIABLE
 from tests.nn.runtime.stand_in_mkl import StandInLibrary, write_library_files
 from tests.nn.runtime.test_numpy_product import SHAPES, assert_is_product, random_factors
 
@@ -154,6 +156,7 @@ def test_numpy_is_used_if_the_library_has_no_functions(
         text=True,
         check=False,
         cwd=ROOT,
+        env={**os.environ, VARIABLE: ""},
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(f"matrix product   NumPy .*cannot be loaded.*{message}", done.stdout)
