@@ -222,6 +222,7 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
             labels.check_can_be_held_out(labelled.targets)
         options = self._begin_fit()
         self._labels, self._reads_pairs = labels, are_pairs(texts)
+        self._warn_about(texts)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = {"X": texts, "y": y, "metadata": metadata}
         train = self._train_in_stages if self._trains_in_stages else self._train_together
@@ -270,6 +271,7 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         options = self._begin_partial_fit(labels, are_given=classes is not None)
         self._reads_pairs = are_pairs(texts)
         labelled = self._labelled(texts, y, self._labels, sample_weight)
+        self._warn_about(texts)
         training = self._fine_tuning = self._fine_tuning or self._start_training(
             options, self._loss, self._new_head, check_random_state(self.random_state)
         )

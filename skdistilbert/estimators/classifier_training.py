@@ -93,15 +93,13 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
             problem = self._head_problem(labelled).select(split[0])
             return fit_linear_head(problem, STRENGTH_OF_FIRST_HEAD)
 
-        # The features of a new head warn about the texts.
-        warn = hasattr(self, "head_")
         training = self._start_training(options, self._loss, new_head, random_state)
-        self._train_on_texts(training, labelled.normalized(), split, self._score, data, warn=warn)
+        self._train_on_texts(training, labelled.normalized(), split, self._score, data)
 
     def _head_problem(self, labelled: TrainingTexts) -> LinearProblem:
         """Return the problem of a linear head on the features of texts."""
-        features, weights = self._features(labelled.texts), labelled.weights.astype(np.float32)
-        n_labels = len(self.classes_)
+        features = self._features(labelled.texts, warn=False)
+        weights, n_labels = labelled.weights.astype(np.float32), len(self.classes_)
         return LinearProblem(features, labelled.targets, weights, self._loss, n_labels)
 
     @property

@@ -174,6 +174,7 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         used = used.with_weight().normalized()
         options = self._begin_fit()
         self._reads_pairs = are_pairs(texts)
+        self._warn_about(texts)
         self._set_scale(numbers.ndim, used.targets, used.weights)
         used = used._replace(targets=self._scale.standardize(used.targets))
         new_head = partial(new_sequence_head, pooling=self.pooling, n_outputs=len(used.targets))

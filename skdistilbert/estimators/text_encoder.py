@@ -14,7 +14,7 @@ from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.recent_features import features_key, recall, remember
 from skdistilbert.exceptions import NonFiniteError
 from skdistilbert.tasks.embedding_plan import plan_embedding
-from skdistilbert.tasks.text_batches import SPLIT_TEXTS, USE_WINDOWS, warn_truncated
+from skdistilbert.tasks.text_batches import SPLIT_TEXTS, warn_truncated
 from skdistilbert.tasks.text_pooling import pool_texts
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.version import __version__
@@ -102,22 +102,24 @@ class TextEncoder:
         cache_file: Path | None = None,
         progress_title: str = "",
         *,
-        suggests_windows: bool = False,
+        remedy: str | None = SPLIT_TEXTS,
     ) -> FloatArray:
         """Return the features of texts, (n_texts, n_features).
 
         Only features of a pretrained encoder are read from and written to `cache_file`. Progress
-        is shown if it has a title. The warning about truncated texts may suggest windows.
+        is shown if it has a title. Warnings name the remedy for truncated texts; with None there
+        are no warnings.
         """
-        warn_unknown(self.tokenizer, texts)
+        if remedy is not None:
+            warn_unknown(self.tokenizer, texts)
         if progress_title or (cache_file is not None and not self.changes):
             cache_file = None if self.changes else cache_file
             with showing_progress(len(texts), progress_title) as advance:
                 pooled, truncated = self._cached(texts, plan, n_threads, cache_file, advance)
         else:
             pooled, truncated = pool_texts(self.encoder, self.tokenizer, texts, plan, n_threads)
-        remedy = USE_WINDOWS if suggests_windows else SPLIT_TEXTS
-        warn_truncated(truncated, texts, f"max_length={plan.max_length}", remedy=remedy)
+        if remedy is not None:
+            warn_truncated(truncated, texts, f"max_length={plan.max_length}", remedy=remedy)
         return plan.after_pooling(pooled)
 
     def _cached(

@@ -15,6 +15,7 @@ from skdistilbert.estimators.sklearn_compat import check_scikit_learn
 from skdistilbert.estimators.text_encoder import TextEncoder, check_finite
 from skdistilbert.exceptions import CheckpointError, HubError
 from skdistilbert.files import at_commit, locate_checkpoint
+from skdistilbert.tasks.text_batches import SPLIT_TEXTS, USE_WINDOWS
 from skdistilbert.tasks.text_input import check_texts
 
 if TYPE_CHECKING:
@@ -130,7 +131,11 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         return self._loaded_encoder().plan(self._embedding_options())
 
     def _features(
-        self, texts: Sequence[TextOrPair], encoder: TextEncoder | None = None
+        self,
+        texts: Sequence[TextOrPair],
+        encoder: TextEncoder | None = None,
+        *,
+        warn: bool = True,
     ) -> NDArray[np.float32]:
         """Return the features of texts, (n_texts, n_features); None is the fitted encoder."""
         encoder = encoder or self._loaded_encoder()
@@ -138,13 +143,9 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         cache = self.embedding_cache
         cache_file = None if cache is None else embedding_cache_file(cache)
         title = type(self).__name__ if self.verbose else ""
+        remedy = USE_WINDOWS if "long_text" in self._embedding_parameters else SPLIT_TEXTS
         features = encoder.features(
-            texts,
-            plan,
-            self.n_threads,
-            cache_file,
-            title,
-            suggests_windows="long_text" in self._embedding_parameters,
+            texts, plan, self.n_threads, cache_file, title, remedy=remedy if warn else None
         )
         return check_finite(features, self.model)
 

@@ -16,7 +16,7 @@ from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import Examples
 from skdistilbert.tasks.embedding_plan import resolve_stride
 from skdistilbert.tasks.pair_input import are_pairs, check_single_texts, check_texts_or_pairs
-from skdistilbert.tasks.text_batches import USE_WINDOWS
+from skdistilbert.tasks.text_batches import USE_WINDOWS, encode_with_warning
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.window_batches import mean_over_windows
 
@@ -76,6 +76,17 @@ class TextPredictor(TrainedEstimator):
         resolve_stride(self.long_text, self.stride, options.max_length - 2)
         return options
 
+    def _warn_about(self, texts: list[TextOrPair]) -> None:
+        """Warn about unknown and truncated texts, with their rows in all texts of `fit`."""
+        tokenizer, plan = self._encoder.tokenizer, self._plan()
+        if plan.stride is not None:
+            warn_unknown(tokenizer, texts)
+            return
+        for _ in encode_with_warning(
+            tokenizer, texts, plan.max_length, plan.prompt, remedy=USE_WINDOWS
+        ):
+            pass
+
     def _train_on_texts(
         self,
         training: FineTuning,
@@ -83,31 +94,25 @@ class TextPredictor(TrainedEstimator):
         split: tuple[Rows, Rows | None],
         score: Score,
         data: dict[str, Any],
-        *,
-        warn: bool = True,
     ) -> None:
         """Train on the first rows of the split, validate on the others, and keep the result."""
 
         def examples_of(rows: Rows) -> Examples:
-            return self._examples(training, texts.select(rows), warn=warn)
+            return self._examples(training, texts.select(rows))
 
         if split[1] is not None and self._trains_on_windows(training.options):
             score = self._windows(texts.select(split[1])).score_of_texts(score)
         self._train(training, split, examples_of, score, data)
 
-    def _examples(
-        self, training: FineTuning, texts: TrainingTexts, *, warn: bool = True
-    ) -> Examples:
+    def _examples(self, training: FineTuning, texts: TrainingTexts) -> Examples:
         """Return what the head, or the layers and the head, are trained on."""
         weights = texts.weights.astype(np.float32)
         if not training.options.n_layers:
-            return Examples(None, self._features(texts.texts), texts.targets, weights)
+            features = self._features(texts.texts, warn=False)
+            return Examples(None, features, texts.targets, weights)
         if self._trains_on_windows(training.options):
-            if warn:
-                warn_unknown(self._encoder.tokenizer, texts.texts)
             return self._windows(texts).examples(training)
-        remedy = USE_WINDOWS if warn else None
-        return truncated_examples(training, texts.texts, texts.targets, weights, remedy=remedy)
+        return truncated_examples(training, texts.texts, texts.targets, weights, remedy=None)
 
     def _trains_on_windows(self, options: TrainingOptions) -> bool:
         """Whether layers and head are trained together on windows of long texts."""

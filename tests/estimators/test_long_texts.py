@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import tracemalloc
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -299,6 +300,42 @@ def test_warnings_about_truncated_texts_suggest_windows(
     pairs = [(text, "is it") for text in TEXTS]
     with pytest.warns(TruncationWarning, match=r"1 of 9 pairs .* Split long texts"):
         clone(classifier).fit(pairs, LABELS)
+
+
+@pytest.mark.parametrize("long_text", ["truncate", "window"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("trainable_layers", [0, 1])
+@pytest.mark.parametrize("kind", [DistilBertClassifier, DistilBertRegressor])
+def test_warnings_of_fit_name_rows_of_all_texts_once(
+    tiny: Path,
+    kind: Any,  # noqa: ANN401
+    trainable_layers: int,
+    *,
+    early_stopping: bool,
+    long_text: str,
+) -> None:
+    texts = ["the one"] * 10 + ["the " * 40] * 4 + ["\u1790\u17d2"] * 6
+    weights = np.arange(20) % 2  # the first truncated and the first unknown text have no weight
+    params = {"trainable_layers": trainable_layers, "max_iter": 1, "max_length": 30}
+    estimator = kind(
+        tiny, long_text=long_text, early_stopping=early_stopping, validation_fraction=0.3, **params
+    )
+    truncated = [r"4 of 20 texts .*\(rows 10, 11, 12, 13\)"] * (long_text == "truncate")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.fit(texts, np.arange(20) // 2 % 2, weights)
+    messages = [str(warning.message) for warning in caught]
+    expected = [r"6 of 20 texts .*rows 14, 15, 16", *truncated]
+    assert len(messages) == len(expected)
+    assert all(map(re.search, expected, messages))
+
+
+@pytest.mark.parametrize("trainable_layers", [0, 1])
+def test_warnings_of_partial_fit_name_rows_of_all_texts(tiny: Path, trainable_layers: int) -> None:
+    texts = ["the one"] * 10 + ["the " * 40] * 4
+    classifier = DistilBertClassifier(tiny, trainable_layers=trainable_layers, max_length=30)
+    with pytest.warns(TruncationWarning, match=r"4 of 14 texts .*\(rows 10, 11, 12, 13\)"):
+        classifier.partial_fit(texts, [0, 1] * 7, [0, 1], [0, 1, 1] * 4 + [1, 0])
 
 
 @pytest.mark.parametrize("params", [{"trainable_layers": 0}, {"max_iter": 1}, TOGETHER])
