@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
 import numpy as np
@@ -26,6 +26,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from quickstart import read_requests
 from sklearn.linear_model import LogisticRegression
+from starlette.requests import ClientDisconnect
 
 from skdistilbert import DistilBertEmbedder
 
@@ -119,11 +120,13 @@ async def limit_bytes(
 ) -> Response:
     """Return the status 413 if a request is too long, and 411 if its length is unknown."""
     length = request.headers.get("Content-Length")
-    if length is None and request.method == "POST":
-        return Response("Send the header Content-Length.", 411)
+    is_chunked = "Transfer-Encoding" in request.headers  # then Content-Length has no effect
+    if is_chunked or (length is None and request.method == "POST"):
+        return Response("Send the header Content-Length without Transfer-Encoding.", 411)
     if int(length or 0) > MAX_BYTES:
-        async for _ in request.stream():  # a client reads the answer after it has sent all bytes
-            pass
+        with suppress(ClientDisconnect):
+            async for _ in request.stream():  # a client reads the answer after it has sent all
+                pass
         return Response(f"A request has at most {MAX_BYTES:,} bytes.", 413)
     return await call_next(request)
 

@@ -127,6 +127,13 @@ def test_a_body_without_length_is_rejected(port: int) -> None:
         assert receive(connection)[0] == 411
 
 
+def test_a_length_of_a_chunked_body_has_no_effect(port: int) -> None:
+    with connect(port) as connection:
+        headers = {"Content-Length": "2", "Transfer-Encoding": "chunked"}
+        connection.request("POST", "/embed", iter([b"{}"]), headers, encode_chunked=True)
+        assert receive(connection)[0] == 411
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM")
 def test_open_requests_are_answered_after_sigterm(
     port: int, server: subprocess.Popen[str]
@@ -191,6 +198,15 @@ def test_an_error_fails_one_batch_only(serve: ModuleType) -> None:
         worker.cancel()
 
     asyncio.run(check())
+
+
+def test_a_client_may_leave_before_it_has_sent_a_long_body(serve: ModuleType) -> None:
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    headers = [(b"content-length", b"2000000")]
+    request = fastapi.Request({"type": "http", "method": "POST", "headers": headers}, receive)
+    assert asyncio.run(serve.limit_bytes(request, None)).status_code == 413
 
 
 def test_a_client_that_leaves_does_not_stop_the_service(serve: ModuleType) -> None:
