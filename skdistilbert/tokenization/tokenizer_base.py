@@ -206,6 +206,7 @@ class TokenizerBase:
         Parameters
         ----------
         texts : iterable of str
+            Also Series, Arrow arrays and frames with one column. Generators are read once.
         vocab_size : int, default=30522
             Maximum number of tokens, including the special tokens.
         min_frequency : int, default=2
@@ -219,8 +220,9 @@ class TokenizerBase:
         Raises
         ------
         TypeError, ValueError
-            If a text is not a string or contains a lone surrogate, if the texts have no words, or
-            if `vocab_size` is too small for the special tokens and the characters.
+            If `texts` is a string, a dict or a table of several columns, if a text is not a string
+            or contains a lone surrogate, if the texts have no words, or if `vocab_size` is too
+            small for the special tokens and the characters.
 
         Notes
         -----

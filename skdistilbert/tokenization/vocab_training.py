@@ -9,16 +9,19 @@ with the older pieces wins, so that the same texts always have the same vocabula
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from skdistilbert.tokenization.declared_tokens import DEFAULT_TOKENS
 from skdistilbert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 Pair = tuple[int, int]
 
@@ -37,10 +40,8 @@ def first_tokens(params: Mapping[str, Any]) -> list[str]:
 
 def count_words(texts: Iterable[str], words_of: Callable[[str], Iterable[str]]) -> Counter[str]:
     """Return how often each word occurs in texts; errors name the row of a text."""
-    if isinstance(texts, str):
-        raise TypeError(f"texts must be an iterable of strings; got the string {texts!r:.99}.")
     counts: Counter[str] = Counter()
-    for row, text in enumerate(texts):
+    for row, text in enumerate(_rows(texts)):
         try:
             counts.update(words_of(text))
         except (TypeError, ValueError) as error:
@@ -48,6 +49,21 @@ def count_words(texts: Iterable[str], words_of: Callable[[str], Iterable[str]]) 
     if not counts:
         raise ValueError("texts must contain at least one word to train a vocabulary; got none.")
     return counts
+
+
+def _rows(texts: Iterable[str]) -> Iterable[str]:
+    """Return the texts of an iterable, or of an array or frame with one column."""
+    if hasattr(texts, "__array__"):  # The elements of an Arrow array are not strings.
+        column = texts if isinstance(texts, np.ndarray) else np.asarray(texts, dtype=object)
+        if column.ndim == 1 or column.shape[1:] == (1,):
+            return column.ravel()
+    elif isinstance(texts, Iterable) and not isinstance(texts, str | bytes | Mapping):
+        return texts
+    raise TypeError(
+        "texts must be an iterable of strings, such as a list or one column of a table, "
+        f"frame['text']; got {texts!r:.99} of type {type(texts).__name__}. For one text, pass "
+        "[text]."
+    )
 
 
 def train_vocab(

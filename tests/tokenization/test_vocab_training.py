@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from tokenizers import BertWordPieceTokenizer
 
@@ -130,10 +131,26 @@ def test_a_trained_tokenizer_can_be_saved(tmp_path: Path) -> None:
     assert WordPieceTokenizer.from_pretrained(tmp_path) == tokenizer
 
 
+def test_a_column_may_be_an_array_or_a_frame() -> None:
+    pandas, pyarrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    texts = ["play played", "played"]
+    expected = WordPieceTokenizer.train(texts)
+    frame = pandas.DataFrame({"text": texts})
+    columns = (np.array(texts), frame["text"], frame, pyarrow.array(texts))
+    for column in columns:
+        assert WordPieceTokenizer.train(column) == expected
+    with pytest.raises(TypeError, match="one column of a table"):
+        WordPieceTokenizer.train(frame.assign(other=texts))
+
+
 @pytest.mark.parametrize(
     ("texts", "params", "error", "message"),
     [
-        ("a text", {}, TypeError, "texts must be an iterable of strings; got the string 'a text'"),
+        ("a text", {}, TypeError, "texts must be an iterable of strings, .* got 'a text' of type"),
+        (b"a text", {}, TypeError, "texts must be .* got b'a text' of type bytes"),
+        ({"text": ["a"]}, {}, TypeError, "texts must be .* got {'text': .* of type dict"),
+        (np.full((2, 2), "a"), {}, TypeError, "one column of a table"),
+        (None, {}, TypeError, "texts must be .* got None of type NoneType"),
         (["a", None], {}, TypeError, "Row 1: a text must be a string, got None"),
         (["a", "\ud800"], {}, ValueError, "Row 1: it holds the lone surrogate"),
         ([" ", ""], {}, ValueError, "texts must contain at least one word"),
