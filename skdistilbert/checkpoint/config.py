@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from skdistilbert.checkpoint.module_files import LEGACY_POOLINGS
@@ -14,7 +16,7 @@ from skdistilbert.files.module_paths import transformer_directory
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
 # Field names of `model_type: bert`, and the DistilBERT fields with the same meaning.
@@ -172,7 +174,8 @@ class DistilBertConfig:
         self._check(("pad_token_id",), "an integer", lambda x: type(x) is int)
         rates = ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout")
         self._check(rates, "a number from 0 to 1", lambda x: _is_number(x) and x <= 1)
-        self._check(("initializer_range", "layer_norm_eps"), "a number of at least 0", _is_number)
+        numbers = ("initializer_range", "layer_norm_eps")
+        self._check(numbers, "a finite number of at least 0", _is_number)
         flags = ("sinusoidal_pos_embds", "tie_word_embeddings", "sklearn_pools_windows")
         self._check(flags, "True or False", lambda x: type(x) is bool)
         activations = get_args(Activation)
@@ -284,7 +287,7 @@ class DistilBertConfig:
 
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401
-    return type(value) in (int, float) and value >= 0
+    return type(value) in (int, float) and 0 <= value < inf
 
 
 def _own(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -354,9 +357,11 @@ def _labels(values: Mapping[str, Any]) -> dict[int, Any]:
 
 
 def _check_labels(labels: Mapping[int, str]) -> None:
-    if sorted(labels) != list(range(len(labels))) or not labels:
+    is_valid = isinstance(labels, Mapping) and all(type(index) is int for index in labels)
+    if not is_valid or not labels or sorted(labels) != list(range(len(labels))):
         raise ValueError(
-            f"id2label must name the outputs 0 to n - 1 without gaps; got {sorted(labels)[:10]}."
+            "id2label must name the outputs 0 to n - 1 in a dict without gaps; got "
+            f"{labels!r:.99}."
         )
     wrong = [label for label in labels.values() if not isinstance(label, str)]
     if wrong:

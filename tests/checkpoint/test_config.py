@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, get_args
 
+import numpy as np
 import pytest
 
 from skdistilbert import CheckpointError, DistilBertConfig
@@ -176,6 +177,22 @@ def test_to_dict_and_from_dict_are_inverse() -> None:
 def test_invalid_values_are_reported(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DistilBertConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        *(
+            ({"id2label": labels}, f"id2label must .* in a dict without gaps; got {labels!r}")
+            for labels in (None, "ab", {}, {0.0: "a"}, {True: "a", 0: "b"}, {0: "a", "x": "b"})
+        ),
+        ({"initializer_range": np.inf}, "initializer_range must be a finite number .* got inf"),
+        ({"layer_norm_eps": np.nan}, "layer_norm_eps must be a finite number .* got nan"),
+    ],
+)
+def test_invalid_parameters_are_reported(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DistilBertConfig(**values)
 
 
 @pytest.mark.parametrize(
