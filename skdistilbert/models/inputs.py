@@ -143,7 +143,8 @@ def check_vocabulary(
         place = f"{directory}: " if directory else ""
         raise CheckpointError(
             f"{place}The tokenizer has the token id {largest}, but the model has only "
-            f"{config.vocab_size} word embeddings. Use the tokenizer of the model's checkpoint."
+            f"{config.vocab_size} word embeddings. Use the tokenizer of the model's checkpoint. "
+            f"For a new model, set vocab_size={largest + 1} in its configuration."
         )
 
 

@@ -13,6 +13,7 @@ from skdistilbert.checkpoint.sentence_modules import read_sentence_modules
 from skdistilbert.exceptions import CheckpointError, warn_user
 from skdistilbert.files import locate_checkpoint
 from skdistilbert.models.initial_weights import initial_weights
+from skdistilbert.models.inputs import check_vocabulary
 from skdistilbert.nn.runtime import check_precision
 from skdistilbert.nn.weights import Encoder
 from skdistilbert.tokenization import WordPieceTokenizer
@@ -202,7 +203,10 @@ class ModelBase:
         OSError
             If the files cannot be written. On Windows this includes files of a loaded model.
         CheckpointError
-            If the file of the weights was overwritten after the model was loaded.
+            If the file of the weights was overwritten after the model was loaded, or the tokenizer
+            has token ids that the model has no embedding for.
+        TypeError
+            If `tokenizer` is not a `WordPieceTokenizer`.
 
         Warns
         -----
@@ -221,9 +225,18 @@ class ModelBase:
         killed process (``.saving-*``) are removed by the next save.
         """
         files: Mapping[str, bytes | None] = {}
-        if tokenizer:
+        if tokenizer is not None:
+            self._check_tokenizer(tokenizer)
             files = tokenizer_files(tokenizer.__getstate__(), self.config.model_type)
         self.save_with_files(directory, files)
+
+    def _check_tokenizer(self, tokenizer: object) -> None:
+        if not isinstance(tokenizer, WordPieceTokenizer):
+            raise TypeError(
+                f"tokenizer must be a WordPieceTokenizer or None; got {tokenizer!r:.99}. Load it "
+                "with WordPieceTokenizer.from_pretrained(path)."
+            )
+        check_vocabulary(tokenizer, self.config)
 
     def save_with_files(
         self, directory: str | os.PathLike[str], files: Mapping[str, bytes | None]

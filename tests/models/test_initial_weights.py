@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from skdistilbert import (
+    CheckpointError,
     DistilBertClassifier,
     DistilBertConfig,
     DistilBertForMaskedLM,
@@ -147,6 +148,17 @@ def test_bad_input_is_explained(
 ) -> None:
     with pytest.raises(error, match=message):
         DistilBertModel.from_config(config, random_state=random_state)
+
+
+def test_only_a_tokenizer_of_the_model_is_saved(tmp_path: Path) -> None:
+    model = DistilBertModel.from_config(replace(CONFIG, vocab_size=8), random_state=0)
+    with pytest.raises(TypeError, match="tokenizer must be a WordPieceTokenizer .*; got 'mini'"):
+        model.save_pretrained(tmp_path, "mini")
+    tokenizer = WordPieceTokenizer.train(["some words"], min_frequency=1)
+    message = f"only 8 word embeddings.* set vocab_size={tokenizer.vocab_size}"
+    with pytest.raises(CheckpointError, match=message):
+        model.save_pretrained(tmp_path, tokenizer)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parity
