@@ -33,8 +33,9 @@ class FeatureNamesMixin(TransformerMixin, TextEstimator):  # type: ignore[misc]
             Strings, as objects.
         """
         check_is_fitted(self)
+        n_features = self._n_features_out  # validates `model` if the estimator is not fitted
         prefix = getattr(self, "_feature_prefix", None) or f"{_short_name(self._model_name)}_"
-        return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
+        return np.array([f"{prefix}{i}" for i in range(n_features)], dtype=object)
 
     def _name_features(self, X: object) -> Self:
         """Keep the names of the features, even if `model` changes or moves later."""

@@ -74,6 +74,11 @@ def test_before_training_there_are_no_names(tiny: Path) -> None:
         DistilBertContrastiveEmbedder(tiny).get_feature_names_out()
 
 
+def test_names_need_a_valid_model() -> None:
+    with pytest.raises(ValueError, match="model must be .*; got 3"):
+        DistilBertEmbedder(3).get_feature_names_out()
+
+
 def test_an_array_has_no_column_name(tiny: Path) -> None:
     embedder = DistilBertEmbedder(tiny).fit(np.array(TEXTS, dtype=object)[:, None])
     assert embedder.get_feature_names_out()[0] == "distilbert-tiny_0"
