@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REQUIRED = ("numpy", "scipy", "scikit-learn", "joblib", "safetensors", "threadpoolctl")
 # Prefixes of the extras for developers, which the report leaves out.
-DEVELOPMENT = ("test", "lint", "parity", "benchmark")
+DEVELOPMENT = ("test", "coverage", "lint", "parity", "benchmark")
 
 
 def report() -> Iterator[tuple[str, str]]:

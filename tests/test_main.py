@@ -89,6 +89,7 @@ def test_the_report_works_without_package_metadata(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_report_lists_no_extras_for_developers(monkeypatch: pytest.MonkeyPatch) -> None:
-    requirements = ["numpy>=2", 'huggingface_hub>=0.30; extra == "hub"', 'ruff; extra == "lint"']
+    requirements = ["numpy>=2", 'huggingface_hub>=0.30; extra == "hub"']
+    requirements += ['ruff; extra == "lint"', 'hypothesis; extra == "coverage"']
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: requirements)
     assert main.optional_packages() == {"huggingface_hub": "hub"}
