@@ -79,7 +79,10 @@ def requested_library() -> str | None:
     """Return the value of ``SKDISTILBERT_MATMUL``; None if it is not set."""
     value = os.environ.get(VARIABLE) or None
     if value is not None and value not in LIBRARIES:
-        raise ValueError(f"{VARIABLE} must be one of {', '.join(LIBRARIES)}; got {value!r}.")
+        raise ValueError(
+            f"The environment variable {VARIABLE} must be one of {', '.join(LIBRARIES)}; got "
+            f"{value!r}. Unset it to let a measurement choose the library."
+        )
     return value
 
 
