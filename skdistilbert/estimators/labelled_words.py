@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NO_WORDS = (
     "X must have at least one word that the tokenizer does not remove and whose weight is above "
-    "0; got none."
+    "0; got none. With early_stopping, this applies to the held-out and to the other texts."
 )
 
 

@@ -58,7 +58,8 @@ class WordTraining(WordPredictor):
         self, words: LabelledWords, options: TrainingOptions, data: dict[str, Any]
     ) -> None:
         random_state = check_random_state(self.random_state)
-        trained, held_out = split = split_rows(np.arange(len(words.texts)), options, random_state)
+        rows = np.flatnonzero([len(text) > 0 for text in words.texts])
+        trained, held_out = split = split_rows(rows, options, random_state)
         if options.n_layers and options.max_iter == "auto":
             n_epochs = max(EPOCHS, options.n_epochs(len(trained)))
             options = options._replace(max_iter=n_epochs)
