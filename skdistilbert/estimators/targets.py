@@ -120,12 +120,25 @@ class Labels:
         elif self.multilabel:
             weights = compute_sample_weight(class_weight, targets.T.astype(int))
         else:
+            self._check_names(class_weight)
             # A dict may name every class, although a warm start may not have texts of each.
             used = np.unique(targets) if class_weight == "balanced" else np.arange(self._n)
             y, of_classes = self.classes[targets], np.ones(self._n)
             of_classes[used] = compute_class_weight(class_weight, classes=self.classes[used], y=y)
             weights = of_classes[targets]
         return np.asarray(weights, np.float64)
+
+    def _check_names(self, class_weight: Any) -> None:  # noqa: ANN401
+        """Raise ValueError for weights of unknown classes unless each class has a weight."""
+        known = {*self.classes.tolist()}
+        if class_weight == "balanced" or known <= class_weight.keys():
+            return
+        unknown = [name for name in class_weight if name not in known]
+        if unknown:
+            raise ValueError(
+                f"class_weight must have keys that are among the classes {self.classes.tolist()}; "
+                f"got the other keys {unknown}. Remove them, or add a weight of every class."
+            )
 
     def check_can_be_held_out(self, targets: NDArray[Any]) -> None:
         """Raise ValueError if a class of encoded targets has too few texts to hold some out."""

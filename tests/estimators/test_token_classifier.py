@@ -283,7 +283,7 @@ def test_class_weights(without_dropout: Path) -> None:
     )
     only = quick(without_dropout, class_weight={"O": 0, "B-city": 0, "I-city": 0})
     assert {*hstack(only.fit(TEXTS, LABELS).predict(TEXTS))} == {"B-person"}
-    with pytest.raises(ValueError, match=r"'?city'?.*not in class_weight"):
+    with pytest.raises(ValueError, match=r"keys that are among .* got the other keys \['city'\]"):
         quick(without_dropout, class_weight={"city": 2}).fit(TEXTS, LABELS)
     with pytest.raises(
         ValueError, match='class_weight must be dict of numbers .*"balanced" or No'
@@ -331,6 +331,18 @@ def test_partial_fit(tiny: Path, trainable_layers: Any) -> None:  # noqa: ANN401
         classifier.partial_fit([["a"]], [["B-x"]])
     with pytest.raises(ValueError, match="classes must equal the classes of the first call"):
         classifier.partial_fit(TEXTS, LABELS, ["O", "B-city"])
+
+
+@pytest.mark.parametrize("trainable_layers", [0, 1])
+def test_texts_without_words_are_not_held_out(tiny: Path, trainable_layers: int) -> None:
+    params = {"trainable_layers": trainable_layers, "max_iter": 1, "early_stopping": True}
+    for random_state in range(4):
+        classifier = DistilBertTokenClassifier(tiny, random_state=random_state, **params)
+        classifier.set_params(validation_fraction=0.5)
+        classifier.fit([["is"], [], [], ["it"]], [["O"], [], [], ["O"]])
+        assert classifier.validation_scores_ == [1]
+    with pytest.raises(ValueError, match="With early_stopping, this applies to the held-out"):
+        classifier.fit([["is"], [""]], [["O"], ["O"]])
 
 
 def test_wrong_arguments_of_partial_fit(tiny: Path) -> None:
