@@ -129,11 +129,12 @@ class ExplainedOutput:
         return [self.targets.index(prediction) for prediction in predictions]
 
     def _column(self, target: object) -> int:
-        if target not in self.targets:
-            known = self.targets if self.targets != [None] else "None, as there is one output"
+        if self.targets == [None]:
+            raise ValueError(f"target must be None, as there is only one output; got {target!r}.")
+        if np.ndim(target) > 0 or target not in self.targets:  # type: ignore[arg-type]
             raise ValueError(
-                f"target must be one of {known!r:.500}, or None for the prediction of each text; "
-                f"got {target!r}."
+                f"target must be one of {self.targets!r:.500}, or None for the prediction of each "
+                f"text; got {target!r}."
             )
         return self.targets.index(target)
 

@@ -131,8 +131,19 @@ def test_an_unknown_target_is_an_error() -> None:
     output, predictions = ExplainedOutput.of_estimator(
         tfidf(LogisticRegression()).fit(TEXTS, BINARY), TEXTS
     )
-    with pytest.raises(ValueError, match=r"\['billing', 'delivery'\].*got 'returns'"):
-        output.columns("returns", predictions, output.scores(TEXTS))
+    for target in ("returns", np.array(["billing", "delivery"])):
+        with pytest.raises(ValueError, match=r"\['billing', 'delivery'\].*got (array|'returns')"):
+            output.columns(target, predictions, output.scores(TEXTS))
+
+
+def test_the_only_output_of_a_regressor_is_no_target() -> None:
+    output, predictions = ExplainedOutput.of_estimator(
+        tfidf(LinearRegression()).fit(TEXTS, np.arange(len(TEXTS))), TEXTS
+    )
+    with pytest.raises(
+        ValueError, match="target must be None, as .* only one output; got 1"
+    ):
+        output.columns(1, predictions, output.scores(TEXTS))
 
 
 def test_estimators_must_be_fitted() -> None:
