@@ -191,7 +191,7 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
 def _check_defaults(**arguments: object) -> None:
     """Raise ValueError for arguments that would have no effect with or without `labels`."""
     for name, value in arguments.items():
-        if value:
+        if value not in (None, False):
             uses = "does not apply to" if name == "function_to_apply" else "applies only to"
             raise ValueError(f"{name} {uses} given labels; got {name}={value!r}.")
 

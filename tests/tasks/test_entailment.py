@@ -107,6 +107,7 @@ def test_only_the_text_is_truncated() -> None:
         ({"labels": LABELS, "function_to_apply": "none"}, "function_to_apply does not apply to"),
         ({"multi_label": True}, "multi_label applies only to given labels; got multi_label=True"),
         ({"template": "It is {}."}, "template applies only to given labels"),
+        ({"template": ""}, "template applies only to given labels; got template=''"),
     ],
 )
 def test_errors(options: dict[str, Any], message: str) -> None:
