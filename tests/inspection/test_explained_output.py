@@ -140,9 +140,7 @@ def test_the_only_output_of_a_regressor_is_no_target() -> None:
     output, predictions = ExplainedOutput.of_estimator(
         tfidf(LinearRegression()).fit(TEXTS, np.arange(len(TEXTS))), TEXTS
     )
-    with pytest.raises(
-        ValueError, match="target must be None, as .* only one output; got 1"
-    ):
+    with pytest.raises(ValueError, match="target must be None, as .* only one output; got 1"):
         output.columns(1, predictions, output.scores(TEXTS))
 
 
