@@ -92,4 +92,5 @@ class Tape:
         threshold = round(rate * 2**16)
         size = int(np.prod(shape))
         drawn = self._rng.integers(0, 2**64, -(-size // 4), np.uint64).view(np.uint16)
-        return Mask(drawn[:size].reshape(shape) >= threshold, 1 / (1 - rate))
+        scale = 1 / (1 - rate) if rate < 1 else 0.0
+        return Mask(drawn[:size].reshape(shape) >= threshold, scale)

@@ -10,7 +10,7 @@ import pytest
 
 from skdistilbert.nn.encoder import encode
 from skdistilbert.nn.packing import Ragged
-from skdistilbert.nn.tape import DropoutRates
+from skdistilbert.nn.tape import DropoutRates, Tape
 from skdistilbert.nn.training import examples as examples_module
 from skdistilbert.nn.training import frozen
 from skdistilbert.nn.training import trainer as trainer_module
@@ -53,6 +53,12 @@ def some_examples(**changes: Any) -> Examples:  # noqa: ANN401
 def fit(trainer: Trainer, examples: Examples, **options: Any) -> History:  # noqa: ANN401
     plan = options.pop("plan", PLAN)
     return train(trainer, examples, plan, np.random.RandomState(0), **options)
+
+
+def test_a_dropout_of_1_keeps_nothing() -> None:
+    x = np.ones((3, 5), np.float32)
+    Tape(DropoutRates(1.0)).drop(x, 1.0)
+    assert not x.any()
 
 
 def test_pieces_contain_all_texts_and_are_balanced(monkeypatch: pytest.MonkeyPatch) -> None:
