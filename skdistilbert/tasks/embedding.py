@@ -199,6 +199,7 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
         layer=layer,
         long_text=long_text,
         stride=stride,
+        precision=model.precision,
     )
     rows = check_texts([texts] if isinstance(texts, str) else texts)
     warn_unknown(tokenizer, rows)

@@ -103,7 +103,7 @@ def plan_embedding(
     layer: int | Sequence[int] | None = None,
     long_text: LongText = "truncate",
     stride: int | None = None,
-    precision: Precision | None = None,
+    precision: Precision = "float32",
 ) -> EmbeddingPlan:
     """Validate the options of `embed` and fill in their defaults."""
     check_pooling(pooling)
@@ -134,7 +134,7 @@ def plan_embedding(
         poolings=poolings,
         after=after,
         n_features=n_features,
-        precision=supported_precision(precision or model.precision),
+        precision=supported_precision(precision),
     )
 
 

@@ -69,6 +69,7 @@ class PremiseReader(NamedTuple):
             self.max_length,
             long_text="window",
             stride=self.stride,
+            precision=self.model.precision,
         )
         means = [self._mean_logits(texts, hypothesis, plan) for hypothesis in hypotheses]
         return np.stack(means, axis=1), set()

@@ -73,7 +73,15 @@ def _logits_of_windows(
     warn_unknown(tokenizer, texts)
     config = model.config
     pooling = cast("Pooling", config.sklearn_pooling)
-    plan = plan_embedding(model, tokenizer, pooling, max_length, long_text="window", stride=stride)
+    plan = plan_embedding(
+        model,
+        tokenizer,
+        pooling,
+        max_length,
+        long_text="window",
+        stride=stride,
+        precision=model.precision,
+    )
     if config.sklearn_pools_windows:
         pooled, _ = pool_texts(model.encoder, tokenizer, texts, plan, n_threads)
         return model._logits(pooled)

@@ -130,6 +130,10 @@ def test_a_pickle_works_where_bfloat16_is_not_supported(monkeypatch: pytest.Monk
     np.testing.assert_array_equal(features, embedder.transform(TEXTS))  # without a warning
 
 
-def test_an_unknown_precision_is_an_error() -> None:
-    with pytest.raises(ValueError, match="precision must be one of .*; got 'float16'"):
-        DistilBertEmbedder(precision="float16").fit(TEXTS)
+@pytest.mark.parametrize("precision", ["float16", None])
+def test_an_unknown_precision_is_an_error(precision: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=f"precision must be one of .*; got {precision!r}"):
+        DistilBertEmbedder(precision=precision).fit(TEXTS)
+    embedder = DistilBertEmbedder().fit(TEXTS).set_params(precision=precision)
+    with pytest.raises(ValueError, match=f"precision must be one of .*; got {precision!r}"):
+        embedder.transform(TEXTS)
