@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import is_regressor
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.exceptions import SkdistilbertError, TruncationWarning, UnknownTokenWarning
@@ -87,11 +88,14 @@ class ExplainedOutput:
             scores = np.asarray(output, np.float64).reshape(len(output), -1)
             if scores.shape[1] == 1 and len(self.targets) == 2 and not self.is_multilabel:
                 scores = np.hstack([-scores, scores])
-        if scores.shape[1] != len(self.targets):
+        n_targets = len(self.targets)
+        for_pairs = n_targets > 2 and _is_ovo(self.estimator)
+        if for_pairs or scores.shape[1] != n_targets:
+            found = "one for each pair of classes" if for_pairs else scores.shape[1]
             raise TypeError(
                 f"{type(self.estimator).__name__}.{self.function} must return one number for each "
-                f"of {len(self.targets)} targets; got {scores.shape[1]}. Explain an estimator "
-                "with one output for each class."
+                f"of {n_targets} targets; got {found}. Explain an estimator with one output for "
+                'each class, such as SVC(decision_function_shape="ovr").'
             )
         return scores
 
@@ -164,6 +168,15 @@ def _function(estimator: Any) -> Function:  # noqa: ANN401
             f"{estimator!r:.200}. For features, pass a pipeline that ends with a predictor."
         )
     return found[0]
+
+
+def _is_ovo(estimator: Any) -> bool:  # noqa: ANN401
+    """Whether the scores of an SVC compare pairs of classes; three classes have three pairs."""
+    if isinstance(estimator, Pipeline):
+        return _is_ovo(estimator[-1])
+    if hasattr(estimator, "best_estimator_"):
+        return _is_ovo(estimator.best_estimator_)
+    return getattr(estimator, "decision_function_shape", "ovr") == "ovo"
 
 
 def _predict(estimator: Any, texts: list[TextOrPair]) -> NDArray[Any]:  # noqa: ANN401

@@ -13,6 +13,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.svm import SVC
 
 from skdistilbert import DistilBertClassifier, DistilBertEmbedder
 from skdistilbert.inspection.explained_output import ExplainedOutput
@@ -142,6 +143,18 @@ def test_the_only_output_of_a_regressor_is_no_target() -> None:
     )
     with pytest.raises(ValueError, match="target must be None, as .* only one output; got 1"):
         output.columns(1, predictions, output.scores(TEXTS))
+
+
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_scores_of_pairs_of_classes_are_an_error(n_classes: int) -> None:
+    classes = np.arange(len(TEXTS)) % n_classes
+    search = GridSearchCV(tfidf(SVC(decision_function_shape="ovo")), {"svc__C": [1]}, cv=2)
+    with pytest.raises(TypeError, match=f"each of {n_classes} targets; got .* pair of classes"):
+        output_of(search.fit(TEXTS, classes)).scores(TEXTS)
+    binary = search.fit(TEXTS, BINARY)
+    np.testing.assert_array_equal(
+        output_of(binary).scores(TEXTS)[:, 1], binary.decision_function(TEXTS)
+    )
 
 
 def test_estimators_must_be_fitted() -> None:
