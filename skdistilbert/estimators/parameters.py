@@ -40,7 +40,7 @@ trainable_layers : int of at least 0 or "all"
 pooling : {POOLINGS}
     How the hidden states of a text's tokens become the features that the head reads; see
     `skdistilbert.embed`. Layers can be trained with "mean", "cls" and "max". The head of
-    transformers reads "cls", and `save_pretrained` accepts only heads that were trained with it.
+    transformers reads "cls"; see `save_pretrained`.
 max_length : int of at least 2 or None
     Truncate texts to this many tokens, with a warning. None: the ``max_position_embeddings`` of
     the model.
