@@ -87,7 +87,8 @@ def test_a_saved_tokenizer_is_the_same_in_transformers(
     tokenizer = WordPieceTokenizer.from_pretrained(
         tiny, do_lower_case=lower, added_tokens=[user], model_max_length=99
     )
-    load_model(tiny).save_pretrained(tmp_path / "model", tokenizer)
+    load_model(tiny).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
     assert theirs.model_max_length == 99
     for text in ("Where is it? [SEP] x [user]y", "A caf\u00e9 [MASK] \u4e2d\u6587", ""):
