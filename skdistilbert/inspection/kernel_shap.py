@@ -24,7 +24,9 @@ def explain_by_kernel_shap(
     texts: list[ExplainedText], output: ExplainedOutput, *, refine_passages: bool
 ) -> list[Explanation]:
     """Return the Kernel SHAP values of the units of the texts; see `explain_by_occlusion`."""
-    found = _Coalitions(texts, output).explanations(refine_passages=refine_passages)
+    found = _Coalitions(texts, output, replacement="").explanations(
+        refine_passages=refine_passages
+    )
     return [_with_exact_sum(*of_text) for of_text in zip(texts, found, strict=True)]
 
 
@@ -37,15 +39,10 @@ def _with_exact_sum(text: ExplainedText, explanation: Explanation) -> Explanatio
 class _Coalitions(Occlusion):
     """The effects of words: the mean of hiding only them, and of hiding all others."""
 
-    def __init__(self, texts: list[ExplainedText], output: ExplainedOutput) -> None:
-        super().__init__(texts, output, replacement="")
-        of_all = super().effects([[[*range(len(text.words))]] for text in texts])
-        self._totals = [float(effect[0]) for effect in of_all]
-
     def effects(self, groups: list[Groups]) -> list[NDArray[np.float64]]:
         """Return the mean of both effects for each group of words, (n_groups,)."""
-        hidden = super().effects(groups)
-        others = super().effects(
+        hidden = self._effects_of_hiding(groups)
+        others = self._effects_of_hiding(
             [
                 [_others(group, text) for group in of_text]
                 for of_text, text in zip(groups, self._texts, strict=True)

@@ -57,22 +57,22 @@ class Occlusion:
         self, texts: list[ExplainedText], output: ExplainedOutput, replacement: str
     ) -> None:
         self._texts, self._output, self._replacement = texts, output, replacement
+        all_words = [[[*range(len(text.words))]] for text in texts]
+        self._totals = [float(effect[0]) for effect in self._effects_of_hiding(all_words)]
 
     def explanations(self, *, refine_passages: bool) -> list[Explanation]:
         """Return the effect of each unit, and the score without any word."""
         groups = [passages(text) if refine_passages else text.units for text in self._texts]
-        all_words = [[*range(len(text.words))] for text in self._texts]
-        effects = self.effects(
-            [[*of_text, words] for of_text, words in zip(groups, all_words, strict=True)]
-        )
-        values = [effect[:-1] for effect in effects]
+        values = self.effects(groups)
         if refine_passages:
             values = self._word_effects(groups, values)
-        bases = [
-            text.score - float(effect[-1])
-            for text, effect in zip(self._texts, effects, strict=True)
-        ]
+        scores_and_totals = zip(self._texts, self._totals, strict=True)
+        bases = [text.score - total for text, total in scores_and_totals]
         return list(map(Explanation, values, bases))
+
+    def effects(self, groups: list[Groups]) -> list[Scores]:
+        """Return the effect of each group of words, (n_groups,)."""
+        return self._effects_of_hiding(groups)
 
     def _word_effects(self, groups: list[Groups], effects: list[Scores]) -> list[Scores]:
         """Return the effect of each word, (n_words,), given those of the passages.
@@ -93,7 +93,7 @@ class Occlusion:
             value[words] = of_words
         return values
 
-    def effects(self, groups: list[Groups]) -> list[Scores]:
+    def _effects_of_hiding(self, groups: list[Groups]) -> list[Scores]:
         """Return by how much the score falls if a group of words is hidden, (n_groups,)."""
         variants = (
             (hide(text, hidden, self._replacement), text)

@@ -73,9 +73,9 @@ CHECKS_FOR_FLOAT64 = (
 NO_DROPOUT = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0}
 
 
-def in_float32(assert_allclose: Callable[..., None]) -> Callable[..., None]:
+def in_float32(assert_allclose: Callable[..., None], atol: float) -> Callable[..., None]:
     def assert_close(actual: object, desired: object, **options: Any) -> None:  # noqa: ANN401
-        assert_allclose(actual, desired, **options | {"rtol": 1e-5, "atol": 1e-4})
+        assert_allclose(actual, desired, **options | {"rtol": 1e-5, "atol": atol})
 
     return assert_close
 
@@ -105,8 +105,11 @@ def test_a_check_of_scikit_learn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if check.func in CHECKS_FOR_FLOAT64:
+        # AdamW divides gradients by their size, so rounding grows where layers are trained from a
+        # head that fits already: to 3.5e-5 with the kernels for AVX2.
+        atol = 5e-5 if getattr(estimator, "trainable_layers", 0) else 2e-5
         for comparison in ("assert_allclose", "assert_allclose_dense_sparse"):
-            lenient = in_float32(getattr(estimator_checks, comparison))
+            lenient = in_float32(getattr(estimator_checks, comparison), atol)
             monkeypatch.setattr(estimator_checks, comparison, lenient)
     if check.func is WEIGHT_CHECK:
         # A repeated text is in several batches, and dropout differs each time. Without batches and

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     Estimator = DistilBertEmbedder | DistilBertClassifier
 
 TOLERANCE = 1e-5  # as the README says
-TOLERANCE_OF_TRAINING = 1e-4  # because training amplifies rounding
 TEXTS = [
     " ".join([question, verb, *["of the one"] * n])
     for n, question in enumerate(("what", "who", "where", "when", "how", "why"))
@@ -89,17 +88,18 @@ def test_the_thread_count_does_not_matter(estimator: Estimator, several_threads:
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("params", "tolerance"),
     [
-        {},
-        {"trainable_layers": 1, "max_iter": 2},
-        {"trainable_layers": "all", "max_iter": 2},
-        {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 10},
+        ({}, TOLERANCE),
+        ({"trainable_layers": 1, "max_iter": 2}, TOLERANCE),
+        ({"trainable_layers": "all", "max_iter": 2}, TOLERANCE),
+        # Ten epochs amplify rounding: to 1.2e-5 with the kernels for AVX2.
+        ({"early_stopping": True, "validation_fraction": 0.25, "max_iter": 10}, 2 * TOLERANCE),
     ],
     ids=["head", "one layer", "all layers", "early stopping"],
 )
 def test_the_same_random_state_gives_the_same_on_any_number_of_threads(
-    tiny: Path, params: dict[str, Any]
+    tiny: Path, params: dict[str, Any], tolerance: float
 ) -> None:
     def fitted(n_threads: int, random_state: int) -> np.ndarray:
         classifier = DistilBertClassifier(
@@ -109,5 +109,5 @@ def test_the_same_random_state_gives_the_same_on_any_number_of_threads(
 
     expected = fitted(1, 0)
     for n_threads in (1, 2, 3):
-        np.testing.assert_allclose(fitted(n_threads, 0), expected, atol=TOLERANCE_OF_TRAINING)
-    assert np.abs(fitted(1, 1) - expected).max() > TOLERANCE_OF_TRAINING
+        np.testing.assert_allclose(fitted(n_threads, 0), expected, atol=tolerance)
+    assert np.abs(fitted(1, 1) - expected).max() > tolerance

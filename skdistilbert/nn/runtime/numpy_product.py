@@ -42,17 +42,7 @@ MAX_SIZE_WITH_SHORT_SUMS = 2**20
 
 
 def multiply_with_numpy(weight: Array, x: Array) -> Array:
-    """Multiply a weight matrix by the columns of a batch.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (..., n_out, n_in)
-    x : ndarray of shape (n_in, n_columns)
-
-    Returns
-    -------
-    ndarray of shape (..., n_out, n_columns)
-    """
+    """Compute `matmul`, which documents the shapes, with NumPy."""
     n_columns = x.shape[1]
     n_out, n_in = weight.shape[-2:]
     if (
