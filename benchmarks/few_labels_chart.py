@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 CHART = Path(__file__).parent / "few_labels.png"
-ROW = re.compile(r"(.+), (\d+) per class, (.+)")
+ROW = re.compile(r"(\d+) per class, (.+)")
+
+Results = Mapping[str, Mapping[str, float]]
 
 
-def curves(results: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, dict[int, float]]]:
-    """Return the accuracies by task, method and number of texts per class."""
-    found: dict[str, dict[str, dict[int, float]]] = {}
+def curves(results: Results) -> dict[str, dict[int, float]]:
+    """Return the accuracies by method and number of texts per class."""
+    found: dict[str, dict[int, float]] = {}
     for row, columns in results.items():
         match = ROW.fullmatch(row)
         assert match is not None
-        task, size, method = match.groups()
-        found.setdefault(task, {}).setdefault(method, {})[int(size)] = columns["accuracy"]
+        found.setdefault(match[2], {})[int(match[1])] = columns["accuracy"]
     return found
 
 
-def draw(results: Mapping[str, Mapping[str, float]], file: Path = CHART) -> None:
+def draw(results: Mapping[str, Results], file: Path = CHART) -> None:
+    """Draw one panel for each task: its name and its results."""
     from matplotlib import pyplot as plt
 
-    tasks = curves(results)
     figure, axes = plt.subplots(
-        1, len(tasks), figsize=(11, 5), layout="constrained", squeeze=False
+        1, len(results), figsize=(11, 5), layout="constrained", squeeze=False
     )
-    for panel, (task, methods) in zip(axes[0], tasks.items(), strict=True):
+    for panel, (task, rows) in zip(axes[0], results.items(), strict=True):
+        methods = curves(rows)
         for method, accuracy in methods.items():
             if not method.endswith(", mini"):
                 label = method.removesuffix(", MiniLM")

@@ -89,13 +89,13 @@ class FitMethod:
 class FitSetFit:
     """The same for SetFit (Tunstall et al., 2022) with torch; loading the model is not timed."""
 
-    def __init__(self, model: str, max_steps: int) -> None:
+    def __init__(self, model: str) -> None:
         import torch
         from transformers.utils import logging
 
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
         logging.disable_progress_bar()
-        self.model, self.max_steps = model, max_steps
+        self.model = model
 
     def run(self, work: tuple[LabelledTexts, Path]) -> float:
         from setfit import SetFitModel
@@ -113,16 +113,21 @@ class FitSetFit:
         from datasets import Dataset
         from setfit import Trainer, TrainingArguments
 
-        _, targets, sizes = np.unique(texts.labels, return_inverse=True, return_counts=True)
-        n_different = (sizes.sum() ** 2 - np.sum(sizes**2)) // 2
-        n_steps = -(-2 * n_different // 16)  # with as many pairs of equal classes
         arguments = TrainingArguments(
             output_dir=directory,
-            max_steps=int(min(n_steps, self.max_steps)),
+            max_steps=setfit_steps(texts.labels),
             seed=texts.seed,
             report_to="none",
             save_strategy="no",
             show_progress_bar=False,
         )
-        data = Dataset.from_dict({"text": texts.texts, "label": targets.tolist()})
+        targets = np.unique(texts.labels, return_inverse=True)[1].tolist()
+        data = Dataset.from_dict({"text": texts.texts, "label": targets})
         Trainer(model, arguments, train_dataset=data).train()
+
+
+def setfit_steps(labels: list[str]) -> int:
+    """Return the steps of one epoch: all pairs of different classes, and as many of equal ones."""
+    sizes = np.unique(labels, return_counts=True)[1]
+    n_different = (sizes.sum() ** 2 - np.sum(sizes**2)) // 2
+    return int(-(-2 * n_different // 16))

@@ -38,6 +38,7 @@ TASKS = [
 ]
 BUNDLED_FORMATS = dict.fromkeys(["Spearman", *TASKS], ".3f")
 BUNDLED_FORMATS |= {"texts per second": ",.0f", "times 66M": ".1f"}
+FEW_LABELS_TASKS = {"TREC-6": "few_labels_trec", "Banking77": "few_labels_banking77"}
 FEW_LABELS_FORMATS = {
     "accuracy": ".3f",
     "log loss": ".2f",
@@ -158,19 +159,16 @@ def bundled_model(records: Records) -> Table:
 
 def few_labels(records: Records) -> Table:
     """Return the scores with eight texts per class, of TF-IDF and of MiniLM."""
-    (machine,) = records.machines("few_labels")
-    tasks = ("TREC-6", "Banking77")
-    table = [[machine, *(f"{task}, {name}" for task in tasks for name in FEW_LABELS_FORMATS)]]
-    for row, *_ in records.rows("few_labels", "TREC-6, 8 per class, .*(LR|MiniLM)$"):
-        method = row.partition("per class, ")[2]
-        cells = []
-        for task in tasks:
-            columns = records.columns("few_labels", machine, f"{task}, 8 per class, {method}")
-            cells += [
-                f"{columns[x]:{f}}" if columns else "" for x, f in FEW_LABELS_FORMATS.items()
-            ]
-        table.append([method.removesuffix(", MiniLM"), *cells])
-    return table
+    header, lines = [""], {}
+    for task, name in FEW_LABELS_TASKS.items():
+        (machine,) = records.machines(name)
+        header += [f"{task}, {column}" for column in FEW_LABELS_FORMATS]
+        for row, *_ in records.rows(name, "8 per class, .*(LR|MiniLM|SetFit)$"):
+            columns = records.columns(name, machine, row)
+            cells = [f"{columns[x]:{f}}" for x, f in FEW_LABELS_FORMATS.items()]
+            method = row.partition("per class, ")[2].removesuffix(", MiniLM")
+            lines[method] = lines.get(method, [method]) + cells
+    return [header, *(line + [""] * (len(header) - len(line)) for line in lines.values())]
 
 
 def install_size(records: Records) -> Table:
@@ -321,6 +319,7 @@ def update_readme(text: str, directory: Path = RESULTS) -> str:
 
 if __name__ == "__main__":
     if any(RESULTS.glob("few_labels*")):
-        few_labels_chart.draw(Records(RESULTS).results("few_labels"))
+        records = Records(RESULTS)
+        few_labels_chart.draw({x: records.results(name) for x, name in FEW_LABELS_TASKS.items()})
     REPORT.write_text(generate(), "utf-8")
     README.write_text(update_readme(README.read_text("utf-8")), "utf-8")
