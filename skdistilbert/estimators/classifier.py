@@ -219,7 +219,7 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
             labels = self._fitted_labels_for(labels)
         labelled = self._labelled(texts, y, labels, sample_weight)
         if self.early_stopping:
-            labels.check_can_be_held_out(labelled.targets)
+            labels.check_can_be_held_out(labelled.targets, self.validation_fraction)
         options = self._begin_fit()
         self._labels, self._reads_pairs = labels, are_pairs(texts)
         self._warn_about(texts)

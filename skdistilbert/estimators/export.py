@@ -46,9 +46,9 @@ def sequence_model(
     """
     if pooling != "cls":
         warn_user(
-            f"The head reads the features of pooling={pooling!r}, but transformers always gives "
-            "it the state of [CLS], so its logits will differ there. skdistilbert restores the "
-            "head exactly. For transformers, train with pooling='cls'."
+            f"The head reads the features of pooling={pooling!r}, but transformers always passes "
+            "the state of [CLS] to the head, so its logits will differ there. skdistilbert "
+            "restores the head exactly. For transformers, train with pooling='cls'."
         )
     if isinstance(head, LinearHead):
         head = _with_first_layer(head, encoder)

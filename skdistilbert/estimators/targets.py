@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -140,8 +141,16 @@ class Labels:
                 f"got the other keys {unknown}. Remove them, or add a weight of every class."
             )
 
-    def check_can_be_held_out(self, targets: NDArray[Any]) -> None:
-        """Raise ValueError if a class of encoded targets has too few texts to hold some out."""
+    def check_can_be_held_out(self, targets: NDArray[Any], fraction: float) -> None:
+        """Raise ValueError unless a fraction of the texts can be held out from each class.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n_texts,)
+            Encoded classes. The targets of several labels are not checked.
+        fraction : float
+            The fraction of the texts that is held out.
+        """
         if self.multilabel:
             return
         rare = self.classes[np.bincount(targets, minlength=self._n) == 1]
@@ -150,6 +159,14 @@ class Labels:
                 "early_stopping holds out texts of each class, so each class must have at least 2 "
                 f"texts; got only 1 of {', '.join(map(repr, rare.tolist()))}. Add texts, remove "
                 "these classes, or set early_stopping=False."
+            )
+        n_held_out, n_classes = math.ceil(fraction * len(targets)), len(np.unique(targets))
+        if not n_classes <= n_held_out <= len(targets) - n_classes:
+            raise ValueError(
+                f"early_stopping with validation_fraction={fraction} holds out {n_held_out} of "
+                f"{len(targets)} texts, but at least {n_classes} texts, one for each class, must "
+                "be held out, and as many must be left. Change validation_fraction, add texts, or "
+                "set early_stopping=False."
             )
 
 

@@ -155,6 +155,7 @@ class TrainedEstimator(EncoderTuner):
         transformers. Of a local base model it has the name of the directory without its path.
         """
         check_is_fitted(self)
+        checked_scores = check_scores(scores)
         model, tokenizer = self._task_model(), self._loaded_encoder().tokenizer
         card = ModelCard(
             model,
@@ -162,7 +163,7 @@ class TrainedEstimator(EncoderTuner):
             self.revision_,
             self._n_texts,
             reads_pairs=getattr(self, "_reads_pairs", None) is True,
-            scores=check_scores(scores),
+            scores=checked_scores,
         )
         files = tokenizer_files(tokenizer.__getstate__(), model.config.model_type)
         model.save_with_files(directory, files | card_files(directory, card))

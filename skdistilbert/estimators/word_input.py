@@ -90,7 +90,10 @@ def _check_text(text: object, row: int, missing: Missing) -> list[str]:
         _check_may_be_missing(f"Row {row}: the text", missing)
         return []
     if isinstance(text, str):
-        raise TypeError(f"Row {row}: a text must be a list of words; got {text!r:.99}.")
+        raise TypeError(
+            f"Row {row}: a text must be a list of words; got {text!r:.99}. Split each text into "
+            "words, or pass the texts to predict_entities of a fitted estimator."
+        )
     words = as_list(text, "word")
     for index, word in enumerate(words):
         name = f"Row {row}: word {index}"

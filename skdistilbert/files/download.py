@@ -100,7 +100,8 @@ class _Client:
             raise HubError(
                 f"{repo_id!r} is not a directory, and its revision {revision!r} is not completely "
                 f"in the cache {cache}. Downloading from the Hugging Face hub needs an extra: "
-                f'pip install "skdistilbert[hub]".{also_cached(repo_id, cache)}'
+                'pip install "skdistilbert[hub]". Without it, pass a directory, or "mini" for the '
+                f"bundled model.{also_cached(repo_id, cache)}"
             ) from None
         self._hub: Any = huggingface_hub
         self._repo_id, self._revision, self._cache = repo_id, revision, cache

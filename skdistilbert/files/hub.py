@@ -99,6 +99,11 @@ def _locate(
     commit = cached_commit(repo_id, revision, cache)
     if commit and (snapshot := find_in_cache(repo_id, commit, cache)):
         return Location(snapshot, commit)
+    if Path(model).is_file():
+        raise CheckpointError(
+            f"{model!r} is a file, but model must be a directory. Pass the directory of the file, "
+            f"{str(Path(model).absolute().parent)!r}."
+        )
     if is_offline():
         raise HubError(
             f"{repo_id!r} is not a directory, and its revision {revision!r} is not completely in "

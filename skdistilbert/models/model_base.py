@@ -132,8 +132,9 @@ class ModelBase:
             raise CheckpointError(
                 f"{path}: {cls.__name__} needs a checkpoint with the head {cls.head!r}; this one "
                 f"has {checkpoint.head or 'none'} (architectures: "
-                f"{', '.join(checkpoint.config.architectures) or 'not stated'}). Use load_model "
-                "to load it as the class of its task."
+                f"{', '.join(checkpoint.config.architectures) or 'not stated'}). Choose a "
+                "checkpoint that was fine-tuned for this task, or load this one with load_model "
+                "as the class of its own task."
             )
         return cls.from_checkpoint(checkpoint, precision)
 

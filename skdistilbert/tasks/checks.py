@@ -56,10 +56,9 @@ def load_inputs(
     if isinstance(model, str | os.PathLike):
         model = needed.from_pretrained(model)
     if not isinstance(model, needed):
-        checkpoint = "" if needed is DistilBertModel else ", from a checkpoint with this head"
         raise TypeError(
             f"{task} needs a {needed.__name__} as model; got {_describe(model)}. "
-            f"Load it with load_model(path){checkpoint}."
+            + _how_to_get_a_model(model, needed)
         )
     if tokenizer is None:
         tokenizer = model.tokenizer
@@ -90,6 +89,16 @@ def check_max_length(
             f"model's max_position_embeddings; got {max_length!r}."
         )
     return max_length
+
+
+def _how_to_get_a_model(model: object, needed: type[DistilBertModel]) -> str:
+    if hasattr(model, "fit") and hasattr(model, "save_pretrained"):
+        return "Save the estimator with save_pretrained(directory), and pass the directory."
+    checkpoint = "a checkpoint" if needed is DistilBertModel else "a checkpoint with this head"
+    return (
+        f"Pass the directory or hub name of {checkpoint} before the other arguments, or the "
+        "result of load_model(path)."
+    )
 
 
 def _describe(value: object) -> str:

@@ -148,7 +148,10 @@ def near_duplicates(embeddings: ArrayLike, threshold: float) -> NearDuplicates:
 def _check_rows(value: ArrayLike, name: str) -> NDArray[Any]:
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must have numbers; got an array of type {array.dtype}.")
+        raise TypeError(
+            f"{name} must have numbers; got an array of type {array.dtype}. Embed texts first, "
+            "such as DistilBertEmbedder(normalize=True).transform(texts)."
+        )
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(
             f"{name} must have the shape (n_rows, n_features) with at least one row and one "

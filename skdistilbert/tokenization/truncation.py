@@ -82,10 +82,10 @@ def _longest_first(n_first: int, n_second: int, max_length: int) -> tuple[int, i
 def check_stride(stride: int, room: int) -> None:
     """Raise ValueError unless windows of `room` tokens can overlap by `stride` tokens."""
     if stride < 0:
-        raise ValueError(f"stride must not be negative, got {stride}; use 0 for no overlap.")
+        raise ValueError(f"stride must not be negative; got {stride}. Use 0 for no overlap.")
     if stride >= room:
         raise ValueError(
-            f"A window has room for {max(room, 0)} tokens of the text that is cut, too few to "
+            f"A window has room for {max(room, 0)} tokens of the text, too few for windows that "
             f"overlap by stride={stride}; use a larger max_length or a smaller stride."
         )
 

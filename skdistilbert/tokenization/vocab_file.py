@@ -31,7 +31,8 @@ def read_vocab(file: Path) -> dict[str, int]:
     if not file.is_file():
         raise CheckpointError(
             f"{file} does not exist; a checkpoint directory needs {VOCAB_FILE} or "
-            f"{TOKENIZER_FILE} in addition to its weights."
+            f"{TOKENIZER_FILE} in addition to its weights. Copy one of them into the directory, "
+            "or save the tokenizer with its save_pretrained(directory)."
         )
     content = file.read_bytes()
     _check_is_vocab(content, file)

@@ -155,6 +155,16 @@ def test_early_stopping_names_the_classes_with_one_text(tiny: Path) -> None:
         quick(tiny, early_stopping=True, validation_fraction=0.4).fit(TEXTS, labels)
 
 
+@pytest.mark.parametrize(("fraction", "n_held_out"), [(0.1, 1), (0.9, 9)])
+def test_early_stopping_holds_out_a_text_for_each_class(
+    tiny: Path, fraction: float, n_held_out: int
+) -> None:
+    classifier = quick(tiny, early_stopping=True, validation_fraction=fraction)
+    message = f"={fraction} holds out {n_held_out} of 9 texts, but at least 3 texts.*Change val"
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(TEXTS, LABELS)
+
+
 def test_warm_start_continues(tiny: Path) -> None:
     classifier = quick(tiny, warm_start=True, trainable_layers="all").fit(TEXTS, LABELS)
     loss = classifier.loss_curve_[-1]

@@ -11,6 +11,7 @@ import pytest
 
 from skdistilbert import (
     CheckpointError,
+    DistilBertRegressor,
     WordPieceTokenizer,
     answer,
     classify,
@@ -18,6 +19,7 @@ from skdistilbert import (
     extract_entities,
     load_model,
     predict,
+    rank,
     unmask,
 )
 from tests.conftest import DATA
@@ -162,14 +164,34 @@ def test_invalid_calls_raise(tmp_path: Path, tiny: Path) -> None:
         embed("mini", ["a"], "mean")
     with pytest.raises(TypeError, match="takes from 1 to 3 positional arguments but 4"):
         embed("mini", None, ["a"], "mean")
-    with pytest.raises(CheckpointError, match="has none"):
+    with pytest.raises(
+        CheckpointError, match="has none .*Choose a checkpoint that was fine-tuned"
+    ):
         classify("mini", ["a"])
+    with pytest.raises(
+        TypeError, match=r"got \['a'\] of type list. Pass the directory or hub name"
+    ):
+        embed(["a"], ["b"])  # type: ignore[call-overload]
+    estimator = DistilBertRegressor(tiny)
+    with pytest.raises(TypeError, match=r"Save the estimator with save_pretrained\(directory\)"):
+        rank(estimator, "a", ["b"])  # type: ignore[arg-type]
     with pytest.raises(CheckpointError, match="is not a directory"):
         embed(os.fspath(tmp_path / "none"), ["a"])
     directory = shutil.copytree(tiny, tmp_path / "model")
     (directory / "vocab.txt").unlink()
-    with pytest.raises(CheckpointError, match=r"vocab\.txt"):
+    with pytest.raises(
+        CheckpointError, match=r"vocab\.txt .* save the tokenizer with its save_pre"
+    ):
         embed(directory, ["a"])
+
+
+def test_a_file_is_not_taken_for_a_name_on_the_hub(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny, tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=r"is a file.*Pass the directory .*model'\."):
+        embed("model/config.json", ["a"])
 
 
 def test_max_length_has_the_same_default_everywhere(

@@ -93,7 +93,7 @@ def test_types_and_mapped_files(tmp_path: Path) -> None:
         ((np.ones((2, 3)), np.ones((2, 4))), "same number of features; got 3 and 4"),
         ((np.ones((0, 3)), np.ones((2, 3))), r"queries must have the shape .*got \(0, 3\)"),
         ((np.ones((2, 3)), np.ones(3)), r"corpus must have the shape .*got \(3,\)"),
-        ((["text"], np.ones((2, 3))), "queries must have numbers; got an array of type <U4"),
+        ((["text"], np.ones((2, 3))), "queries must have numbers; got .* <U4. Embed texts"),
         ((np.ones((2, 3)), np.ones((2, 3)), 0), "top_k must be an integer of at least 1; got 0"),
         ((np.ones((2, 3)), [[1, 1, 1], [1, np.nan, 1]]), "corpus has NaN or infinity in row 1"),
         (([[np.inf, 1]], np.ones((2, 2))), "queries has NaN or infinity in row 0"),

@@ -90,7 +90,7 @@ def test_the_windows_of_a_text_are_read_with_each_label(directory: Any) -> None:
     windows: Any = {"max_length": 20, "long_text": "window", "stride": 2}
     got = classify(model, tokenizer, TEXTS, **options, **windows)
     np.testing.assert_allclose(scores(got, labels), softmax(logits), atol=1e-5)
-    with pytest.raises(ValueError, match="room for .* tokens of the text .* stride=12"):
+    with pytest.raises(ValueError, match="room for .* tokens of the text, too few .* stride=12"):
         classify(model, tokenizer, TEXTS, **options, **windows | {"stride": 12})
 
 
@@ -115,7 +115,7 @@ def test_the_truncation_warning_suggests_windows_for_single_texts() -> None:
     [
         ({"long_text": "cut"}, "long_text must be one of truncate, window; got 'cut'"),
         ({"long_text": "window", "stride": 10}, "room for 10 tokens .* stride=10"),
-        ({"long_text": "window", "stride": -1}, "stride must not be negative, got -1"),
+        ({"long_text": "window", "stride": -1}, "stride must not be negative; got -1. Use 0"),
         ({"long_text": "window", "stride": 0.5}, "stride must be an integer or None; got 0.5"),
     ],
 )
