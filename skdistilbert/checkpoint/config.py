@@ -81,6 +81,7 @@ class DistilBertConfig:
     sinusoidal_pos_embds : bool, default=False
         Use sines and cosines instead of trained position embeddings.
     n_layers : int, default=6
+        Number of transformer layers.
     n_heads : int, default=12
         Attention heads per layer; must divide `dim`.
     dim : int, default=768
@@ -95,13 +96,15 @@ class DistilBertConfig:
     initializer_range : float, default=0.02
         Standard deviation of newly initialised weights; 0 means 0.02, as in transformers.
     qa_dropout : float, default=0.1
+        Dropout that transformers applies before the head for question answering.
     seq_classif_dropout : float, default=0.2
         Dropout before the head, applied only during training. In the file of a BERT, it is
         ``classifier_dropout`` or, if this is missing, ``hidden_dropout_prob``.
     pad_token_id : int, default=0
         Not used by the network; null in a file becomes 0.
     layer_norm_eps : float, default=1e-12
-        Of a BERT only: DistilBERT always uses the default, as in transformers.
+        Added to variances by layer normalisation. Only BERT uses this value; DistilBERT always
+        uses 1e-12, as in transformers.
     architectures : tuple of str, default=()
         The class that wrote the checkpoint.
     id2label : dict of int to str, default={0: "LABEL_0", 1: "LABEL_1"}
@@ -113,11 +116,13 @@ class DistilBertConfig:
     output_hidden_states : bool, default=False
         sentence-transformers uses its module WeightedLayerPooling only if this is True.
     sklearn_classes : dict, default=None
-        The labels of a saved estimator with their type; transformers ignores this field.
+        The labels of a saved estimator and their type. transformers ignores this field.
     sklearn_pooling : str, default="cls"
-        Pooling of the hidden states that a head on texts reads; transformers always reads "cls".
+        The pooling of the hidden states that a head on texts reads. transformers ignores this
+        field and always uses "cls".
     sklearn_pools_windows : bool, default=False
-        The head reads one vector for all windows of a long text, instead of one for each window.
+        Whether the head reads one vector for all windows of a long text, instead of one vector
+        for each window.
     model_type : {"distilbert", "bert"}, default="distilbert"
         The architecture, which determines the names in the files and the head on texts.
     type_vocab_size : int, default=2
@@ -223,6 +228,10 @@ class DistilBertConfig:
             "mini", a directory or a name on the Hugging Face hub, as in `load_model`. Weights are
             not downloaded.
 
+        Returns
+        -------
+        DistilBertConfig
+
         Raises
         ------
         CheckpointError
@@ -234,7 +243,22 @@ class DistilBertConfig:
 
     @classmethod
     def from_file(cls, file: Path) -> Self:
-        """Read a ``config.json``; raise CheckpointError if it is missing or not valid."""
+        """Read a ``config.json``.
+
+        Parameters
+        ----------
+        file : Path
+            The file, which may have any name.
+
+        Returns
+        -------
+        DistilBertConfig
+
+        Raises
+        ------
+        CheckpointError
+            If the file is missing or not valid.
+        """
         values = read_json_object(file)
         try:
             return cls.from_dict(values)
@@ -246,6 +270,15 @@ class DistilBertConfig:
         """Return a configuration with the fields of a ``config.json`` of DistilBERT or BERT.
 
         Fields that the network does not use, such as ``transformers_version``, are ignored.
+
+        Parameters
+        ----------
+        values : mapping of str to object
+            The fields, as in the file.
+
+        Returns
+        -------
+        DistilBertConfig
 
         Raises
         ------
@@ -270,7 +303,13 @@ class DistilBertConfig:
         return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields of a ``config.json`` that transformers reads."""
+        """Return the fields of a ``config.json`` that transformers reads.
+
+        Returns
+        -------
+        dict
+            With values that JSON can contain.
+        """
         values = asdict(self)
         for name in OTHERS_FIELDS[self.model_type]:
             del values[name]

@@ -306,8 +306,17 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         Returns
         -------
         ndarray of shape (n_texts, n_classes), or (n_texts,) for two classes
-            Float32. For two classes the logit of the second minus that of the first. For
-            multi-label targets always one logit for each label.
+            Float32. For two classes the logit of the second class minus the logit of the first.
+            For multi-label targets always one logit for each label.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        CheckpointError
+            If the pretrained weights have changed since `fit`.
+        ValueError, TypeError
+            If a text is not valid.
         """
         logits = self._logits(X)
         binary = logits.shape[1] == 2 and not self._labels.multilabel
@@ -325,6 +334,15 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         ndarray of shape (n_texts, n_classes)
             Float32, in the order of ``classes_``. For multi-label targets the probability of each
             label, independent of the others.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        CheckpointError
+            If the pretrained weights have changed since `fit`.
+        ValueError, TypeError
+            If a text is not valid.
         """
         logits = self._logits(X)
         return self._labels.probabilities(logits)
@@ -341,6 +359,15 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         ndarray of shape (n_texts,)
             With the type of the labels of `fit`. For multi-label targets the indicator matrix
             (n_texts, n_classes) of labels with a probability above 0.5.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        CheckpointError
+            If the pretrained weights have changed since `fit`.
+        ValueError, TypeError
+            If a text is not valid.
         """
         logits = self._logits(X)
         return self._labels.decode(logits)

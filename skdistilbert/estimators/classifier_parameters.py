@@ -9,12 +9,12 @@ from skdistilbert.nn.pooling import POOLINGS
 
 CLASSIFIER_PARAMETERS = """\
 trainable_layers : int of at least 0, "all" or "auto"
-    How many layers of the encoder are trained, counted from the top. "auto": the upper half, in
-    two stages; none if layers cannot be trained with `pooling`. 0: only the head, on features
-    that are computed once, by logistic regression. Another number or "all", which includes the
-    embeddings: layers and head together, by AdamW. AdamW also trains multi-label targets, with
-    `early_stopping` or `warm_start`, and if `learning_rate_init`, `batch_size` or `max_iter` is
-    given with 0. The frozen layers are computed once, without dropout.
+    How many layers of the encoder are trained, counted from the top. "auto": train the upper half
+    in two stages; train no layers if `pooling` does not allow training. 0: train only the head, by
+    logistic regression on features that are computed once. Another number: train layers and head
+    together, by AdamW. "all": train the embeddings, too. AdamW is also used with `early_stopping`
+    or `warm_start`, for multi-label targets with "auto", and with 0 if `learning_rate_init`,
+    `batch_size` or `max_iter` is not "auto". The frozen layers are computed once, without dropout.
 pooling : {POOLINGS} or "auto"
     How the hidden states of a text's tokens become the features that the head reads; see
     `skdistilbert.embed`. "auto": the pooling in ``modules.json`` of a sentence-transformers
@@ -22,14 +22,14 @@ pooling : {POOLINGS} or "auto"
     The head of transformers reads "cls"; see `save_pretrained`.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided by the width of
-    the encoder in the first of two stages, 5e-3 for a head alone, else 1e-4.
+    the encoder in the first of two stages, 5e-3 if AdamW trains only the head, else 1e-4.
 batch_size : int of at least 1 or "auto"
-    Texts in a step of the optimiser. "auto": 64 in the first of two stages, 32 for a head alone,
-    else 16.
+    Number of texts in a step of the optimiser. "auto": 64 in the first of two stages, 32 if AdamW
+    trains only the head, else 16.
 max_iter : int of at least 1 or "auto"
-    Maximum number of epochs; the learning rate decays to 0 at their end. "auto": in the first of
-    two stages 2, or the number that makes 40 steps if that is more; 100 for a head alone; else 3,
-    or the number that makes 250 steps if that is more, but at most 30.
+    Maximum number of epochs. The learning rate decays to 0 in the last epoch. "auto": 2 in the
+    first of two stages, or as many as 40 steps need if that is more; 100 if AdamW trains only the
+    head; else 3, or as many as 250 steps need if that is more, but at most 30.
 """
 CLASSIFIER_ACCEPTED = ACCEPTED | {
     "trainable_layers": Accepted(Integral, low=0, options=("all", "auto")),

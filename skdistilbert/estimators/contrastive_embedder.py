@@ -56,30 +56,27 @@ if TYPE_CHECKING:
 
 OWN_PARAMETERS = """\
 trainable_layers : int of at least 1, "all" or "auto"
-    How many layers of the encoder are trained, counted from the top. "auto": the upper half, which
-    takes half of the time and forgets less. "all" trains every layer and the
-    embeddings. The frozen layers below are computed once, without dropout.
+    How many layers of the encoder are trained, counted from the top. "auto" trains the upper half,
+    which takes half of the time and preserves more of the pretraining. "all" trains every layer
+    and the embeddings. The frozen layers are computed once, without dropout.
 pooling : {"cls", "mean", "max"} or None
     How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. None: use
     ``modules.json`` of a sentence-transformers directory with all its modules; without this file,
     "mean". The weights of these modules are not trained.
-max_length : int of at least 2 or None
-    Truncate texts to this many tokens, with a warning. None: the ``max_position_embeddings`` of
-    the model; with ``modules.json`` at most the maximum length of the tokenizer.
 loss : {"auto", "cosine", "supervised"}
     "cosine" compares all pairs of texts equally. "supervised" is the supervised contrastive loss,
-    which stresses the classes that are most similar and changes the encoder less. "auto":
+    which stresses the classes that are most similar and changes the encoder less. "auto" selects
     "supervised" if there are fewer than 2,000 texts and pretrained features separate their classes
-    well, otherwise "cosine". Pairs of texts need "auto", because their loss depends on `y`.
+    well, and otherwise "cosine". Pairs of texts need "auto", because their loss depends on `y`.
 learning_rate_init : float above 0 or "auto"
-    Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided
-    by the width of the encoder.
+    Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided by the width of
+    the encoder.
 batch_size : int of at least 4 or "auto"
-    Texts, or pairs of texts, that are compared in a step of the optimiser. Memory and time grow
-    with the number of texts rather than with the number of comparisons. "auto": 64.
+    Number of texts, or pairs of texts, that are compared in a step of the optimiser. Memory and
+    time grow with the number of texts rather than with the number of comparisons. "auto": 64.
 max_iter : int of at least 1 or "auto"
-    Number of epochs; the learning rate decays to 0 at their end. "auto": 2, or the
-    number that makes 40 steps if that is more.
+    Number of epochs. The learning rate decays to 0 in the last epoch. "auto": 2, or as many as 40
+    steps need if that is more.
 warm_start : bool
     Continue from the weights of the previous `fit`. If Ctrl-C interrupts `fit`, the estimator
     keeps the weights so far, and the next `fit` continues from them. With False an interrupted
@@ -99,7 +96,8 @@ OWN_ACCEPTED = {
 class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
     """Turn texts into features with an encoder that is trained on labelled texts.
 
-    `fit` moves the features of texts with the same label together and those of other texts apart.
+    `fit` moves the features of texts with the same label together, and the features of texts with
+    different labels apart.
     The features suit any classifier of scikit-learn, even with few texts per class. `fit` also
     accepts pairs of similar texts, such as questions and answers, to train an encoder for search.
 

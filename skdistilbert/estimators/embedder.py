@@ -30,9 +30,6 @@ pooling : {POOLINGS} or None
     How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. The
     tokens include [CLS] and [SEP]. None: use ``modules.json`` of a sentence-transformers directory
     with all its modules; without this file, "mean".
-max_length : int of at least 2 or None
-    Truncate texts to this many tokens, with a warning. None: the ``max_position_embeddings`` of
-    the model; with ``modules.json`` at most the maximum length of the tokenizer.
 verbose : bool or int of at least 0
     Show on stderr how many texts have been embedded: with a progress bar in terminals and
     notebooks if the extra ``progress`` is installed, otherwise with lines.

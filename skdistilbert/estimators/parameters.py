@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 PARAMETERS = """\
 model : str or path-like
     "mini" is the small encoder that comes with this package. It needs no download; larger
-    encoders are more accurate. Otherwise the directory of a Hugging Face checkpoint
+    encoders are more accurate. Any other value is the directory of a Hugging Face checkpoint
     (``config.json``, ``vocab.txt`` and ``model.safetensors``, with ``model_type`` ``distilbert``
-    or ``bert``) or the name of one on the Hugging Face hub, such as
+    or ``bert``) or the name of a checkpoint on the Hugging Face hub, such as
     "distilbert/distilbert-base-uncased" or "owner/name@revision". A task head is ignored.
 trainable_layers : int of at least 0 or "all"
     How many layers of the encoder are trained, counted from the top. 0 trains only the head, on
     features that are computed once. "all" trains every layer and the embeddings, as transformers
-    does; from some hundred texts on it is the most accurate and the slowest. The frozen layers
-    below are computed once, without dropout.
+    does. With some hundred texts or more, "all" is the most accurate value and the slowest. The
+    frozen layers are computed once, without dropout.
 pooling : {POOLINGS}
     How the hidden states of a text's tokens become the features that the head reads; see
     `skdistilbert.embed`. Layers can be trained with "mean", "cls" and "max". The head of
     transformers reads "cls"; see `save_pretrained`.
 max_length : int of at least 2 or None
     Truncate texts to this many tokens, with a warning. None: the ``max_position_embeddings`` of
-    the model.
+    the model, or the ``model_max_length`` of its tokenizer if this is less.
 missing : {"error", "empty"}
     What to do with None, NaN and pandas.NA: raise an error that names the rows, or read them as
     empty texts.
@@ -54,13 +54,13 @@ prompt_name : str or None
     Name of a prompt in ``config_sentence_transformers.json``, such as "query".
 layer : int, list of int or None
     The hidden states to pool: 0 is the embeddings, 1 the first layer, and -1 or None the last.
-    Several are averaged. Layers above the highest one are not computed.
+    The states of several layers are averaged. Layers above the highest one are not computed.
 long_text : {"truncate", "window"}
     Truncate texts of more than `max_length` tokens, or read them completely in overlapping
     windows and pool each token once; see `skdistilbert.embed`.
 stride : int of at least 0 or None
-    Number of tokens by which neighbouring windows overlap. None: a quarter of the tokens that
-    fit into a window.
+    Number of tokens by which neighbouring windows overlap with ``long_text="window"``. None: a
+    quarter of the tokens that fit into a window.
 normalize : bool
     Scale each vector to unit length, so that dot products are cosines.
 learning_rate_init : float above 0 or "auto"
@@ -70,10 +70,10 @@ alpha : float of at least 0
     Weight decay of all matrices, decoupled from the gradient (AdamW). Unlike scikit-learn's L2
     penalty it is not divided by the number of texts.
 batch_size : int of at least 1 or "auto"
-    Texts in a step of the optimiser. "auto": 32 if only the head is trained, else 16.
+    Number of texts in a step of the optimiser. "auto": 32 if only the head is trained, else 16.
 max_iter : int of at least 1 or "auto"
-    Maximum number of epochs; the learning rate decays to 0 at their end. "auto": 100 if only the
-    head is trained; else 3, or the number that makes 250 steps if that is more, but at most 30.
+    Maximum number of epochs. The learning rate decays to 0 in the last epoch. "auto": 100 if only
+    the head is trained; else 3, or as many as 250 steps need if that is more, but at most 30.
 tol : float of at least 0
     Minimum improvement of the validation score that counts as progress.
 early_stopping : bool
@@ -85,7 +85,8 @@ n_iter_no_change : int of at least 1
     With `early_stopping`: number of epochs without progress before training stops.
 class_weight : dict of numbers of at least 0, "balanced", list of such dicts or None
     Weights of the classes in the loss, as elsewhere in scikit-learn. Classes that are not in the
-    dict have weight 1. For multi-label targets a list has a dict of 0 and 1 for each column.
+    dict have weight 1. For multi-label targets, a list has one dict for each column, with the
+    weights of 0 and 1.
 warm_start : bool
     Continue from the weights of the previous `fit`. If Ctrl-C interrupts `fit`, the estimator
     keeps the weights so far (with `early_stopping` the best ones), and the next `fit` continues
@@ -99,14 +100,14 @@ verbose : bool or int of at least 0
     bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
 precision : {"float32", "bfloat16"}
     "bfloat16": round the weights and hidden states of the encoder before their products, which is
-    faster on some processors; see `skdistilbert.load_model`. Others issue a warning and compute in
-    float32. Layers are always trained in float32.
+    faster on some processors; see `skdistilbert.load_model`. On other processors a warning is
+    issued and the encoder computes in float32. Layers are always trained in float32.
 n_threads : int of at least 1 or None
     Number of threads. None: as many as BLAS may use, which ``threadpool_limits``, joblib's
     workers and ``OMP_NUM_THREADS`` determine.
 embedding_cache : bool, str, path-like or None
-    Keep the features of each text in an SQLite file and read them from there in later calls, also
-    of other estimators, processes and runs. A path names this file, or a directory in which it is
+    Keep the features of each text in an SQLite file. Later calls, other estimators, processes and
+    runs read them from this file. A path names the file, or a directory in which the file is
     ``embeddings.sqlite``. True: a file in the user's cache directory (``~/.cache/skdistilbert``,
     ``~/Library/Caches/skdistilbert`` or ``%LOCALAPPDATA%/skdistilbert``; with ``XDG_CACHE_HOME``,
     below that directory). The file must not be on a network file system. Its size is limited to
@@ -227,7 +228,7 @@ def documented(
     """Return a decorator that completes the docstring of an estimator.
 
     ``{parameters}`` becomes the documentation of the parameters of ``__init__`` in their order,
-    and ``{attributes}`` that of the attributes that all trained estimators have.
+    and ``{attributes}`` becomes the documentation of the attributes of all trained estimators.
 
     Parameters
     ----------

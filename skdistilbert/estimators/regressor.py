@@ -208,8 +208,17 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n_texts,) or (n_texts, n_outputs)
-            Float64 like other regressors of scikit-learn, but computed in float32. In the units
-            of the targets of `fit`.
+            The numbers have the units of the targets of `fit`. They are computed in float32 and
+            returned in float64, like the predictions of other regressors of scikit-learn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        CheckpointError
+            If the pretrained weights have changed since `fit`.
+        ValueError, TypeError
+            If a text is not valid.
         """
         logits = self._logits(X)
         numbers = logits * self._scale.deviation + self._scale.mean

@@ -39,17 +39,18 @@ if TYPE_CHECKING:
 
 OWN_PARAMETERS = """\
 max_length : int of at least 2 or None
-    Number of tokens in a window. None: the maximum of the tokenizer and the model.
+    Number of tokens in a window. None: the ``max_position_embeddings`` of the model, or the
+    ``model_max_length`` of its tokenizer if this is less.
 missing : {"error", "empty"}
     What to do with None, NaN and pandas.NA: raise an error that names the rows, or read them as
     texts without words and as empty words.
 max_iter : int of at least 1 or "auto"
-    Maximum number of epochs; the learning rate decays to 0 at their end. "auto": 100 if only the
-    head is trained; else 6, or the number that makes 250 steps if that is more, but at most 30.
+    Maximum number of epochs. The learning rate decays to 0 in the last epoch. "auto": 100 if only
+    the head is trained; else 6, or as many as 250 steps need if that is more, but at most 30.
 early_stopping : bool
     Hold out `validation_fraction` of the texts, stop when the F1 of their entities no longer
-    improves, and keep the weights of the epoch with the best F1. It is that of `score`, with
-    `sample_weight`, but without `class_weight` and without overlap of windows.
+    improves, and keep the weights of the epoch with the best F1. The F1 is computed as in `score`,
+    with `sample_weight`, but without `class_weight` and without overlap of windows.
 class_weight : dict of numbers of at least 0, "balanced" or None
     Weights of the labels in the loss. Labels that are not in the dict have weight 1. "balanced":
     inversely proportional to the numbers of words with each label.
@@ -57,10 +58,10 @@ verbose : bool or int of at least 0
     Show on stderr the loss of each epoch, and how many texts have been labelled: with a progress
     bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
 embedding_cache : bool, str, path-like or None
-    Keep the hidden states of all tokens in an SQLite file, which takes four bytes times the width
-    of the encoder for each token. Later calls of `fit` read the hidden states from the file, for
-    the first head or with ``trainable_layers=0``; then `predict`, `predict_proba` and `score` also
-    do. Other estimators, processes and runs may use the same file. Hidden states of a fine-tuned
+    Keep the hidden states of all tokens in an SQLite file. Each token needs four bytes times the
+    width of the encoder. Later calls of `fit` read the hidden states of the pretrained encoder
+    from this file. With ``trainable_layers=0``, `predict`, `predict_proba` and `score` also read
+    them. Other estimators, processes and runs may use the same file. Hidden states of a fine-tuned
     encoder are never kept. `DistilBertClassifier` explains the accepted values and the limit of
     the size.
 """

@@ -86,14 +86,17 @@ class WordPredictor(TrainedClassifier):
         Returns
         -------
         list of float32 ndarrays of shape (n_words, n_classes)
-            An array for each text, with columns in the order of ``classes_``. The first token of
-            a word decides. Long texts are read in overlapping windows, and each token counts in
-            the window with more context around it. A word that the tokenizer removes, such as "",
-            has the probability 1 of the label "O", or of the first of ``classes_`` if "O" is not
-            among them. NumPy converts the list to an array of arrays.
+            An array for each text, with columns in the order of ``classes_``. The probabilities of
+            a word are those of its first token. Long texts are read in overlapping windows; a
+            token in two windows has the probabilities from the window with more context around
+            it. A word that the tokenizer removes, such as "", has the probability 1 of the label
+            "O", or of the first of ``classes_`` if "O" is not among them. NumPy converts the list
+            to an array of arrays.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         ValueError, TypeError
             If a word is not valid, or the weights are too large for float32.
         """
@@ -129,6 +132,13 @@ class WordPredictor(TrainedClassifier):
             A label for each word. A word that the tokenizer removes, such as "", has the label
             "O", or the first of ``classes_`` if "O" is not among them. NumPy converts the list
             to an array of lists.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError, TypeError
+            If a word is not valid, or the weights are too large for float32.
         """
         return RowList(self.classes_[row.argmax(axis=1)].tolist() for row in self.predict_proba(X))
 

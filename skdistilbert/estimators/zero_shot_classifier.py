@@ -41,9 +41,9 @@ SIMILARITY_TEMPERATURE = 0.06
 ENTAILMENT_OPTIONS = ("max_length", "long_text", "stride")
 OWN_PARAMETERS = """\
 classes : list of labels, dict of descriptions or None
-    The labels; or a dict that maps each label to a text that describes its class, or to several
-    texts. A label without a description describes itself; "_" is read as a space. None: use the
-    labels of `y` in `fit`.
+    The labels, or a dict that maps each label to one or several texts that describe its class. A
+    label in a list is its own description, in which "_" is read as a space. None: use the labels
+    of `y` in `fit`.
 template : str with "{}" or None
     Sentence in which each description replaces "{}", such as "This text is about {}." None: the
     description itself; with ``method="entailment"`` "This example is {}."
@@ -51,10 +51,10 @@ method : {"similarity", "entailment"}
     "similarity" compares embeddings. "entailment" reads each text together with each description
     and needs a `model` with a head for entailment, such as one trained on MNLI. The time is then
     proportional to the number of descriptions. With ``long_text="window"`` the logits of a long
-    text are the mean of those of its windows, weighted by their numbers of tokens.
+    text are the mean of the logits of its windows, weighted by their numbers of tokens.
 temperature : float of at least 1e-6 or "auto"
-    Divisor of the logits before softmax. Lower values make probabilities more extreme. They do
-    not change the order of the classes. "auto": 0.06 for similarity, 1 for entailment.
+    Divisor of the logits before softmax. A lower temperature makes the probabilities more extreme
+    and does not change the order of the classes. "auto": 0.06 for similarity, 1 for entailment.
 """
 ACCEPTED = EMBEDDER_ACCEPTED | {
     "classes": Accepted(NoneType, check=is_classes),
@@ -68,11 +68,11 @@ ACCEPTED = EMBEDDER_ACCEPTED | {
 class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ignore[misc]
     """Classify texts by the similarity between each text and descriptions of the classes.
 
-    It needs no labelled texts. The encoder embeds the texts and the descriptions. The vector of
-    a class is the mean of the unit vectors of its descriptions. The logit of a class is the cosine
-    between the text and this vector, divided by `temperature`. With ``method="entailment"`` it is
-    the mean logit of the entailment of its descriptions, as in the pipeline
-    "zero-shot-classification" of transformers.
+    This classifier needs no labelled texts. The encoder embeds the texts and the descriptions. The
+    vector of a class is the mean of the unit vectors of its descriptions. The logit of a class is
+    the cosine between the text and this vector, divided by `temperature`. With
+    ``method="entailment"`` the logit of a class is the mean entailment logit of its descriptions,
+    as in the pipeline "zero-shot-classification" of transformers.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
 
     Notes
     -----
-    With ``method="similarity"`` each text is encoded once, whatever the number of classes. Use an
-    encoder that was trained for sentence similarity. Descriptions of a few words, and several of
-    them, are often more accurate than names. The probabilities are not calibrated; with labelled
+    With ``method="similarity"`` each text is encoded once, for any number of classes. Use an
+    encoder that was trained for sentence similarity. Several descriptions of a few words are often
+    more accurate than the name of the class. The probabilities are not calibrated. With labelled
     texts, ``sklearn.calibration.CalibratedClassifierCV`` calibrates them.
 
     A pickle holds the descriptions and vectors of the classes, and the path and the fingerprint of
@@ -227,7 +227,16 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         Returns
         -------
         ndarray of shape (n_texts, n_classes), or (n_texts,) for two classes
-            Float32. For two classes the logit of the second minus that of the first.
+            Float32. For two classes the logit of the second class minus the logit of the first.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        CheckpointError
+            If the pretrained weights have changed since `fit`.
+        ValueError, TypeError
+            If a text is not valid.
         """
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
@@ -243,6 +252,15 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         -------
         ndarray of shape (n_texts, n_classes)
             Float32, in the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        CheckpointError
+            If the pretrained weights have changed since `fit`.
+        ValueError, TypeError
+            If a text is not valid.
         """
         return softmax(self._logits(X))
 
@@ -257,6 +275,15 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
         -------
         ndarray of shape (n_texts,)
             With the type of the labels.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        CheckpointError
+            If the pretrained weights have changed since `fit`.
+        ValueError, TypeError
+            If a text is not valid.
         """
         best = self._logits(X).argmax(axis=1)
         labels: NDArray[Any] = self.classes_[best]

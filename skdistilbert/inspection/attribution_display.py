@@ -78,22 +78,23 @@ class AttributionDisplay:
         estimator : fitted estimator
             Any classifier, regressor, outlier detector or pipeline that reads raw texts.
         texts : iterable of str, or of pairs
-            Pairs of texts only if the estimator accepts them.
+            The texts to explain. The estimator must accept pairs to explain pairs.
         target : object, default=None
             The class, the label of a multi-label target, or the index of an output to explain.
-            None explains the prediction of each text; for multi-label targets the label with the
-            highest score.
+            None explains the prediction of each text. For multi-label targets, None explains the
+            label with the highest score.
         method : {"occlusion", "kernel_shap", "integrated_gradients"}, default="occlusion"
             "occlusion" hides a word and returns by how much the score falls [1]_. [MASK] replaces
             the word if `estimator` contains a fitted estimator of this package whose tokenizer has
-            this token. Otherwise the word is removed. "kernel_shap" is the mean of two effects:
-            of removing the word, and of the word without all others [2]_. It is more faithful,
-            and takes up to twice as long. "integrated_gradients" adds up the gradient
-            of the score along the way from a text of [MASK] tokens to the text [3]_. It needs a
-            `DistilBertClassifier`, a `DistilBertRegressor`, or a pipeline from a
-            `DistilBertEmbedder` to a linear model or a perceptron.
+            this token. Otherwise the word is removed. "kernel_shap" returns the mean of two
+            effects: the effect of removing the word from the text, and the effect of adding it to
+            an empty text [2]_. Its values are more faithful, but need up to twice the time.
+            "integrated_gradients" adds up the gradient of the score along the path from a text of
+            [MASK] tokens to the text [3]_. This method needs a `DistilBertClassifier`, a
+            `DistilBertRegressor`, or a pipeline from a `DistilBertEmbedder` to a linear model or
+            a perceptron.
         unit : {"word", "sentence"}, default="word"
-            What gets a value. A run of punctuation is a word.
+            The part of a text that receives one value. A run of punctuation is a word.
 
         Returns
         -------
@@ -111,28 +112,30 @@ class AttributionDisplay:
 
         Notes
         -----
-        Occlusion needs one short prediction per word. If a text has more than 60 words, its
-        sentences are hidden first, as at most 60 passages, and then the words of the most
-        important passages, which have at most 60 words. The words of a less important passage
-        have equal shares of its effect. So a text costs at most 121 predictions up to 3,600
-        words. With ``unit="sentence"`` it costs one prediction per sentence. Kernel SHAP needs
-        another prediction per word or passage, from the word or passage alone. Its values are
-        those of Kernel SHAP on the coalitions of one word and of all words but one; for texts of
-        up to three words they are the exact Shapley values.
+        Occlusion computes one prediction per word. A text of more than 60 words is first divided
+        into at most 60 passages of whole sentences, and each passage is hidden once. Then
+        the words of the most important passages, at most 60 words, are hidden one by one. The
+        words of a less important passage have equal shares of the effect of the passage. A text
+        of up to 3,600 words therefore needs at most 121 predictions. With ``unit="sentence"`` it
+        needs one prediction per sentence. Kernel SHAP computes a second prediction for each word
+        or passage, in which all other words are removed. These are the coalitions of one word and
+        of all words but one. For texts of up to three words, the values are the exact Shapley
+        values.
 
         The values of Kernel SHAP and of integrated gradients add up to ``score - base_value``.
-        Of integrated gradients, the number of points
-        on the way is doubled from 16 up to 512 until the relative ``error`` is at most 0.01;
-        a warning reports the texts for which this is not enough.
+        Integrated gradients are computed at 16 points of the path. The number of points is
+        doubled, up to 512, until the relative ``error`` is at most 0.01. A warning reports the
+        texts whose error is larger with 512 points.
 
-        The values are identical in each run. With integrated gradients they do not depend on
-        other texts and threads at all; with other methods these change a score by at most 1e-5,
-        as with all predictions.
+        The values are identical in each run. The values of integrated gradients do not depend on
+        the other texts and on the number of threads. With other methods, both change a score by
+        at most 1e-5, as in all predictions.
 
-        An `embedding_cache` also stores the features of all variants of the texts.
+        If the estimator has an `embedding_cache`, it also stores the features of all variants of
+        the texts.
 
-        A text without words, or without a word that the tokenizer knows, has no attributions;
-        ``reason`` then explains why.
+        A text without words, or without a word that the tokenizer knows, has no attributions.
+        The attribute ``reason`` of its record explains why.
 
         References
         ----------

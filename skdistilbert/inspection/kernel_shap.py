@@ -2,8 +2,9 @@
 
 Kernel SHAP fits values whose sum over a coalition of words approximates the score of the text
 without all other words. The coalitions of one word and of all words but one have the largest
-weights. On them, the value of a word is the mean of two effects: of removing the word from the
-text, and of the word alone. A constant makes the values add up to the effect of all words.
+weights. With these coalitions, the value of a word is the mean of two effects: the effect of
+removing the word from the text, and the effect of adding it to an empty text. A constant makes the
+values add up to the effect of all words.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class EncodedPadded(NamedTuple):
 class DistilBertModel(ModelBase):
     """The encoder of DistilBERT (Sanh et al., 2019) or BERT, from token ids to hidden states.
 
-    The model computes on packed batches, so padding takes no time, and in float32. With
+    The model computes in float32 on packed batches, so padding takes no time. With
     ``precision="bfloat16"``, weights and hidden states are rounded before their products.
 
     Parameters
@@ -92,10 +92,10 @@ class DistilBertModel(ModelBase):
 
         Notes
         -----
-        Logits of tokens are zero at masked positions, and so are hidden states, except at the
-        first position, which always has the state that it has in transformers because
+        Logits of tokens and hidden states are zero at masked positions. The first position is an
+        exception: its hidden state equals that of transformers even if it is masked, because
         classification heads read it. With padding on the left, a sum or mean over positions
-        therefore includes this state. Multiply by the mask before, or use `pooled`.
+        therefore includes this state. Multiply the states by the mask first, or use `pooled`.
         """
         encoded = self._encode_padded(
             input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions
@@ -135,7 +135,7 @@ class DistilBertModel(ModelBase):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> FloatArray:
-        """Return the last hidden states of texts, padded with zeros: (n_texts, longest, dim).
+        """Compute the last hidden states of texts.
 
         Parameters
         ----------
@@ -143,8 +143,18 @@ class DistilBertModel(ModelBase):
             The token ids of each text.
         token_type_ids : list of lists of 0 and 1, or of integer ndarrays, default: all 0
             The token types of each text: 1 for tokens of the second text of a pair. DistilBERT
-            has none.
+            has no token types.
         n_threads : int, default: the number of threads that BLAS may use
+
+        Returns
+        -------
+        float32 ndarray of shape (n_texts, seq_len, dim)
+            `seq_len` is the length of the longest text. Padding is zero.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If token ids or token types are not valid for the model.
         """
         texts = check_ragged(input_ids, self.config, token_type_ids)
         seq_len = int(texts.lengths.max(initial=0))
@@ -162,7 +172,7 @@ class DistilBertModel(ModelBase):
         n_skipped: int = 0,
         windows: Windows | None = None,
     ) -> FloatArray:
-        """Return the pooled hidden states of each text: (n_texts, n_poolings * dim).
+        """Compute the pooled hidden states of each text.
 
         Parameters
         ----------
@@ -181,6 +191,15 @@ class DistilBertModel(ModelBase):
             Number of tokens at the start of each text that are not pooled.
         windows : Windows, default=None
             The tokens to pool if the texts are windows of longer texts.
+
+        Returns
+        -------
+        float32 ndarray of shape (n_texts, n_poolings * dim)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If token ids or token types are not valid for the model.
         """
         return pooled_features(
             self.encoder,

@@ -55,18 +55,18 @@ class ModelBase:
         Parameters
         ----------
         config : DistilBertConfig
-            For the tokens of a new `tokenizer`, set ``vocab_size=tokenizer.vocab_size``.
+            For a new `tokenizer`, set ``vocab_size=tokenizer.vocab_size``.
         random_state : int, RandomState or None, default=None
             Seed of the weights. None: new weights in each call.
 
         Returns
         -------
         DistilBertModel
-            Or the class whose method is called. The weights have the distribution of a new model
-            of transformers: normal with a standard deviation of ``initializer_range`` in linear
-            layers and embeddings, zero in biases and in the embedding of [PAD], and one in the
-            gains of layer normalisations. ``sinusoidal_pos_embds`` and ``tie_word_embeddings``
-            apply.
+            An instance of the class whose method is called. The weights have the distribution of
+            a new model of transformers: normal with a standard deviation of ``initializer_range``
+            in linear layers and embeddings, zero in biases and in the embedding of [PAD], and one
+            in the gains of layer normalisations. ``sinusoidal_pos_embds`` and
+            ``tie_word_embeddings`` apply.
 
         Raises
         ------
@@ -105,7 +105,21 @@ class ModelBase:
         precision: Precision = "float32",
         allow_non_finite: bool = False,
     ) -> Self:
-        """Load a checkpoint as this class, with the parameters of `load_model`.
+        """Load a checkpoint as this class.
+
+        Parameters
+        ----------
+        path : str or path-like
+            As in `load_model`.
+        precision : {"float32", "bfloat16"}, default="float32"
+            As in `load_model`.
+        allow_non_finite : bool, default=False
+            Accept NaN and infinite weights.
+
+        Returns
+        -------
+        DistilBertModel
+            An instance of the class whose method is called.
 
         Raises
         ------
@@ -140,7 +154,20 @@ class ModelBase:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, precision: Precision = "float32") -> Self:
-        """Return a model with the weights of a checkpoint that has been read."""
+        """Return a model with the weights of a checkpoint that has been read.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+            The configuration, the weights and their files.
+        precision : {"float32", "bfloat16"}, default="float32"
+            As in `load_model`.
+
+        Returns
+        -------
+        DistilBertModel
+            An instance of the class whose method is called.
+        """
         model = cls(checkpoint.config, checkpoint.weights)
         model.precision = precision
         model._directory, model.mapped = checkpoint.directory, checkpoint.mapped
@@ -160,13 +187,13 @@ class ModelBase:
         if self._directory is None:
             raise AttributeError(
                 f"This {type(self).__name__} was not loaded from a checkpoint and therefore has "
-                "no tokenizer. Pass one before the texts, such as that of the checkpoint of its "
-                "encoder: WordPieceTokenizer.from_pretrained(path)."
+                "no tokenizer. Pass a tokenizer before the texts, such as the tokenizer of its "
+                "encoder's checkpoint: WordPieceTokenizer.from_pretrained(path)."
             )
         return WordPieceTokenizer.from_pretrained(self._directory)
 
     def __getstate__(self) -> dict[str, Any]:
-        # What was computed from the weights or read from the directory is not stored twice.
+        # These attributes are computed from the weights or read from the directory again.
         derived = ("_encoder", "_head", "tokenizer")
         return {name: value for name, value in self.__dict__.items() if name not in derived}
 
@@ -242,7 +269,20 @@ class ModelBase:
     def save_with_files(
         self, directory: str | os.PathLike[str], files: Mapping[str, bytes | None]
     ) -> None:
-        """Write a checkpoint like `save_pretrained`, together with other files (None: removed)."""
+        """Write a checkpoint like `save_pretrained`, together with other files.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            As in `save_pretrained`.
+        files : mapping of str to bytes or None
+            The content of each other file. A file whose content is None is removed.
+
+        Raises
+        ------
+        OSError, CheckpointError
+            As in `save_pretrained`.
+        """
         check_unchanged(self.mapped)
         eps, is_distilbert = self.config.layer_norm_eps, self.config.model_type == "distilbert"
         if is_distilbert and eps != DistilBertConfig.layer_norm_eps:

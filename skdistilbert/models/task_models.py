@@ -83,9 +83,24 @@ class DistilBertForSequenceClassification(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> FloatArray:
-        """Return the logits of texts from their token ids: (n_texts, num_labels).
+        """Compute the logits of texts from their token ids.
 
-        The arguments are those of `hidden_states`.
+        Parameters
+        ----------
+        input_ids : list of lists of int, or of integer ndarrays
+            The token ids of each text.
+        token_type_ids : list of lists of 0 and 1, or of integer ndarrays, default: all 0
+            The token types of each text, as in `hidden_states`.
+        n_threads : int, default: the number of threads that BLAS may use
+
+        Returns
+        -------
+        float32 ndarray of shape (n_texts, num_labels)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If token ids or token types are not valid for the model.
         """
         pooled = self.pooled(
             input_ids, self._pooling, token_type_ids=token_type_ids, n_threads=n_threads
@@ -132,9 +147,24 @@ class DistilBertForTokenClassification(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> list[FloatArray]:
-        """Return the logits of each text from its token ids: (seq_len, num_labels).
+        """Compute the logits of the tokens of each text.
 
-        The arguments are those of `hidden_states`.
+        Parameters
+        ----------
+        input_ids : list of lists of int, or of integer ndarrays
+            The token ids of each text.
+        token_type_ids : list of lists of 0 and 1, or of integer ndarrays, default: all 0
+            The token types of each text, as in `hidden_states`.
+        n_threads : int, default: the number of threads that BLAS may use
+
+        Returns
+        -------
+        list of float32 ndarrays of shape (seq_len, num_labels)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If token ids or token types are not valid for the model.
         """
         return _logits_of_tokens(self, "classifier", input_ids, token_type_ids, n_threads)
 
@@ -172,9 +202,24 @@ class DistilBertForQuestionAnswering(DistilBertModel):
         token_type_ids: Sequence[TokenIds] | None = None,
         n_threads: int | None = None,
     ) -> list[FloatArray]:
-        """Return the logits of each text from its token ids: (seq_len, 2).
+        """Compute the logits of each token as the start and the end of the answer.
 
-        The arguments are those of `hidden_states`.
+        Parameters
+        ----------
+        input_ids : list of lists of int, or of integer ndarrays
+            The token ids of each text.
+        token_type_ids : list of lists of 0 and 1, or of integer ndarrays, default: all 0
+            The token types of each text, as in `hidden_states`.
+        n_threads : int, default: the number of threads that BLAS may use
+
+        Returns
+        -------
+        list of float32 ndarrays of shape (seq_len, 2)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If token ids or token types are not valid for the model.
         """
         return _logits_of_tokens(self, "qa_outputs", input_ids, token_type_ids, n_threads)
 
@@ -232,6 +277,11 @@ class DistilBertForMaskedLM(DistilBertModel):
         -------
         list of lists
             The results of each text.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If token ids are not valid for the model.
         """
         texts = check_ragged(input_ids, self.config)
         return token_outputs(

@@ -39,12 +39,14 @@ class WordPieceTokenizer(TokenizerBase):
     vocab_file : str, path-like, or mapping of str to int
         Path of ``vocab.txt``, which has one token per line; or the vocabulary itself.
     do_lower_case : bool, default=True
+        Convert texts to lower case.
     strip_accents : bool, default: as `do_lower_case`
+        Remove accents from letters.
     tokenize_chinese_chars : bool, default=True
         Make each Chinese character a word.
     unk_token, sep_token, pad_token, cls_token, mask_token : str
         The special tokens. They are also found in texts. The vocabulary may lack `pad_token` and
-        `mask_token`; their ids are None then.
+        `mask_token`; the ids of these tokens are then None.
     split_special_tokens : bool, default=False
         Treat special tokens in a text as ordinary text, so that a text cannot inject them.
     added_tokens : sequence of AddedToken, default=()
@@ -54,7 +56,7 @@ class WordPieceTokenizer(TokenizerBase):
     padding_side, truncation_side : {"right", "left"}, default="right"
         Where to add [PAD], and where to remove tokens.
     clean_up_tokenization_spaces : bool, default=False
-        Default of `decode`.
+        Whether `decode` removes the spaces in English contractions by default.
 
     Raises
     ------
@@ -75,6 +77,14 @@ class WordPieceTokenizer(TokenizerBase):
         """Return the tokens of a text, without [CLS] and [SEP].
 
         As in transformers, an added token is returned with the whitespace that it includes.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        list of str
 
         Raises
         ------
@@ -111,10 +121,15 @@ class WordPieceTokenizer(TokenizerBase):
             Number of tokens to truncate or pad to, including special tokens. None means
             `model_max_length`.
         truncation : bool or {"longest_first", "only_first", "only_second"}, default=False
-            Truncate longer texts, or which text of a pair. True means "longest_first".
+            Whether to truncate longer texts, and which text of a pair. True means
+            "longest_first".
         padding : bool or {"longest", "max_length"}, default=False
             "max_length" pads shorter texts with [PAD]. True and "longest" have no effect on a
             single text.
+
+        Returns
+        -------
+        list of int
 
         Raises
         ------
@@ -179,7 +194,8 @@ class WordPieceTokenizer(TokenizerBase):
         Raises
         ------
         TypeError, ValueError
-            As `encode`. The message names the row. Also if the numbers of texts differ.
+            For the reasons of `encode`, with the row in the message; or if the numbers of texts
+            and of second texts differ.
 
         Examples
         --------
@@ -217,10 +233,16 @@ class WordPieceTokenizer(TokenizerBase):
         add_special_tokens, max_length, truncation
             As in `encode`.
 
+        Returns
+        -------
+        Encoding
+            `input_ids`, `offsets`, `word_ids`, `sequence_ids` and `token_type_ids`, each with one
+            item per token.
+
         Raises
         ------
         TypeError, ValueError
-            As `encode`.
+            For the reasons of `encode`.
 
         Examples
         --------
@@ -251,6 +273,10 @@ class WordPieceTokenizer(TokenizerBase):
             Leave out [CLS], [SEP], [PAD], [MASK], [UNK] and special added tokens.
         clean_up_tokenization_spaces : bool, default: as in the constructor
             Also remove the spaces in English contractions.
+
+        Returns
+        -------
+        str
 
         Raises
         ------

@@ -171,11 +171,15 @@ class TokenizerBase:
         path : str or path-like
             Directory with ``vocab.txt`` or ``tokenizer.json``, and optionally
             ``tokenizer_config.json``, ``special_tokens_map.json`` and ``added_tokens.json``; or a
-            name on the Hugging Face hub, as in `load_model`. They are read as transformers'
+            name on the Hugging Face hub, as in `load_model`. The files are read as transformers'
             AutoTokenizer reads them, and ``sentence_bert_config.json`` as sentence-transformers
             reads it. Of padding and truncation in ``tokenizer.json``, only the sides are read.
         **params : dict
-            Parameters of the class. They override those in the files.
+            Parameters of the class. They override the values in the files.
+
+        Returns
+        -------
+        WordPieceTokenizer
 
         Raises
         ------
@@ -206,16 +210,22 @@ class TokenizerBase:
         Parameters
         ----------
         texts : iterable of str
-            Also Series, Arrow arrays and frames with one column. Generators are read once.
+            The texts may also be a Series, an Arrow array or a frame with one column. A generator
+            is read once.
         vocab_size : int, default=30522
-            Maximum number of tokens, including the special tokens.
+            Maximum number of tokens, including the special tokens. Few texts have fewer tokens.
         min_frequency : int, default=2
-            How often a piece of a word must occur; single characters are always included.
+            Minimum number of occurrences of a piece of a word. Single characters are always
+            included.
         limit_alphabet : int, default=1000
             Maximum number of different characters; the most frequent ones are kept. Words with
             other characters become [UNK].
         **params : dict
             Parameters of the class, such as `do_lower_case`, except `vocab_file`.
+
+        Returns
+        -------
+        WordPieceTokenizer
 
         Raises
         ------
@@ -226,9 +236,9 @@ class TokenizerBase:
 
         Notes
         -----
-        The vocabulary is trained by byte-pair encoding (Sennrich et al., 2016), as by the trainer
-        of the Rust library `tokenizers`. That trainer breaks ties at random, and this one does
-        not: the same texts always have the same vocabulary.
+        The vocabulary is trained by byte-pair encoding (Sennrich et al., 2016), as in the trainer
+        of the Rust library `tokenizers`. That trainer breaks ties at random. Here, the same texts
+        always lead to the same vocabulary.
 
         Examples
         --------
