@@ -45,7 +45,7 @@ def entailment_by_class(
 ) -> FloatArray:
     """Return the mean logit of entailment of the sentences of each class, (n_texts, n_classes).
 
-    The options are those of `PremiseReader.from_options`.
+    `PremiseReader.from_options` explains the options.
 
     Raises
     ------

@@ -34,8 +34,8 @@ def known_classes(
     Raises
     ------
     ValueError
-        If there are neither, or `y` has another label than the classes, several labels for a
-        text, or another length than the texts.
+        If neither is given, or if `y` has a label that is not among the classes, several labels
+        for a text, or another length than the texts.
     """
     if y is not None:
         labels = _distinct_labels(y, texts)

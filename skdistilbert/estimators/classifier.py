@@ -193,10 +193,11 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         ----------
         X : iterable of str, or of pairs
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
-            Labels: strings, integers or booleans; or 1 for each label of a text.
+            The label of each text: a string, an integer or a boolean. An indicator matrix has 1
+            for each label of a text, and 0 for the others.
         sample_weight : array-like of shape (n_texts,), default=None
-            Weight of each text in the loss of the head; layers that are trained together with it
-            use the weights, too. Texts of weight 0 are ignored.
+            Weight of each text in the loss of the head. If layers are trained together with the
+            head, the weights apply to the layers, too. Texts of weight 0 are ignored.
 
         Returns
         -------
@@ -244,8 +245,8 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_classes)
         classes : array-like of shape (n_classes,), default=None
             All labels of this and later calls; required in the first call. For multi-label
-            targets the names of the columns in their order; None: the names of the columns of a
-            frame, or their indices.
+            targets, these are the names of the columns in their order; None means the names of
+            the columns of a frame, or their indices.
         sample_weight : array-like of shape (n_texts,), default=None
             Weight of each text in the loss; not scaled.
 

@@ -1,4 +1,4 @@
-"""The parameters of the classifier that differ from those of the other estimators."""
+"""The parameters of the classifier that have other values than in the other estimators."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
 
     @property
     def _trains_in_stages(self) -> bool:
-        """Whether the head is trained after the layers, and not together with them."""
+        """Whether the head is trained after the layers instead of together with them."""
         if self.early_stopping or self.warm_start:
             return False
         if self.trainable_layers == "auto":
@@ -89,7 +89,7 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
         def new_head(config: DistilBertConfig, random_state: RandomState) -> TrainableHead:
             if not options.n_layers:
                 return self._new_head(config, random_state)
-            # Start where frozen features end (Kumar et al., 2022).
+            # Start with the best head on frozen features (Kumar et al., 2022).
             problem = self._head_problem(labelled).select(split[0])
             return fit_linear_head(problem, STRENGTH_OF_FIRST_HEAD)
 

@@ -97,9 +97,9 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
     """Turn texts into features with an encoder that is trained on labelled texts.
 
     `fit` moves the features of texts with the same label together, and the features of texts with
-    different labels apart.
-    The features suit any classifier of scikit-learn, even with few texts per class. `fit` also
-    accepts pairs of similar texts, such as questions and answers, to train an encoder for search.
+    different labels apart. The features suit any classifier of scikit-learn, even with few texts
+    per class. `fit` also accepts pairs of similar texts, such as questions and answers, to train
+    an encoder for search.
 
     Parameters
     ----------
@@ -133,9 +133,10 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
     a single text is only moved away from others.
 
     The encoder reads both texts of a pair separately. With similarities as `y`, the loss is the
-    mean squared error of the cosines. With ``y=None`` it is the cross-entropy of choosing the
-    second text among those of the batch by a softmax of ``20 * cosine``. They are the losses
-    CosineSimilarityLoss and MultipleNegativesRankingLoss of sentence-transformers.
+    mean squared error of the cosines. With ``y=None``, the loss is the cross-entropy of choosing
+    the second text of a pair among all second texts of the batch by a softmax of ``20 * cosine``.
+    These losses are CosineSimilarityLoss and MultipleNegativesRankingLoss of
+    sentence-transformers.
 
     Training helps most where pretrained features do not separate the classes. Elsewhere it may not
     help, so compare with `DistilBertEmbedder` by cross-validation.
@@ -196,9 +197,10 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
         X : iterable of str; or of (str, str) or dict, or array or frame of two columns
             Single texts, or pairs as in `classify`.
         y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_labels)
-            Labels: strings, integers or booleans; or 1 for each label of a text. Texts that share
-            a label are moved together. For pairs: their similarities, from 0 to 1; or None if the
-            texts of each pair are similar to each other and to no other text of their batch.
+            The label of each text: a string, an integer or a boolean. An indicator matrix has 1
+            for each label of a text, and 0 for the others. Texts that share a label are moved
+            together. For pairs, `y` has the similarity of each pair, from 0 to 1. None means that
+            the texts of each pair are similar to each other and to no other text of their batch.
 
         Returns
         -------
@@ -330,9 +332,9 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the fitted encoder to a directory and return an embedder that reads it.
 
-        The embedder can be cloned and pickled, and its features cached, like any other. The
-        directory also has ``modules.json``, so `embed`, a new `DistilBertEmbedder` and
-        sentence-transformers compute the same features, of unit length.
+        The embedder can be cloned and pickled, and its features can be cached. The directory has
+        ``modules.json``, so `embed`, a new `DistilBertEmbedder` and sentence-transformers compute
+        the same features, of unit length.
 
         Parameters
         ----------
@@ -343,7 +345,8 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
         Returns
         -------
         DistilBertEmbedder
-            Not fitted; with the `max_length`, `precision` and `n_threads` of this estimator.
+            It is not fitted, and has the `max_length`, the `precision` and the `n_threads` of this
+            estimator.
 
         Raises
         ------

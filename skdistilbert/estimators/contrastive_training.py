@@ -108,7 +108,7 @@ def count_epochs(options: TrainingOptions, n_texts: int) -> int:
 
 
 def check_classes(labels: Labels, targets: NDArray[Any]) -> None:
-    """Raise ValueError if no texts share a label, or all do."""
+    """Raise ValueError if no texts share a label, or all texts share one."""
     sizes = np.count_nonzero(targets, axis=1) if labels.multilabel else np.bincount(targets)
     n_texts = targets.shape[-1]
     if (sizes == n_texts).any():

@@ -59,12 +59,12 @@ class DistilBertEmbedder(FeatureNamesMixin):
 
     Notes
     -----
-    `transform` does not need `fit`, like scikit-learn's ``HashingVectorizer``. Without `fit` each
-    call validates the parameters, finds the files of `model` and sets no attributes. After `fit`
-    small calls are faster, and the embedder never uses other weights.
+    `transform` does not need `fit`, like scikit-learn's ``HashingVectorizer``. Without `fit`, each
+    call validates the parameters, finds the files of `model` and sets no attributes. After `fit`,
+    small calls are faster, and the embedder raises an error if the weights have changed.
 
-    A pickle holds the path and the fingerprint of the weights, but not the weights. If they have
-    moved, name their new place with ``set_params(model=...)``.
+    A pickle holds the path and the fingerprint of the weights, but not the weights. If the weights
+    have been moved, set their new path with ``set_params(model=...)``.
 
     Examples
     --------

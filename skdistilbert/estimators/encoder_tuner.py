@@ -1,4 +1,4 @@
-"""What the estimators that train an encoder share: fitting, and writing the encoder."""
+"""Base class of the estimators that train an encoder: fitting, and writing the encoder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Training(Protocol):
 
     @property
     def pools_windows(self) -> bool:
-        """Whether the head reads one vector for all windows of a text, and not each window."""
+        """Whether the head reads one vector for all windows of a text instead of each window."""
 
     @property
     def head(self) -> Any:  # noqa: ANN401

@@ -189,9 +189,9 @@ class FineTuning:
     Parameters
     ----------
     encoder : TextEncoder
-        Its weights are copied.
+        The encoder, whose weights are copied.
     head : record of weights
-        Likewise.
+        The head, whose weights are copied.
     loss : callable
         One of the losses of `skdistilbert.nn.training`.
     options : TrainingOptions
@@ -228,7 +228,7 @@ class FineTuning:
         self.trainer = trainer(network, loss, rates, seed, options.alpha, options.n_threads)
 
     def set_pace(self, options: TrainingOptions) -> None:
-        """Replace the learning rate and the batch size by those of other options."""
+        """Take the learning rate and the batch size from other options."""
         self.options = self.options._replace(
             learning_rate=options.learning_rate, batch_size=options.batch_size
         )
@@ -304,7 +304,8 @@ def new_sequence_head(
 ) -> SequenceClassificationHead:
     """Return a head on pooled texts with random weights.
 
-    On the state of [CLS] it has the layers of transformers' head, so that both can be saved.
+    A head on the state of [CLS] has the layers of transformers' head, so that transformers can
+    load it.
     """
     first = new_linear(config.dim, config.dim, random_state)
     output = new_linear(n_outputs, config.dim, random_state)

@@ -83,7 +83,7 @@ class LabelledWords(NamedTuple):
         return type(self)(texts, classes, weights, self.text_weights[rows])
 
     def sample(self, n_words: int, random_state: RandomState) -> Self:
-        """Return all texts, or as many random ones as have about `n_words` words."""
+        """Return all texts, or random texts with about `n_words` words in total."""
         lengths = np.array([len(words) for words in self.texts])
         if lengths.sum() <= n_words:
             return self

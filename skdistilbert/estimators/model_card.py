@@ -47,7 +47,7 @@ TASKS = {
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the card of a trained estimator states.
+    """The facts that the card of a trained estimator states.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
             Checkpoint of a ``DistilBertForSequenceClassification`` or
             ``BertForSequenceClassification`` whose logits are numbers.
         **params : dict
-            Other parameters of the class; `pooling` is "cls", which such a head reads.
+            Other parameters of the class. `pooling` is the pooling that the head reads.
 
         Returns
         -------

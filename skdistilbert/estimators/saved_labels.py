@@ -52,7 +52,7 @@ def sorted_head(checkpoint: Checkpoint) -> tuple[Labels, SequenceClassificationH
 def labels_from_config(config: DistilBertConfig) -> NDArray[Any]:
     """Return the labels of the outputs, with the type that they had when they were saved.
 
-    They are the strings of ``id2label`` if no labels were saved, or if ``id2label`` has been
+    The labels are the strings of ``id2label`` if no labels were saved, or if ``id2label`` has been
     changed since.
     """
     names = [label for _, label in sorted(config.id2label.items())]

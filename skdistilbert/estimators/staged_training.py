@@ -49,9 +49,9 @@ class StagedTraining:
 
     Without layers to train, or without two texts of one class, only the head is trained.
 
-    If long texts are read in windows, a batch has one random window of each of its texts, so the
-    layers are trained as fast as on truncated texts. The head is trained on the features of whole
-    texts, because a head that was trained on windows was less accurate.
+    If long texts are read in windows, a batch has one random window of each of its texts. The
+    layers are therefore trained as fast as on truncated texts. The head is trained on the features
+    of whole texts, because a head that was trained on windows was less accurate.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def staged_options(
     estimator: Any,  # noqa: ANN401
     dim: int,
 ) -> TrainingOptions:
-    """Replace the "auto" values of fine-tuning by those of the first stage."""
+    """Replace the "auto" values of fine-tuning with the values of the first stage."""
     auto: dict[str, Any] = {}
     if estimator.learning_rate_init == "auto":
         auto["learning_rate"] = LEARNING_RATE_TIMES_DIM / dim

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class TextEncoder:
-    """What an estimator needs to turn texts into features.
+    """The encoder and the options with which an estimator turns texts into features.
 
     It is an attribute of a fitted estimator, but pickles do not contain it. Its contents may be
     loaded or planned in `predict`; the attributes of the estimator stay the same.

@@ -1,4 +1,4 @@
-"""What all estimators share: texts as input, an encoder, and files without weights."""
+"""Base class of all estimators: texts as input, an encoder, and files without weights."""
 
 from __future__ import annotations
 

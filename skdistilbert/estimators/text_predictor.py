@@ -1,4 +1,4 @@
-"""What the classifier and the regressor of texts share: their input and their logits."""
+"""Base class of the classifier and the regressor of texts: their input and their logits."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class TextPredictor(TrainedEstimator):
         self._train(training, split, examples_of, score, data)
 
     def _examples(self, training: FineTuning, texts: TrainingTexts) -> Examples:
-        """Return what the head, or the layers and the head, are trained on."""
+        """Return the training examples of the head, or of the layers and the head."""
         weights = texts.weights.astype(np.float32)
         if not training.options.n_layers:
             features = self._features(texts.texts, warn=False)

@@ -1,4 +1,4 @@
-"""What the classifiers of texts and of words share: classes, class weights and `partial_fit`."""
+"""Base class of the classifiers of texts and words: classes, class weights, `partial_fit`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TrainedClassifier(TrainedEstimator):
         self.classes_, self._multilabel = labels.classes, labels.multilabel
 
     def _fitted_labels_for(self, labels: Labels) -> Labels:
-        """Return the labels of the previous fit, or raise if some of the new ones are unknown."""
+        """Return the labels of the previous fit, or raise if other labels are not among them."""
         if not labels.is_compatible_with(self._labels):
             raise ValueError(
                 f"warm_start needs the classes of the first fit, {_describe(self._labels)}; got "

@@ -1,4 +1,4 @@
-"""What the estimators with a trained head share: fitting and writing checkpoints."""
+"""Base class of the estimators with a trained head: fitting and writing checkpoints."""
 
 from __future__ import annotations
 
@@ -143,16 +143,17 @@ class TrainedEstimator(EncoderTuner):
         Warns
         -----
         UserWarning
-            If a head on texts reads another pooling than "cls", because transformers gives it the
-            state of [CLS]. `from_pretrained` of this class restores the head exactly.
-            If the directory has a ``README.md`` that this package did not write, or that was
+            If a head on texts reads another pooling than "cls", because transformers passes the
+            state of [CLS] to the head. `from_pretrained` of this class restores the head exactly.
+            If the directory has a ``README.md`` that this package did not write, or that has been
             changed since. The file is kept.
 
         Notes
         -----
         The model card states the base model, the task, the labels, the number of texts in the last
-        call of `fit`, the scores, the versions, and how to load the model here and in
-        transformers. Of a local base model it has the name of the directory without its path.
+        call of `fit`, the scores, the versions, and how to load the model with skdistilbert and
+        transformers. For a local base model, the card states the name of the directory without
+        its path.
         """
         check_is_fitted(self)
         checked_scores = check_scores(scores)
@@ -172,9 +173,9 @@ class TrainedEstimator(EncoderTuner):
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the fitted encoder to a directory and return an embedder that reads it.
 
-        The embedder can be cloned and pickled, and its features cached, like any other. The
-        directory also has ``modules.json``, so `embed`, a new `DistilBertEmbedder` and
-        sentence-transformers use the same pooling and maximum length.
+        The embedder can be cloned and pickled, and its features can be cached. The directory has
+        ``modules.json``, so `embed`, a new `DistilBertEmbedder` and sentence-transformers use the
+        same pooling and maximum length.
 
         Parameters
         ----------
@@ -185,8 +186,8 @@ class TrainedEstimator(EncoderTuner):
         Returns
         -------
         DistilBertEmbedder
-            Not fitted; with the pooling, `precision`, `n_threads`, and the parameters for long
-            texts of this estimator.
+            It is not fitted, and has the pooling, the `precision`, the `n_threads` and the
+            parameters for long texts of this estimator.
 
         Raises
         ------

@@ -36,7 +36,7 @@ class TrainingTexts(NamedTuple):
         return TrainingTexts(texts, self.targets[..., rows], self.weights[rows])
 
     def with_weight(self) -> TrainingTexts:
-        """Return the texts with non-zero weight, or raise ValueError if there are none."""
+        """Return the texts with non-zero weight, or raise ValueError if there is no such text."""
         return self.select(nonzero_weight_rows(self.weights))
 
     def normalized(self) -> TrainingTexts:

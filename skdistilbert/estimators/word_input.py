@@ -19,10 +19,11 @@ def check_words(X: object, missing: Missing = "error") -> list[list[str]]:
     Parameters
     ----------
     X : iterable of lists of str
-        Any ordered collection or generator, which is read once. Also Series and one-column frames
-        of pandas and polars, Arrow lists, arrays of lists, and arrays of shape (n_texts, n_words).
+        Any ordered collection or generator, which is read once; or a Series or one-column frame of
+        pandas or polars, Arrow lists, an array of lists, or an array of shape (n_texts, n_words).
     missing : {"error", "empty"}, default="error"
-        Whether missing texts and words are an error, or texts without words and empty words.
+        Whether missing texts and words raise an error, or are read as texts without words and as
+        empty words.
 
     Raises
     ------

@@ -183,8 +183,8 @@ class WordPredictor(TrainedClassifier):
         ----------
         X : iterable of str
         aggregation_strategy : {"simple", "first", "average", "max", "none"}, default="simple"
-            How labels of tokens become entities. With "first" the label of a word is that of its
-            first token, as in `fit` and `predict`.
+            How labels of tokens become entities. With "first" the label of a word is the label of
+            its first token, as in `fit` and `predict`.
         ignore_labels : str or iterable of str, default=("O",)
             Labels that are not returned.
         stride : int, default: 128, or half a window if this is less
@@ -204,7 +204,7 @@ class WordPredictor(TrainedClassifier):
 
         See Also
         --------
-        extract_entities : The same with a checkpoint; explains the arguments and results.
+        extract_entities : Find entities with a checkpoint; explains the arguments and results.
         """
         check_is_fitted(self)
         texts = check_texts(X, self.missing, allow_empty=False)
@@ -222,7 +222,7 @@ class WordPredictor(TrainedClassifier):
     def score(
         self, X: Iterable[Words], y: Iterable[Words], sample_weight: ArrayLike | None = None
     ) -> float:
-        """Return F1 of entities; both ends and the kind of an entity must be right.
+        """Return the F1 of entities; both ends and the kind of an entity must be right.
 
         Parameters
         ----------
@@ -234,9 +234,9 @@ class WordPredictor(TrainedClassifier):
         Returns
         -------
         float
-            For all texts together. Equals seqeval's ``f1_score`` in its default mode, which is
-            that of conlleval. The labels of `fit` decide between the schemes IOB, IOE, BIOES,
-            BILOU and plain labels.
+            The F1 of all texts together. It equals seqeval's ``f1_score`` in its default mode,
+            the rules of conlleval. The labels of `fit` determine the scheme: IOB, IOE, BIOES,
+            BILOU or plain labels.
 
         Raises
         ------

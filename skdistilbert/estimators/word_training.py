@@ -81,7 +81,7 @@ class WordTraining(WordPredictor):
         """Return the head with which training starts."""
         if not options.n_layers:
             return self._new_head(config, random_state)
-        # Start where frozen features end (Kumar et al., 2022).
+        # Start with the best head on frozen states (Kumar et al., 2022).
         words = words.sample(WORDS_FOR_FIRST_HEAD, random_state)
         cut = self._cut(options, words)
         targets, weights = cut.targets(words)

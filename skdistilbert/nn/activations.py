@@ -41,7 +41,7 @@ BLOCK_SIZE = 131072
 
 
 def gelu(x: Array, tape: Tape | None = None) -> Array:
-    """Gaussian error linear unit `x * Phi(x)` (Hendrycks & Gimpel, 2016), in place."""
+    """Apply the Gaussian error linear unit `x * Phi(x)` (Hendrycks & Gimpel, 2016) in place."""
     derivative = None
     if tape is not None:
         derivative = np.empty_like(x)
@@ -115,14 +115,14 @@ def _constants(values: tuple[float, ...], dtype: np.dtype[np.floating]) -> tuple
 
 
 def relu(x: Array, tape: Tape | None = None) -> Array:
-    """Rectified linear unit `max(x, 0)`, in place."""
+    """Apply the rectified linear unit `max(x, 0)` in place."""
     if tape is not None:
         tape.push((x > 0).astype(x.dtype))
     return np.maximum(x, 0, out=x)
 
 
 def gelu_tanh(x: Array, tape: Tape | None = None) -> Array:
-    """Tanh approximation of GELU, in place: `x / 2 * (1 + tanh(c * (x + 0.044715 * x^3)))`."""
+    """Apply GELU's tanh approximation `x / 2 * (1 + tanh(c * (x + 0.044715 * x^3)))` in place."""
     cubic = 0.044715 * x
     cubic *= x
     gate = np.tanh(sqrt(2 / pi) * (cubic + 1) * x)
@@ -138,7 +138,7 @@ def gelu_tanh(x: Array, tape: Tape | None = None) -> Array:
 
 
 def silu(x: Array, tape: Tape | None = None) -> Array:
-    """Sigmoid linear unit `x / (1 + exp(-x))`, also called swish, in place."""
+    """Apply the sigmoid linear unit `x / (1 + exp(-x))`, also called swish, in place."""
     gate = _logistic(x)
     if tape is not None:
         tape.push(gate * (1 + x * (1 - gate)))
@@ -147,7 +147,7 @@ def silu(x: Array, tape: Tape | None = None) -> Array:
 
 
 def tanh(x: Array, tape: Tape | None = None) -> Array:
-    """Hyperbolic tangent, in place."""
+    """Apply the hyperbolic tangent in place."""
     np.tanh(x, out=x)
     if tape is not None:
         tape.push(1 - x * x)
@@ -155,7 +155,7 @@ def tanh(x: Array, tape: Tape | None = None) -> Array:
 
 
 def sigmoid(x: Array, tape: Tape | None = None) -> Array:
-    """Logistic function `1 / (1 + exp(-x))`, in place."""
+    """Apply the logistic function `1 / (1 + exp(-x))` in place."""
     x[...] = _logistic(x)
     if tape is not None:
         tape.push(x * (1 - x))
@@ -163,7 +163,7 @@ def sigmoid(x: Array, tape: Tape | None = None) -> Array:
 
 
 def leaky_relu(x: Array, tape: Tape | None = None) -> Array:
-    """Return `x` where it is positive, and 1 % of `x` elsewhere, in place."""
+    """Multiply the negative elements by 0.01, in place."""
     if tape is not None:
         tape.push(np.where(x > 0, 1, 0.01).astype(x.dtype))
     out: Array = np.maximum(x, 0.01 * x, out=x)
@@ -171,7 +171,7 @@ def leaky_relu(x: Array, tape: Tape | None = None) -> Array:
 
 
 def elu(x: Array, tape: Tape | None = None) -> Array:
-    """Exponential linear unit: `x` where it is positive, and `exp(x) - 1` elsewhere, in place."""
+    """Replace each negative element by `exp(x) - 1`, in place."""
     negative = np.expm1(np.minimum(x, 0))
     if tape is not None:
         tape.push(negative + 1)
@@ -186,7 +186,8 @@ def _logistic(x: Array) -> Array:
     return result
 
 
-# By their names in transformers. Each works in place; with a tape it records its derivative.
+# The keys are the names in transformers. Each function works in place, and records its derivative
+# on the tape if there is one.
 ACTIVATIONS: dict[Activation, Callable[[Array, Tape | None], Array]] = {
     "gelu": gelu,
     "gelu_python": gelu,

@@ -137,7 +137,7 @@ def _attention_sublayer(
     columns: IntArray | None,
     probabilities: list[Array] | None,
 ) -> Array:
-    """Self-attention, added to its input and normalised; with `columns`, only these columns."""
+    """Apply self-attention, add its input and normalise; with `columns`, only these columns."""
     groups, n_heads, _, products, tape, workers = shared
     head_dim = len(x) // n_heads
     residual = x if columns is None else np.ascontiguousarray(x[:, columns])
@@ -158,7 +158,7 @@ def _attention_sublayer(
 
 
 def _feed_forward_sublayer(x: Array, layer: Layer, parts: list[LayerPart], shared: _Pass) -> Array:
-    """Two linear layers with an activation between, added to their input and normalised."""
+    """Apply two linear layers with an activation between, add their input and normalise."""
     _, _, activation, products, tape, workers = shared
 
     def feed_forward(part: LayerPart) -> Array:

@@ -29,14 +29,14 @@ def project(
 def linear(
     x: Array, weights: Linear, tape: Tape | None = None, products: WeightProducts = PRODUCTS
 ) -> Array:
-    """Affine map of each column: (n_in, n_tokens) -> (n_out, n_tokens)."""
+    """Apply an affine map to each column: (n_in, n_tokens) -> (n_out, n_tokens)."""
     out = project(x, weights.weight, tape, products)
     out += weights.bias[..., None]
     return out
 
 
 def layer_norm(x: Array, weights: LayerNorm, tape: Tape | None = None) -> Array:
-    """Layer normalisation of each column (dim, n_tokens); overwrites `x`."""
+    """Normalise each column (dim, n_tokens), then scale and shift it; overwrite `x`."""
     x -= _mean(x)
     variance = _mean_of_squares(x)
     variance += weights.eps
@@ -53,7 +53,7 @@ def layer_norm(x: Array, weights: LayerNorm, tape: Tape | None = None) -> Array:
 
 
 def _mean(x: Array) -> Array:
-    """Mean of each column (dim, n_tokens): (n_tokens,)."""
+    """Return the mean of each column (dim, n_tokens): (n_tokens,)."""
     mean: Array = _sum(x) / len(x)
     if not _has_finite_square(mean):  # the sum may have overflowed although the mean is finite
         exact_share = 0.5 ** len(x).bit_length()
@@ -62,16 +62,17 @@ def _mean(x: Array) -> Array:
 
 
 def _mean_of_squares(x: Array) -> Array:
-    """Mean of the squares of each column, without an array of the squares: (n_tokens,)."""
+    """Return the mean square of each column, without an array of the squares: (n_tokens,)."""
     parts = _in_eight_parts(x)
     mean: Array = np.add.reduce(np.einsum("ijk,ijk->ik", parts, parts), axis=0) / len(x)
     return mean if _has_finite_square(mean) else _mean(x * x)
 
 
 def _sum(x: Array) -> Array:
-    """Sum of each column, in eight parts, which rounds less than one long sum.
+    """Return the sum of each column: (n_tokens,).
 
-    Unlike a product of BLAS, the result does not depend on the column's place in the batch.
+    Eight partial sums round less than one long sum. Unlike a product of BLAS, the result does not
+    depend on the place of the column in the batch.
     """
     total: Array = np.add.reduce(np.add.reduce(_in_eight_parts(x), axis=0), axis=0)
     return total
@@ -80,8 +81,8 @@ def _sum(x: Array) -> Array:
 def _has_finite_square(x: Array) -> bool:
     """Return whether the sum of squares of x (n,) is finite.
 
-    This takes a third of the time of `np.isfinite(x).all()`. Finite values above 1e16 may fail
-    the test; they take the slower, equally exact way.
+    This takes a third of the time of `np.isfinite(x).all()`. The test may fail for finite values
+    above 1e16. The caller then computes the result in a slower way, which is as exact.
     """
     return math.isfinite(x.dot(x))
 
@@ -93,7 +94,7 @@ def _in_eight_parts(x: Array) -> Array:
 
 
 def softmax(x: Array, axis: int = -1) -> Array:
-    """Softmax along an axis, in place."""
+    """Apply softmax along an axis, in place."""
     x -= np.maximum.reduce(x, axis=axis, keepdims=True)
     np.exp(x, out=x)
     x /= np.add.reduce(x, axis=axis, keepdims=True)
@@ -101,6 +102,6 @@ def softmax(x: Array, axis: int = -1) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """Logistic function of each element, without overflow."""
+    """Return the logistic function of each element, without overflow."""
     result: Array = np.exp(-np.logaddexp(0, -x))
     return result

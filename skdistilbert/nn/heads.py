@@ -52,7 +52,7 @@ class SequenceClassificationHead:
 
     @np.errstate(all="ignore")  # overflow has the same result as in torch
     def logits(self, pooled: Array, tape: Tape | None = None) -> Array:
-        """(dim, n_texts) -> (num_labels, n_texts)."""
+        """Compute the logits: (dim, n_texts) -> (num_labels, n_texts)."""
         hidden = linear(pooled, self.pre_classifier, tape)
         hidden = ACTIVATIONS[self.activation](hidden, tape)
         if tape is not None:
@@ -76,7 +76,7 @@ class LinearHead:
         return self.classifier.tensors("classifier")
 
     def logits(self, hidden: Array, tape: Tape | None = None) -> Array:
-        """(dim, n_columns) -> (num_labels, n_columns)."""
+        """Compute the logits: (dim, n_columns) -> (num_labels, n_columns)."""
         if tape is not None:
             hidden = hidden.copy()
             tape.drop(hidden, tape.rates.head)
@@ -114,7 +114,7 @@ class MaskedLMHead:
         )
 
     def logits(self, hidden: Array) -> Array:
-        """(dim, n_tokens) -> (vocab_size, n_tokens)."""
+        """Compute the logits: (dim, n_tokens) -> (vocab_size, n_tokens)."""
         transformed = ACTIVATIONS[self.activation](linear(hidden, self.vocab_transform), None)
         return linear(layer_norm(transformed, self.vocab_layer_norm), self.vocab_projector)
 

@@ -162,8 +162,8 @@ class Ragged:
     def distinct(self) -> tuple[Ragged, IntArray]:
         """Return one of each group of equal texts, and for each text its row in the result.
 
-        The result is sorted by content. So the same set of texts forms the same batches in any
-        order of the texts, and BLAS rounds them alike.
+        The result is sorted by content. The same set of texts therefore forms the same batches in
+        any order of the texts, and BLAS rounds the results equally.
         """
         if len(self.lengths) == 1:
             return self, np.zeros(1, np.intp)

@@ -1,4 +1,4 @@
-"""Pooling: the hidden states of a text's tokens become one vector per text."""
+"""Pooling: computes one vector for each text from the hidden states of its tokens."""
 
 from __future__ import annotations
 

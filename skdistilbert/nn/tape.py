@@ -79,7 +79,7 @@ class Tape:
         self.push(mask)
 
     def undrop(self, d_x: Array) -> Array:
-        """Backward pass of `drop`; does not change `d_x`."""
+        """Return the derivative of `drop` with respect to its input; do not change `d_x`."""
         (mask,) = self.pop()
         return d_x if mask is None else mask.apply(d_x.copy())
 

@@ -119,7 +119,7 @@ class EmbeddingStore:
     def claim(self, keys: Sequence[bytes]) -> tuple[dict[bytes, StoredEmbedding], list[bytes]]:
         """Return the stored embeddings, and the other keys that no process has claimed yet.
 
-        The caller must encode the texts of the latter.
+        The caller must encode the texts of these other keys.
         """
         with self._transaction("IMMEDIATE"):
             now = time.time()  # after waiting for the lock

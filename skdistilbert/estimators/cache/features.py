@@ -1,4 +1,4 @@
-"""Read features of texts from the cache, and compute the features that it lacks."""
+"""Read features of texts from the cache, and compute the missing features."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def cached_features(
 ) -> tuple[FloatArray, list[int]]:
     """Return the features of texts and the rows of truncated texts, as `encode` does.
 
-    All arguments are those of `read_through`; the vectors of all texts have the same length.
+    The vectors of all texts have the same length. `read_through` explains the arguments.
     """
     array = np.empty((len(texts), 0), np.float32)
 
@@ -62,9 +62,9 @@ def read_through(
     put: Callable[[list[int], FloatArray], None],
     advance: Callable[[int], object],
 ) -> list[int]:
-    """Read the vectors of texts from the cache; encode and store those that it lacks.
+    """Read the vectors of texts from the cache; encode and store the missing vectors.
 
-    Equal texts are encoded once. Texts that another process is encoding are waited for.
+    Equal texts are encoded once. If another process is encoding a text, wait for its vector.
 
     Parameters
     ----------

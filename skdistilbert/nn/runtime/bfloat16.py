@@ -42,5 +42,5 @@ class RoundedWeight:
         self.nbytes = self._weight.nbytes
 
     def multiply(self, x: Array) -> Array:
-        """(n_in, n_columns) -> (n_out, n_columns)."""
+        """Multiply the weight by columns: (n_in, n_columns) -> (n_out, n_columns)."""
         return multiply_with_numpy(self._weight, widen(round_to_bfloat16(x)))

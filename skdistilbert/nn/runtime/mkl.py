@@ -210,7 +210,7 @@ class PackedWeight:
         return self._memory.nbytes
 
     def multiply(self, x: Array) -> Array:
-        """(n_in, n_columns) -> (n_out, n_columns), in float32."""
+        """Multiply the weight by columns in float32: (n_in, n_columns) -> (n_out, n_columns)."""
         return self._compute("cblas_sgemm_compute", (), np.ascontiguousarray(x))
 
     def _compute(self, function: str, factor: tuple[int, ...], x: NDArray[np.generic]) -> Array:
@@ -236,7 +236,7 @@ class PackedBfloat16Weight(PackedWeight):
         return memory
 
     def multiply(self, x: Array) -> Array:
-        """(n_in, n_columns) -> (n_out, n_columns); `x` is rounded, sums are in float32."""
+        """Multiply the weight by rounded columns, with sums in float32; shapes as in float32."""
         return self._compute("cblas_gemm_bf16bf16f32_compute", (1,), round_to_bfloat16(x))
 
 

@@ -51,7 +51,7 @@ class Packed(Protocol):
         """Memory of the copy in bytes."""
 
     def multiply(self, x: Array) -> Array:
-        """(n_in, n_columns) -> (n_out, n_columns)."""
+        """Multiply the weight by columns: (n_in, n_columns) -> (n_out, n_columns)."""
 
 
 def check_precision(precision: object) -> None:

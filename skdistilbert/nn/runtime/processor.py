@@ -22,7 +22,7 @@ class Processor(NamedTuple):
 @cache
 def processor() -> Processor:
     """Return the processor of this machine."""
-    # Other systems than Linux describe vendor and family here.
+    # On systems other than Linux, this string describes vendor and family.
     description = _cpu_info() or platform.processor()
     vendor = re.search("AuthenticAMD|GenuineIntel", description)
     family = re.search(r"[Ff]amily\s*:?\s*(\d+)", description)

@@ -1,4 +1,4 @@
-"""The products of a network's weights, of which packed copies are kept if they are constant.
+"""The products of a network's weights. Packed copies of constant weights are kept.
 
 Packing a weight takes as long as a product with few columns. Copies belong to the object that
 made them, which belongs to one model: they are freed with it and never pickled. A forked process
@@ -42,7 +42,7 @@ class WeightProducts:
         return n_workers
 
     def multiply(self, weight: Array, x: Array) -> Array:
-        """(..., n_out, n_in) times (n_in, n_columns) -> (..., n_out, n_columns)."""
+        """Multiply (..., n_out, n_in) by (n_in, n_columns) to (..., n_out, n_columns)."""
         return matmul(weight, x)
 
 
@@ -70,7 +70,7 @@ class ConstantWeightProducts(WeightProducts):
         return n_workers if chosen_mkl() is None else largest_power_of_two(n_workers)
 
     def multiply(self, weight: Array, x: Array) -> Array:
-        """(..., n_out, n_in) times (n_in, n_columns) -> (..., n_out, n_columns)."""
+        """Multiply (..., n_out, n_in) by (n_in, n_columns) to (..., n_out, n_columns)."""
         mkl = mkl_for(weight, x)
         if mkl is None or x.shape[1] > MAX_COLUMNS_OF_PACKED_WEIGHTS:
             return matmul(weight, x)
@@ -102,7 +102,7 @@ class Bfloat16Products(ConstantWeightProducts):
         return largest_power_of_two(n_workers)
 
     def multiply(self, weight: Array, x: Array) -> Array:
-        """(..., n_out, n_in) times (n_in, n_columns) -> (..., n_out, n_columns)."""
+        """Multiply (..., n_out, n_in) by (n_in, n_columns) to (..., n_out, n_columns)."""
         pack = bfloat16_packing()
         assert pack is not None
         return self._multiply_packed(weight, x, pack)

@@ -27,7 +27,7 @@ def class_batches(targets: NDArray[Any], batch_size: int, rng: RandomState) -> l
     targets : ndarray of shape (n_texts,) or (n_labels, n_texts)
         Class indices or indicators. Texts without a label form one more class.
     batch_size : int
-        A batch has fewer texts if its classes have too few.
+        Maximum number of texts of a batch. A batch is smaller if its classes have fewer texts.
     rng : RandomState
     """
     members = rows_by_class(targets)

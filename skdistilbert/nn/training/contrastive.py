@@ -24,11 +24,11 @@ TEMPERATURE = 0.1
 
 
 def cosine_loss(units: Array, similar: BoolArray) -> tuple[float, Array]:
-    """Loss of the cosines of all pairs of texts, and its derivative.
+    """Return the loss of the cosines of all pairs of texts, and its derivative.
 
-    It is half the mean of `(cosine - 1)^2` over the pairs of similar texts, plus half the mean of
-    `cosine^2` over the other pairs, as in SetFit (Tunstall et al., 2022) with all pairs of the
-    batch.
+    The loss is half the mean of `(cosine - 1)^2` over the pairs of similar texts, plus half the
+    mean of `cosine^2` over the other pairs, as in SetFit (Tunstall et al., 2022) with all pairs of
+    the batch.
 
     Parameters
     ----------
@@ -47,11 +47,12 @@ def cosine_loss(units: Array, similar: BoolArray) -> tuple[float, Array]:
 
 
 def supervised_contrastive_loss(units: Array, similar: BoolArray) -> tuple[float, Array]:
-    """Loss of the softmax over each text's cosines, and its derivative (Khosla et al., 2020).
+    """Return the supervised contrastive loss (Khosla et al., 2020) and its derivative.
 
-    It is the mean cross-entropy between the softmax of a text's cosines with all others, divided
-    by `TEMPERATURE`, and equal shares of the similar texts. Texts without a similar text count
-    only as others. The parameters are those of `cosine_loss`.
+    The cosines of a text with all other texts are divided by `TEMPERATURE`. The loss of the text
+    is the cross-entropy between the softmax of these quotients and equal shares of the similar
+    texts. The result is the mean over all texts that have a similar text. `cosine_loss` explains
+    the parameters.
     """
     logits = units @ units.T / units.dtype.type(TEMPERATURE)
     np.fill_diagonal(logits, -np.inf)
@@ -114,7 +115,7 @@ class ContrastiveTrainer(Trainer):
 class WindowTrainer(ContrastiveTrainer):
     """A contrastive trainer that reads one random window of each text of a batch.
 
-    So all texts have the same weight, whatever their number of windows.
+    All texts therefore have the same weight, for any number of windows.
 
     Parameters
     ----------

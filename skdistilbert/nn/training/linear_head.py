@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 N_FOLDS = 5
-# From this number of texts on, one fold ranks the strengths as well as five do.
+# With this number of texts or more, one fold ranks the strengths as well as five folds.
 TEXTS_FOR_ONE_FOLD = 2000
 MAX_STEPS = 100
 

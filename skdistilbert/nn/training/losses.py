@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def cross_entropy(
     logits: Array, targets: NDArray[np.integer], weights: Array
 ) -> tuple[float, Array]:
-    """Loss of one class per column, `targets` (n_columns,): -log softmax(logits)[target]."""
+    """Return the loss -log softmax(logits)[target] of one class per column, and its derivative.
+
+    `targets` are class indices, (n_columns,).
+    """
     shifted = logits - np.maximum.reduce(logits, axis=0)
     log_normaliser = np.log(np.add.reduce(np.exp(shifted), axis=0))
     columns = np.arange(len(targets))
@@ -35,7 +38,7 @@ def cross_entropy(
 
 
 def binary_cross_entropy(logits: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-    """Loss of independent labels: the mean of their binary cross-entropies.
+    """Return the mean binary cross-entropy of independent labels, and its derivative.
 
     `targets` are 0 or 1, of shape (num_labels, n_columns).
     """
@@ -48,7 +51,10 @@ def binary_cross_entropy(logits: Array, targets: Array, weights: Array) -> tuple
 
 
 def squared_error(logits: Array, targets: Array, weights: Array) -> tuple[float, Array]:
-    """Loss of numbers, `targets` (num_labels, n_columns): the mean over labels."""
+    """Return the squared error of numbers, averaged over labels, and its derivative.
+
+    `targets` are numbers, (num_labels, n_columns).
+    """
     errors = logits - targets
     loss = float(np.add.reduce(errors * errors, axis=0) @ weights) / len(logits)
     errors *= 2 / len(logits) * weights

@@ -25,9 +25,9 @@ SCALE = 20
 
 
 def similarity_error(first: Array, second: Array, targets: Array) -> tuple[float, Array, Array]:
-    """Mean squared error of the cosines of pairs, and its derivatives.
+    """Return the mean squared error of the cosines of pairs, and its derivatives.
 
-    It is ``CosineSimilarityLoss`` of sentence-transformers.
+    This is ``CosineSimilarityLoss`` of sentence-transformers.
 
     Parameters
     ----------
@@ -42,10 +42,10 @@ def similarity_error(first: Array, second: Array, targets: Array) -> tuple[float
 
 
 def in_batch_negatives(first: Array, second: Array, _: Array) -> tuple[float, Array, Array]:
-    """Cross-entropy of finding each text's partner in the batch, and its derivatives.
+    """Return the cross-entropy of finding each text's partner in the batch, and its derivatives.
 
-    It is ``MultipleNegativesRankingLoss`` of sentence-transformers. The parameters are those of
-    `similarity_error`.
+    This is ``MultipleNegativesRankingLoss`` of sentence-transformers. `similarity_error` explains
+    the parameters.
     """
     logits = SCALE * first @ second.T
     logits -= np.maximum.reduce(logits, axis=1, keepdims=True)

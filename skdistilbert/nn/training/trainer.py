@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training.network import Network
     from skdistilbert.nn.weights import Array
 
-# Texts whose logits are computed together.
+# Number of texts whose logits are computed together.
 TEXTS_PER_BATCH = 128
-# Pieces of a batch whose gradients are in memory together: 1 GB for the 66M model.
+# Number of pieces of a batch whose gradients are in memory together: 1 GB for the 66M model.
 PIECES_AT_ONCE = 8
-# Every training reads more tokens.
+# Every training reads more tokens than this, so the product may be chosen before the first step.
 MIN_TOKENS = 1000
 
 
