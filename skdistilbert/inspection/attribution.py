@@ -46,7 +46,7 @@ class Attribution:
     spans : list of (int, int)
         Position of each word: ``text[start:stop]``.
     segments : list of int
-        Which text of a pair has the word: 0 or 1. For a single text always 0.
+        The text of a pair that contains the word: 0 or 1. For a single text always 0.
     values : ndarray of shape (n_words,)
         Contribution of each word to the score. Float64.
     target : object
@@ -60,8 +60,8 @@ class Attribution:
     base_value : float
         The score of the text with all words hidden.
     error : float or None
-        Of integrated gradients, the difference between the sum of the values and
-        ``score - base_value``, relative to the latter. None for other methods.
+        The difference between the sum of the values of integrated gradients and
+        ``score - base_value``, divided by ``score - base_value``. None for other methods.
     reason : str or None
         Why there are no values, or only zeros.
     """
@@ -179,7 +179,7 @@ def _reason_against(explained: ExplainedText, tokenizers: list[WordPieceTokenize
 
 
 def _replacement(tokenizers: list[WordPieceTokenizer]) -> str:
-    """Return what hides a word: the mask token of all tokenizers, or "" to remove the word."""
+    """Return the text that replaces a hidden word: the mask token of all tokenizers, or ""."""
     masks = {
         "" if x.mask_token_id is None or x.split_special_tokens else x.mask_token
         for x in tokenizers

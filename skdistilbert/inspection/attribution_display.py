@@ -113,14 +113,14 @@ class AttributionDisplay:
         Notes
         -----
         Occlusion computes one prediction per word. A text of more than 60 words is first divided
-        into at most 60 passages of whole sentences, and each passage is hidden once. Then
-        the words of the most important passages, at most 60 words, are hidden one by one. The
-        words of a less important passage have equal shares of the effect of the passage. A text
-        of up to 3,600 words therefore needs at most 121 predictions. With ``unit="sentence"`` it
-        needs one prediction per sentence. Kernel SHAP computes a second prediction for each word
-        or passage, in which all other words are removed. These are the coalitions of one word and
-        of all words but one. For texts of up to three words, the values are the exact Shapley
-        values.
+        into at most 60 passages, which are sentences, parts of long sentences or groups of short
+        sentences. Each passage is hidden once. Then the words of the most important passages, at
+        most 60 words, are hidden one by one. The words of a less important passage have equal
+        shares of the effect of the passage. A text of up to 3,600 words therefore needs at most
+        121 predictions. With ``unit="sentence"`` it needs one prediction per sentence. Kernel SHAP
+        computes a second prediction for each word or passage, in which all other words are
+        removed. These are the coalitions of one word and of all words but one. For texts of up to
+        three words, the values are the exact Shapley values.
 
         The values of Kernel SHAP and of integrated gradients add up to ``score - base_value``.
         Integrated gradients are computed at 16 points of the path. The number of points is
@@ -179,8 +179,9 @@ class AttributionDisplay:
         Returns
         -------
         DataFrame
-            With the columns ``text`` (row number), ``word``, ``start``, ``end`` and
-            ``attribution``; for pairs also ``segment``, which is 1 for the second text.
+            The columns are ``text`` (the row number), ``word``, ``start``, ``end`` and
+            ``attribution``. For pairs there is also ``segment``, which is 0 for the first text and
+            1 for the second.
 
         Raises
         ------

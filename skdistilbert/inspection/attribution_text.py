@@ -11,7 +11,7 @@ from skdistilbert.inspection.word_spans import split_pair
 if TYPE_CHECKING:
     from skdistilbert.inspection.attribution import Attribution
 
-# Size of the terminal output for one text.
+# Columns and rows of the terminal output for one text.
 TOP, BAR_WIDTH, WORD_WIDTH = 10, 20, 40
 
 
@@ -21,7 +21,7 @@ def most_important(record: Attribution, top: int) -> list[int]:
 
 
 def title_of(record: Attribution) -> str:
-    """Return the prediction, and what the values explain."""
+    """Return the prediction and the explained target and score."""
     title = f"Prediction: {_shown(record.prediction)}"
     if record.target is not None and record.target != record.prediction:
         title += f", explained for {_shown(record.target)}"

@@ -34,10 +34,10 @@ class ExplainedOutput:
     ----------
     estimator : fitted estimator
     function : {"decision_function", "predict_proba", "predict"}
-        The method that the scores are computed from.
+        The method from which the scores are computed.
     targets : list
-        What each column of the scores refers to. None is the only output of a regressor or an
-        outlier detector.
+        The class, label or output of each column of the scores. None is the only output of a
+        regressor or an outlier detector.
     is_multilabel : bool
     """
 
@@ -143,7 +143,7 @@ class ExplainedOutput:
         return self.targets.index(target)
 
     def named_prediction(self, prediction: Any) -> Any:  # noqa: ANN401
-        """Return a prediction; of multi-label targets the names of the predicted labels."""
+        """Return a prediction; for multi-label targets, the names of the predicted labels."""
         if not self.is_multilabel:
             return prediction
         return [name for name, on in zip(self.targets, prediction, strict=True) if on]

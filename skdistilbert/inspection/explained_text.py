@@ -20,7 +20,7 @@ class ExplainedText(NamedTuple):
 
     text: TextOrPair
     words: list[Span]
-    units: Groups  # the words or sentences that get a value
+    units: Groups  # the words or sentences that receive a value
     column: int  # of the scores of `ExplainedOutput`
     score: float
 
@@ -40,4 +40,4 @@ class Explanation(NamedTuple):
 
     values: NDArray[np.float64]
     base_value: float
-    error: float | None = None  # of completeness, see `integrated_gradients`
+    error: float | None = None  # the error of completeness, see `integrated_gradients`

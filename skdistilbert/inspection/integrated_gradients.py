@@ -66,7 +66,7 @@ def explain_by_integrated_gradients(
 
 
 class TextPath(NamedTuple):
-    """The way from [MASK] tokens to the tokens of a text."""
+    """The path from [MASK] tokens to the tokens of a text."""
 
     text: ExplainedText
     input_ids: IntArray  # (n_tokens,)
@@ -110,7 +110,8 @@ def _integrate(
 ) -> list[Explanation]:
     """Return the contributions by Gauss-Legendre quadrature.
 
-    A text has its own pieces, so its values do not depend on the other texts or on threads.
+    Each text is computed in pieces of its own. Its values therefore do not depend on other texts
+    or on the number of threads.
     """
     nodes, weights = np.polynomial.legendre.leggauss(n_points)
     points = np.array([0, *(nodes + 1) / 2, 1])  # both ends have no weight

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Scores = NDArray[np.float64]
 
-# A text of more words is first occluded by passage, and has at most so many passages.
+# A text of more words is first occluded by passage. It has at most this number of passages.
 MAX_WORDS = 60
 # Variants of texts in one call of the estimator, which bounds the memory.
 VARIANTS_PER_CALL = 2048
@@ -42,10 +42,10 @@ def explain_by_occlusion(
     texts : list of ExplainedText
     output : ExplainedOutput
     replacement : str
-        What replaces a hidden word: [MASK], or "" to remove the word.
+        The text that replaces a hidden word: [MASK], or "" to remove the word.
     refine_passages : bool
-        Whether the units are words, which are then not all hidden one by one in a text of more
-        than `MAX_WORDS` words.
+        Whether to hide only the words of the most important passages one by one if a text has
+        more than `MAX_WORDS` units. False for sentences.
     """
     return Occlusion(texts, output, replacement).explanations(refine_passages=refine_passages)
 
@@ -75,7 +75,7 @@ class Occlusion:
         return self._effects_of_hiding(groups)
 
     def _word_effects(self, groups: list[Groups], effects: list[Scores]) -> list[Scores]:
-        """Return the effect of each word, (n_words,), given those of the passages.
+        """Return the effect of each word, (n_words,), given the effects of the passages.
 
         The words of the most important passages of a long text are hidden one by one. All other
         words have an equal share of the effect of their passage.

@@ -24,7 +24,7 @@ class Span(NamedTuple):
 
 
 def split_pair(text: TextOrPair) -> tuple[str, ...]:
-    """Return both texts of a pair, or a single text alone."""
+    """Return both texts of a pair, or a single text, as a tuple."""
     return (text,) if isinstance(text, str) else text
 
 
@@ -34,7 +34,7 @@ def find_words(text: TextOrPair) -> list[Span]:
     A word is a run of characters without whitespace and punctuation. Apostrophes, hyphens and
     some other marks inside it belong to it, as in "don't", "e-mail" and "3.50". Each Chinese
     character is a word. A run of punctuation is a word, too, because it may influence a
-    prediction. Whitespace and punctuation are those of BERT, so a token lies in one word.
+    prediction. Whitespace and punctuation are defined as in BERT, so a token lies in one word.
     """
     return [
         Span(*match.span(), segment)
@@ -47,7 +47,7 @@ def group_into_sentences(text: TextOrPair, words: list[Span]) -> list[list[int]]
     """Return the indices of the words of each sentence.
 
     A sentence ends at a line break, and at a mark such as "." or "?" unless a lower-case letter
-    follows. The latter is only a guess: "Dr. Smith" has two parts.
+    follows. This rule is only an approximation: "Dr. Smith" has two parts.
     """
     singles = split_pair(text)
     sentences: list[list[int]] = []

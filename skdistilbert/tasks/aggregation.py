@@ -144,7 +144,7 @@ def _join(group: Sequence[Labelled], kind: str) -> Entity:
 
 
 def merge_overlapping(entities: Iterable[Entity]) -> list[Entity]:
-    """Return the longest of entities that overlap, or the one with the highest score."""
+    """Of entities that overlap, return the longest, or the entity with the highest score."""
     merged: list[Entity] = []
     for entity in sorted(entities, key=lambda entity: entity["start"]):
         if not merged or entity["start"] >= merged[-1]["end"]:

@@ -84,8 +84,9 @@ def _answers_in_window(
 ) -> dict[str, Answer]:
     """Return the answer of each text, in lower case, given spans in the order of their scores.
 
-    Scores of the same words are added, as in transformers. They are probabilities of different
-    spans of one window, so the sum is also a probability. The position is from the best span.
+    Scores of the same words are added, as in transformers. The scores are probabilities of
+    different spans of one window, so their sum is also a probability. The position is the position
+    of the best span.
     """
     answers: dict[str, Answer] = {}
     for first, last, score in spans:

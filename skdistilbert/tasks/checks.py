@@ -46,9 +46,9 @@ def load_inputs(
     Raises
     ------
     TypeError
-        If the model has not the class that the task needs.
+        If the model does not have the class that the task needs.
     CheckpointError
-        If the checkpoint cannot be loaded or has not the head that the task needs, or the
+        If the checkpoint cannot be loaded or does not have the head that the task needs, or the
         tokenizer belongs to another model.
     AttributeError
         If no tokenizer is given, and the model was not loaded from a checkpoint.

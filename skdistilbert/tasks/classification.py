@@ -101,33 +101,34 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         The model; or its directory or hub name, from which it is then loaded in every call.
     tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str, dict, or iterable of str, of (str, str) or of dict
-        A text or several. Or pairs of texts, such as a premise and a hypothesis: tuples, an array
-        or frame of two columns, or dicts with the keys "text" and "text_pair". One pair alone is a
-        dict.
+        One or several texts, or one or several pairs of texts, such as a premise and a hypothesis.
+        Pairs are tuples, an array or frame of two columns, or dicts with the keys "text" and
+        "text_pair". A single pair must be a dict.
     labels : iterable of str, default=None
-        Classify into these labels with a model for entailment, as the pipeline
-        "zero-shot-classification" of transformers does. None: the labels of the model. Each text
-        is encoded with each label.
+        Labels to choose from, with a model for entailment, as in the pipeline
+        "zero-shot-classification" of transformers. Each text is encoded with each label. None:
+        the labels of the model.
     template : str, default: "This example is {}."
-        With `labels`: the sentence about a label, which replaces "{}".
+        Sentence in which each of the `labels` replaces "{}".
     multi_label : bool, default=False
-        With `labels`: whether several labels may apply to a text. The score of a label is then
-        independent of the others. Otherwise the scores of a text sum to 1.
+        Whether several of the `labels` may apply to a text. If True, the score of a label is
+        independent of the other labels. Otherwise the scores of a text sum to 1.
     top_k : int or None, default=1
-        Number of labels to return for each text; None is all.
+        Number of labels to return for each text; None returns all labels.
     function_to_apply : {"softmax", "sigmoid", "none"}, default=None
-        Function from logits to scores. None depends on the checkpoint's ``problem_type``:
-        "none" for "regression", "sigmoid" for "multi_label_classification" or if there is only
-        one label, and "softmax" otherwise.
+        Function from logits to scores. With None, the ``problem_type`` of the checkpoint
+        determines the function: "none" for "regression", "sigmoid" for
+        "multi_label_classification" or if there is only one label, and "softmax" otherwise.
     max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
-        Longer texts are truncated to this many tokens, with one warning that names them. Of a
+        Longer texts are truncated to this many tokens, with one warning that names them. In a
         pair, the longer text is truncated first.
     long_text : {"truncate", "window"}, default="truncate"
         "window" reads texts of more than `max_length` tokens in overlapping windows. The logits
-        of a text are the mean of its windows' logits, weighted by the number of tokens that each
-        window counts for. If an estimator saved a head that reads one vector for each text, the
-        logits are those of this vector, in which each token is pooled once. With `labels`, each
-        window is encoded with each label. Pairs of texts are not read in windows.
+        of a text are the mean of the logits of its windows, weighted by the number of tokens that
+        each window counts for. Some estimators save a head that reads one vector for each text. In
+        this case, each token is pooled once into this vector, and the head computes the logits
+        from it. With `labels`, each window is encoded with each label. Pairs of texts are not read
+        in windows.
     stride : int, default: a quarter of the tokens in a window
         Number of tokens in the overlap of two windows with ``long_text="window"``.
     n_threads : int, default: the number of threads that BLAS may use
@@ -145,8 +146,8 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         pairs.
     ValueError
         If `top_k`, `function_to_apply`, `max_length`, `labels`, `template`, `long_text` or
-        `stride` is not valid, pairs are to be read in windows, or the model does not predict
-        entailment, which `labels` need.
+        `stride` is not valid, pairs are to be read in windows, or `labels` are given and the model
+        does not predict entailment.
 
     Examples
     --------

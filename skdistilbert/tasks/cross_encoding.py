@@ -79,7 +79,8 @@ def score_pairs(  # type: ignore[misc]  # the pairs may be the second argument
         As in `classify`.
     function_to_apply : {"softmax", "sigmoid", "none"}, default=None
         Function from logits to scores. None uses the activation in the files of the cross-encoder.
-        If they have none, it is "sigmoid" for one label and "none" for several.
+        Without such a file, "sigmoid" is used for one label and "none" for several. For a head
+        that `DistilBertRegressor` has trained, "none" returns the numbers of its `predict`.
     prompt : str, default=None
         Text to put before the first text of every pair. None uses the ``default_prompt_name`` of
         ``config_sentence_transformers.json``.
@@ -251,7 +252,7 @@ def _plan(
 def _score_function(
     model: DistilBertForSequenceClassification, name: ScoreFunction | None
 ) -> Callable[[FloatArray], FloatArray]:
-    """Return the named function, or the one in the files of the checkpoint, or the default."""
+    """Return the named function, the function in the files of the checkpoint, or the default."""
     stated = None if name else model.score_activation
     if stated is None:
         default = "sigmoid" if model.config.num_labels == 1 else "none"

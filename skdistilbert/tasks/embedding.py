@@ -61,8 +61,8 @@ def predict(  # type: ignore[misc]  # the texts may be the second argument
     Parameters
     ----------
     model : DistilBertModel, str or path-like
-        A model with or without a task head, which is not used; or the directory or hub name of
-        one, which is then loaded in every call.
+        The model; or its directory or hub name, from which it is then loaded in every call. A task
+        head is not used.
     tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str or iterable of str
     max_length : int, default: ``max_position_embeddings`` or ``model_max_length`` if it is less
@@ -127,8 +127,8 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
     Parameters
     ----------
     model : DistilBertModel, str or path-like
-        A model with or without a task head, which is not used; or the directory or hub name of
-        one, which is then loaded in every call.
+        The model; or its directory or hub name, from which it is then loaded in every call. A task
+        head is not used.
     tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str or iterable of str
     pooling : {"cls", "mean", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"}, \
@@ -155,8 +155,8 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
     long_text : {"truncate", "window"}, default="truncate"
         "window" reads texts of more than `max_length` tokens in overlapping windows of
         `max_length` tokens, each with the prompt. Each token is pooled once, from the window
-        with more context around it. "cls" and "lasttoken" return the mean of the windows' states
-        of [CLS] or [SEP], weighted by the number of tokens that each window counts for.
+        with more context around it. "cls" and "lasttoken" return the mean of the states of [CLS]
+        or [SEP] in all windows, weighted by the number of tokens that each window counts for.
     stride : int, default: a quarter of the tokens in a window
         Number of tokens in the overlap of two windows with ``long_text="window"``.
     n_threads : int, default: the number of threads that BLAS may use
@@ -164,7 +164,7 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
     Returns
     -------
     ndarray of shape (dim,) for one text, (n_texts, dim) for several
-        Float32.
+        Float32. The vectors have unit length only if a module in ``modules.json`` normalises them.
 
     Raises
     ------

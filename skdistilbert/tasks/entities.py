@@ -168,9 +168,9 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
         A list of str is a text that is split into words.
     aggregation_strategy : {"simple", "first", "average", "max", "none"}, default="simple"
         "simple" joins neighbouring tokens of the same kind, unless the prefix of a label begins
-        a new entity. "first", "average" and "max" assign one label to all tokens of a word
-        before: the label of the first token, the label with the highest mean score, or the label
-        of the token with the highest score. "none" returns the label of each token.
+        a new entity. "first", "average" and "max" first assign one label to all tokens of a word:
+        the label of the first token, the label with the highest mean score, or the label of the
+        token with the highest score. "none" returns the label of each token.
     ignore_labels : str or iterable of str, default=("O",)
         Values of ``entity_group`` or ``entity`` that are not returned.
     stride : int, default: 128, or half a window if this is less
@@ -206,14 +206,14 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
     The scheme of the labels is detected from the checkpoint's ``id2label``: IOB1, IOB2, IOE1,
     IOE2, BIOES, BILOU, or plain labels without prefix.
 
-    There are these differences to transformers:
+    The results differ from transformers in these cases:
 
-    - It knows only the prefixes "B-" and "I-", and removes everything before the first hyphen of
-      a label, so "E-mail" becomes the group "mail".
-    - With "first", "average" and "max" it detects words by comparing the lengths of tokens and
-      their text, which fails for invisible and combining characters.
-    - It truncates long texts unless a stride is given, and has no windows with "none" or with
-      words. Here each token then has the label from the window with more context around it.
+    - transformers knows only the prefixes "B-" and "I-", and removes everything before the first
+      hyphen of a label, so "E-mail" becomes the group "mail".
+    - With "first", "average" and "max", transformers detects words by comparing the lengths of
+      tokens and their text, which fails for invisible and combining characters.
+    - transformers truncates long texts unless a stride is given, and has no windows with "none" or
+      with words. Here, each token has the label from the window with more context around it.
 
     Examples
     --------

@@ -86,7 +86,8 @@ def unmask(  # type: ignore[misc]  # the texts may be the second argument
         The model; or its directory or hub name, from which it is then loaded in every call.
     tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     texts : str or iterable of str
-        Each with one or more [MASK]. Every mask is predicted while the others stay masked.
+        The texts, each with one or more [MASK]. Every mask is predicted while the others stay
+        masked.
     top_k : int, default=5
         Number of tokens to return for each mask.
     targets : str or iterable of str, default=None
@@ -103,7 +104,7 @@ def unmask(  # type: ignore[misc]  # the texts may be the second argument
         vocabulary), ``token`` (the id), ``token_str`` and ``sequence`` (the decoded text with
         this token). The best token is first; tokens with equal scores are in the order of their
         ids. For a text with several masks, a list of such lists, one per mask. For a list of
-        texts, also of one text, a list with the result of each text.
+        texts, even of one text, a list with the result of each text.
 
     Raises
     ------

@@ -35,8 +35,8 @@ def check_texts_or_pairs(
     Parameters
     ----------
     X : iterable of str, of (str, str) or of dict
-        Single texts as in `check_texts`. Or pairs: tuples or lists of two strings, dicts with the
-        keys "text" and "text_pair", arrays of shape (n_pairs, 2), or frames with two columns.
+        Single texts as in `check_texts`, or pairs: tuples or lists of two strings, dicts with the
+        keys "text" and "text_pair", an array of shape (n_pairs, 2), or a frame with two columns.
     missing : {"error", "empty"}, default=None
         As in `check_texts`, for both texts of a pair.
     allow_empty : bool, default=True
@@ -45,7 +45,8 @@ def check_texts_or_pairs(
     Raises
     ------
     ValueError, TypeError
-        As `check_texts`, and if only some rows are pairs; the message names the rows.
+        For the reasons of `check_texts`, or if only some rows are pairs. The message names the
+        rows.
     """
     rows = as_list(X, max_columns=2)
     check_options(missing, rows, allow_empty=allow_empty)

@@ -51,7 +51,7 @@ class PremiseReader(NamedTuple):
         stride: int | None,
         n_threads: int | None,
     ) -> Self:
-        """Validate the options, which are those of `classify`, and fill in their defaults."""
+        """Validate the options of `classify` and fill in their defaults."""
         max_length = check_max_length(max_length, model.config, tokenizer)
         stride = resolve_stride(long_text, stride, max_length - 2)
         return cls(model, tokenizer, max_length, stride, n_threads)

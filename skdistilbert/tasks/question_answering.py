@@ -138,8 +138,8 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
         The model; or its directory or hub name, from which it is then loaded in every call.
     tokenizer : WordPieceTokenizer, default: that of the model's checkpoint
     question, context : str or iterable of str
-        One pair, or lists of the same length. A single question is asked about every context of
-        a list, and a list of questions about a single context.
+        A question and a context, or lists of the same length. A single question is asked about
+        every context of a list. A list of questions is asked about a single context.
     top_k : int, default=1
         Number of answers to return.
     doc_stride : int, default: 128, or half of `max_seq_len` if this is less
@@ -158,16 +158,16 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
 
     Returns
     -------
-    dict, or list of dict if `top_k` is not 1; a list of these for lists of pairs
+    dict, or list of dict if `top_k` is not 1; for lists of pairs, a list with one such result each
         Each dict has ``score``, ``start``, ``end`` and ``answer``, which is
-        ``context[start:end]``. The best answer is first. Short contexts have less than `top_k`
+        ``context[start:end]``. The best answer is first. Short contexts have fewer than `top_k`
         answers.
 
         ``score`` is a probability in the window where it is highest: the product of the
         probabilities of start and end, summed over the best ``2 * top_k + 10`` spans of this
-        window that are the same words. ``start`` and ``end`` are the place of the best of these
-        spans. The score of the answer "" is the lowest of all windows. So scores of answers in
-        contexts of any length, and of no answer, can be compared.
+        window that are the same words. ``start`` and ``end`` are the position of the best of these
+        spans. The score of the answer "" is its lowest score in all windows. Scores can therefore
+        be compared between contexts of any length, and with the score of the answer "".
 
     Raises
     ------
@@ -179,14 +179,15 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
 
     Notes
     -----
-    There are these differences to transformers 4:
+    The results differ from transformers 4 in these cases:
 
-    - It adds the scores of the same words in all windows, so that the sum may exceed 1 and grows
-      with the length of the context. It returns the place in the first of these windows.
-    - It cuts off words at the end of a window.
-    - It documents `max_question_len` but ignores it with its fast tokenizers;
+    - transformers adds the scores of the same words in all windows, so that the sum may exceed 1
+      and grows with the length of the context. It returns the position in the first of these
+      windows.
+    - transformers cuts off words at the end of a window.
+    - transformers documents `max_question_len` but ignores it with its fast tokenizers. Here,
       ``max_question_len=max_seq_len`` returns the same answers.
-    - It returns answers with a score of exactly 0.
+    - transformers returns answers with a score of exactly 0.
 
     Examples
     --------

@@ -48,16 +48,17 @@ def semantic_search(
     ----------
     queries : array-like of shape (n_queries, n_features) or (n_features,)
     corpus : array-like of shape (n_rows, n_features)
-        The similarity is the dot product. It is the cosine for vectors of unit length, such as
-        those of ``DistilBertEmbedder(normalize=True)``. A memory-mapped array is read in blocks.
+        The similarity is the dot product. For vectors of unit length, which
+        ``DistilBertEmbedder(normalize=True)`` returns, it is the cosine. A memory-mapped array is
+        read in blocks.
     top_k : int, default=10
-        Number of rows to return; all rows if the corpus has fewer.
+        Number of rows to return for each query. If the corpus has fewer rows, all are returned.
 
     Returns
     -------
     scores : ndarray of shape (n_queries, top_k), or (top_k,) for one query
-        The similarities, the highest one first: float64 if an argument has float64, otherwise
-        float32.
+        The similarities, in descending order. They are float64 if an argument is float64, and
+        otherwise float32.
     indices : int64 ndarray of the same shape
         The rows of the corpus.
 
@@ -189,7 +190,7 @@ def _blocks(rows: NDArray[Any], dtype: type[np.floating[Any]]) -> Iterator[tuple
 def _merge(
     scores: Matrix, indices: NDArray[np.int64], similarities: Matrix, first: int
 ) -> tuple[Matrix, NDArray[np.int64]]:
-    """Return the best scores and indices, given those so far and the similarities of a block."""
+    """Return the best scores and indices of the previous blocks and of a new block."""
     n_queries, k = scores.shape
     candidates = np.flatnonzero(similarities > scores[:, -1:])  # faster than np.nonzero
     row, column = np.divmod(candidates, similarities.shape[1])

@@ -27,13 +27,13 @@ def check_texts(
     Parameters
     ----------
     X : iterable of str
-        Any ordered collection or generator, which is read once. Also Series and one-column
-        frames of pandas and polars, Arrow arrays, and arrays of shape (n_texts,) or (n_texts, 1).
+        Any ordered collection or generator, which is read once; or a Series or one-column frame
+        of pandas or polars, an Arrow array, or an array of shape (n_texts,) or (n_texts, 1).
     missing : {"error", "empty"}, default=None
-        Whether None, NaN, pandas.NA and pandas.NaT are an error or an empty text. None treats
-        them like other values that are not strings.
+        Whether None, NaN, pandas.NA and pandas.NaT raise an error or are read as empty texts.
+        None treats them like other values that are not strings.
     noun : str, default="text"
-        What error messages call a text.
+        The noun for a text in error messages.
     allow_empty : bool, default=True
         Accept a collection without texts.
 

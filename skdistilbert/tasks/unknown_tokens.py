@@ -35,7 +35,7 @@ def warn_unknown(
     texts : sequence of str or of sequences of str
         Texts, pairs of texts, or texts split into words.
     noun : str, default="text"
-        What the warning calls a text.
+        The noun for a text in the warning.
     """
     step = max(1, -(-len(texts) // MAX_TEXTS))
     read = [text if isinstance(text, str) else " ".join(text) for text in texts[::step]]
