@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +17,7 @@ import sklearn
 from skdistilbert.exceptions import warn_user
 from skdistilbert.files.generated_readme import README_FILE, generated_readme, is_generated
 from skdistilbert.files.hub import BUNDLED_MODEL
+from skdistilbert.number_checks import is_finite_number
 from skdistilbert.version import __version__
 
 if TYPE_CHECKING:
@@ -205,7 +204,7 @@ def check_scores(scores: object) -> dict[str, float]:
 
 
 def _check_score(name: str, value: Any) -> float:  # noqa: ANN401
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+    if not is_finite_number(value):
         raise ValueError(f"scores[{name!r:.99}] must be a finite number; got {value!r:.99}.")
     return float(value)
 

@@ -16,6 +16,7 @@ from numpy.random import RandomState
 from skdistilbert.estimators.sklearn_compat import InvalidParameterError
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.nn.runtime import PRECISIONS
+from skdistilbert.number_checks import is_finite_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -165,7 +166,7 @@ class Accepted:
         if isinstance(value, str) and value in self._options:
             return True
         if isinstance(value, Real):
-            number = float(value)
+            number = float(value) if is_finite_number(value) else math.nan
             if not (self._low <= number and self._above < number < self._below):
                 return False
         return isinstance(value, self._types) or self._check(value)

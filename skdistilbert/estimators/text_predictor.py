@@ -73,7 +73,7 @@ class TextPredictor(TrainedEstimator):
 
     def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
         options = super()._resolve_options(encoder)
-        resolve_stride(self.long_text, self.stride, options.max_length - 2)
+        resolve_stride(self.long_text, self.stride, options.max_length)
         return options
 
     def _warn_about(self, texts: list[TextOrPair]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     Words = Sequence[str]
 
 OWN_PARAMETERS = """\
-max_length : int of at least 2 or None
+max_length : int of at least 3 or None
     Number of tokens in a window. None: the ``max_position_embeddings`` of the model, or the
     ``model_max_length`` of its tokenizer if this is less.
 missing : {"error", "empty"}
@@ -66,11 +67,12 @@ embedding_cache : bool, str, path-like or None
     the size.
 """
 OWN_ACCEPTED = {
+    "max_length": Accepted(Integral, NoneType, low=3),
     "class_weight": Accepted(
         NoneType,
         options=("balanced",),
         check=lambda value: isinstance(value, dict) and value in ACCEPTED["class_weight"],
-    )
+    ),
 }
 
 

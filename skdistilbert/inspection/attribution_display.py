@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 from skdistilbert.inspection.attribution import explain
@@ -10,6 +9,7 @@ from skdistilbert.inspection.attribution_html import html_of
 from skdistilbert.inspection.attribution_plot import plot_bars
 from skdistilbert.inspection.attribution_text import lines_of
 from skdistilbert.inspection.word_summary import summarize
+from skdistilbert.number_checks import check_at_least, is_integer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,7 +169,8 @@ class AttributionDisplay:
         ValueError
             If there is no such text, or `top` is below 1.
         """
-        self.ax_ = plot_bars(self._record(text), ax, _check_top(top))
+        check_at_least("top", top, 1)
+        self.ax_ = plot_bars(self._record(text), ax, top)
         self.figure_ = self.ax_.figure
         return self
 
@@ -226,7 +227,8 @@ class AttributionDisplay:
         ValueError
             If `top` is below 1.
         """
-        return summarize(self.attributions, _check_top(top))
+        check_at_least("top", top, 1)
+        return summarize(self.attributions, top)
 
     def __str__(self) -> str:
         return "\n\n".join(
@@ -237,14 +239,8 @@ class AttributionDisplay:
         return html_of(self.attributions)
 
     def _record(self, text: int) -> Attribution:
-        if not isinstance(text, Integral) or not 0 <= text < len(self.attributions):
+        if not is_integer(text) or not 0 <= text < len(self.attributions):
             raise ValueError(
                 f"text must be a row number from 0 to {len(self.attributions) - 1}; got {text!r}."
             )
         return self.attributions[text]
-
-
-def _check_top(top: int) -> int:
-    if not isinstance(top, Integral) or top < 1:
-        raise ValueError(f"top must be an integer of at least 1; got {top!r}.")
-    return int(top)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ from skdistilbert.checkpoint.tensor_names import (
     head_shapes,
 )
 from skdistilbert.checkpoint.token_types import merge_token_types
+from skdistilbert.number_checks import is_integer
 
 if TYPE_CHECKING:
     from skdistilbert.checkpoint.tensor_names import Head, Shape
@@ -74,8 +74,7 @@ def _check_config(config: DistilBertConfig) -> None:
 def _as_random_state(random_state: int | RandomState | None) -> RandomState:
     if isinstance(random_state, RandomState):
         return random_state
-    is_seed = isinstance(random_state, Integral) and not isinstance(random_state, bool)
-    if random_state is None or (is_seed and 0 <= random_state < 2**32):
+    if random_state is None or (is_integer(random_state) and 0 <= random_state < 2**32):
         return RandomState(random_state)
     raise ValueError(
         "random_state must be an integer from 0 to 2**32 - 1, a numpy.random.RandomState or None; "

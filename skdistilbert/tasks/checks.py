@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from skdistilbert.models import DistilBertModel
 from skdistilbert.models.inputs import check_vocabulary
+from skdistilbert.number_checks import is_integer
 from skdistilbert.tokenization import WordPieceTokenizer
 
 if TYPE_CHECKING:
@@ -66,12 +66,6 @@ def load_inputs(
     return model, tokenizer
 
 
-def check_positive(name: str, value: object) -> None:
-    """Raise ValueError unless `value` is an integer of at least 1."""
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
-
-
 def check_max_length(
     max_length: int | None, config: DistilBertConfig, tokenizer: WordPieceTokenizer
 ) -> int:
@@ -83,12 +77,24 @@ def check_max_length(
     longest = config.max_position_embeddings
     if max_length is None:
         return min(longest, tokenizer.model_max_length or longest)
-    if not isinstance(max_length, Integral) or not 2 <= max_length <= longest:
+    if not is_integer(max_length) or not 2 <= max_length <= longest:
         raise ValueError(
             f"max_length must be an integer between 2, for [CLS] and [SEP], and {longest}, the "
             f"model's max_position_embeddings; got {max_length!r}."
         )
     return max_length
+
+
+def window_room(max_length: int, n_prompt: int = 0) -> int:
+    """Return the number of tokens of a text in a window; raise ValueError if there are none."""
+    room = max_length - 2 - n_prompt
+    if room < 1:
+        prompt = f"{n_prompt} tokens of the prompt, " if n_prompt else ""
+        raise ValueError(
+            f"max_length must be at least {3 + n_prompt} for windows of long texts, which have "
+            f"[CLS], {prompt}a token of the text and [SEP]; got {max_length}."
+        )
+    return room
 
 
 def _how_to_get_a_model(model: object, needed: type[DistilBertModel]) -> str:

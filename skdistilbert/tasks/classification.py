@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.functional import sigmoid, softmax
-from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
+from skdistilbert.number_checks import check_at_least
+from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
 from skdistilbert.tasks.embedding_plan import resolve_stride
 from skdistilbert.tasks.entailment import entailment_scores, fill_template
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
@@ -166,7 +167,7 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         model, tokenizer, DistilBertForSequenceClassification, "classify"
     )
     if top_k is not None:
-        check_positive("top_k", top_k)
+        check_at_least("top_k", top_k, 1)
     max_length = check_max_length(max_length, model.config, tokenizer)
     is_one = isinstance(texts, str | dict)
     rows = [texts] if is_one else texts
@@ -174,7 +175,7 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         _check_defaults(template=template, multi_label=multi_label)
         function = SCORE_FUNCTIONS[_score_function(function_to_apply, model.config)]
         names = [label for _, label in sorted(model.config.id2label.items())]
-        stride = resolve_stride(long_text, stride, max_length - 2)
+        stride = resolve_stride(long_text, stride, max_length)
         pairs = check_texts_or_pairs(rows)
         scores = function(text_logits(model, tokenizer, pairs, max_length, stride, n_threads))
     else:

@@ -9,7 +9,8 @@ import numpy as np
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS
-from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
+from skdistilbert.number_checks import check_at_least
+from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
 from skdistilbert.tasks.classification import SCORE_FUNCTIONS, check_score_function
 from skdistilbert.tasks.embedding_plan import choose_prompt
 from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
@@ -208,7 +209,7 @@ def rank(  # type: ignore[misc]  # the query may be the second argument
             "score_pairs to get the scores of all labels."
         )
     if top_k is not None:
-        check_positive("top_k", top_k)
+        check_at_least("top_k", top_k, 1)
     plan = _plan(model, tokenizer, function_to_apply, prompt, prompt_name, max_length)
     query = _check_query(query)
     pairs = [(query, document) for document in check_texts(documents, noun="document")]

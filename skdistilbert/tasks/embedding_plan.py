@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 
 import numpy as np
@@ -13,7 +12,8 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, normalize_features, unit_length
 from skdistilbert.nn.pooling import POOLINGS
 from skdistilbert.nn.runtime import supported_precision
-from skdistilbert.tasks.checks import check_max_length
+from skdistilbert.number_checks import is_integer
+from skdistilbert.tasks.checks import check_max_length, window_room
 from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def plan_embedding(
         max_length=max_length,
         n_prompt=n_prompt,
         n_skipped=n_skipped,
-        stride=resolve_stride(long_text, stride, max_length - 2 - n_prompt),
+        stride=resolve_stride(long_text, stride, max_length, n_prompt),
         layers=layer_mean.layers if layer_mean else check_layers(layer, model.config.n_layers),
         layer_weights=layer_mean.weights if layer_mean else None,
         poolings=poolings,
@@ -150,7 +150,7 @@ def check_layers(layer: int | Sequence[int] | None, n_layers: int) -> tuple[int,
         return (n_layers,)
     layers = layer if isinstance(layer, Sequence | np.ndarray) else [layer]
     for index in layers:
-        if not isinstance(index, Integral) or not -n_layers <= index + 1 <= n_layers + 1:
+        if not is_integer(index) or not -n_layers <= index + 1 <= n_layers + 1:
             raise ValueError(
                 f"layer must be an integer from {-n_layers - 1} to {n_layers} or a list of them; "
                 f"got {layer!r:.99}. 0 is the embeddings, and {n_layers} or -1 is the last of "
@@ -161,17 +161,20 @@ def check_layers(layer: int | Sequence[int] | None, n_layers: int) -> tuple[int,
     return tuple(int(index) % (n_layers + 1) for index in layers)
 
 
-def resolve_stride(long_text: LongText, stride: int | None, room: int) -> int | None:
-    """Return the overlap of windows with room for `room` tokens of a text; None truncates."""
+def resolve_stride(
+    long_text: LongText, stride: int | None, max_length: int, n_prompt: int = 0
+) -> int | None:
+    """Return the overlap of windows, which start with a prompt; None truncates long texts."""
     if long_text not in get_args(LongText):
         raise ValueError(
             f"long_text must be one of {', '.join(get_args(LongText))}; got {long_text!r:.99}."
         )
-    if stride is not None and not isinstance(stride, Integral):
+    if stride is not None and not is_integer(stride):
         raise ValueError(f"stride must be an integer or None; got {stride!r:.99}.")
     if long_text == "truncate":
         return None
-    stride = max(room, 0) // 4 if stride is None else int(stride)
+    room = window_room(max_length, n_prompt)
+    stride = room // 4 if stride is None else int(stride)
     check_stride(stride, room)
     return stride
 

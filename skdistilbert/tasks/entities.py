@@ -13,7 +13,7 @@ from skdistilbert.tasks.aggregation import (
     merge_overlapping,
     split_tokens,
 )
-from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
+from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs, window_room
 from skdistilbert.tasks.label_schemes import Tag, parse_labels
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
 from skdistilbert.tasks.text_input import Text, check_rows, check_texts
@@ -242,7 +242,7 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
         )
     max_length = check_max_length(max_length, model.config, tokenizer)
     stride = default_stride(max_length) if stride is None else stride
-    check_stride(stride, max_length - 2)
+    check_stride(stride, window_room(max_length))
     ignored = _ignored_labels(ignore_labels)
     tags = parse_labels(set(model.config.id2label.values()))
     task = _Task(model, tokenizer, aggregation_strategy, ignored, tags)

@@ -53,7 +53,7 @@ class PremiseReader(NamedTuple):
     ) -> Self:
         """Validate the options of `classify` and fill in their defaults."""
         max_length = check_max_length(max_length, model.config, tokenizer)
-        stride = resolve_stride(long_text, stride, max_length - 2)
+        stride = resolve_stride(long_text, stride, max_length)
         return cls(model, tokenizer, max_length, stride, n_threads)
 
     def logits(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import islice
-from numbers import Integral
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from skdistilbert.models import DistilBertForQuestionAnswering
+from skdistilbert.number_checks import check_at_least, is_integer
 from skdistilbert.tasks.answer_spans import Answer, AnswerOptions, answers_in_context
-from skdistilbert.tasks.checks import check_max_length, check_positive, load_inputs, split_inputs
+from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
 from skdistilbert.tasks.text_batches import warn_truncated
 from skdistilbert.tasks.text_input import check_texts
 from skdistilbert.tasks.unknown_tokens import warn_unknown
@@ -215,7 +215,7 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
         ("max_answer_len", max_answer_len),
         ("max_question_len", max_question_len),
     ):
-        check_positive(name, value)
+        check_at_least(name, value, 1)
     options = AnswerOptions(top_k, max_answer_len, handle_impossible_answer, align_to_words)
     sizes = _window_sizes(max_seq_len, doc_stride, tokenizer, model.config)
     is_one_question, is_one_context = isinstance(question, str), isinstance(context, str)
@@ -251,7 +251,7 @@ def _window_sizes(
     if max_seq_len is None:
         max_seq_len = min(check_max_length(None, config, tokenizer), DEFAULT_SEQ_LEN)
     positions = config.max_position_embeddings
-    if not isinstance(max_seq_len, Integral) or not 5 <= max_seq_len <= positions:
+    if not is_integer(max_seq_len) or not 5 <= max_seq_len <= positions:
         raise ValueError(
             "max_seq_len must be an integer between 5, for one token of the question, one of the "
             f"context and 3 special tokens, and {positions}, the model's max_position_embeddings; "
@@ -259,7 +259,7 @@ def _window_sizes(
         )
     if doc_stride is None:
         doc_stride = min(max_seq_len // 2, DEFAULT_STRIDE)
-    if not isinstance(doc_stride, Integral) or not 0 <= doc_stride < max_seq_len:
+    if not is_integer(doc_stride) or not 0 <= doc_stride < max_seq_len:
         raise ValueError(
             f"doc_stride must be an integer from 0 to less than max_seq_len={max_seq_len}; "
             f"got {doc_stride!r}."

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skdistilbert.tasks.checks import check_positive
+from skdistilbert.number_checks import check_at_least, is_finite_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +76,7 @@ def semantic_search(
     >>> indices.shape
     (1, 2)
     """
-    check_positive("top_k", top_k)
+    check_at_least("top_k", top_k, 1)
     asked, rows = np.asarray(queries), _check_rows(corpus, "corpus")
     vectors = _check_rows(asked[None] if asked.ndim == 1 else asked, "queries")
     if vectors.shape[1] != rows.shape[1]:
@@ -127,8 +126,8 @@ def near_duplicates(embeddings: ArrayLike, threshold: float) -> NearDuplicates:
     >>> near_duplicates(embeddings, threshold=0.9).groups
     [[0, 2]]
     """
-    if not isinstance(threshold, Real) or not np.isfinite(threshold):
-        raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
+    if not is_finite_number(threshold):
+        raise ValueError(f"threshold must be a finite number; got {threshold!r:.99}.")
     rows = _check_rows(embeddings, "embeddings")
     dtype = _common_dtype(rows)
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], Matrix]] = []

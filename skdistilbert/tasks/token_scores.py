@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from skdistilbert.nn.functional import softmax
+from skdistilbert.tasks.checks import window_room
 from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each, join_windows
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class ScoredText(NamedTuple):
 
 def default_stride(max_length: int) -> int:
     """Return the number of tokens in the overlap of two windows."""
-    return min((max_length - 2) // 2, DEFAULT_STRIDE)
+    return min(window_room(max_length) // 2, DEFAULT_STRIDE)
 
 
 def score_tokens(

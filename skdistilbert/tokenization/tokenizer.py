@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from skdistilbert.number_checks import check_at_least
 from skdistilbert.tokenization.decoding import join_tokens
 from skdistilbert.tokenization.encodings import AlignedTokens, Encoding, PaddedBatch, join_texts
 from skdistilbert.tokenization.pipeline import check_text
@@ -353,8 +353,7 @@ class WordPieceTokenizer(TokenizerBase):
         length = self.model_max_length if max_length is None else max_length
         if length is None:
             raise ValueError("This tokenizer has no model_max_length: give max_length.")
-        if not isinstance(length, Integral) or length < 0:
-            raise ValueError(f"max_length must be an integer of at least 0; got {length!r}.")
+        check_at_least("max_length", length, 0)
         return length
 
     def _room(self, max_length: int | None, n_special: int) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
+from skdistilbert.number_checks import check_at_least
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -81,8 +83,7 @@ def _longest_first(n_first: int, n_second: int, max_length: int) -> tuple[int, i
 
 def check_stride(stride: int, room: int) -> None:
     """Raise ValueError unless windows of `room` tokens can overlap by `stride` tokens."""
-    if stride < 0:
-        raise ValueError(f"stride must not be negative; got {stride}. Use 0 for no overlap.")
+    check_at_least("stride", stride, 0)
     if stride >= room:
         raise ValueError(
             f"A window has room for {max(room, 0)} tokens of the text, too few for windows that "

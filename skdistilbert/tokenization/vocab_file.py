@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 from skdistilbert.exceptions import CheckpointError
+from skdistilbert.number_checks import is_integer
 from skdistilbert.tokenization.declared_tokens import TOKENIZER_FILE, is_id
 from skdistilbert.tokenization.normalization import STRIPPED
 
@@ -50,7 +50,7 @@ def read_vocab(file: Path) -> dict[str, int]:
 def check_vocab(vocab: Mapping[str, int]) -> dict[str, int]:
     """Return the vocabulary with ids of type int, or raise."""
     for index in vocab.values():
-        if not is_id(index) and not (isinstance(index, Integral) and is_id(int(index))):
+        if not is_id(index) and not (is_integer(index) and is_id(int(index))):
             raise CheckpointError(
                 f"The vocabulary has the id {index!r}; ids are integers from 0 to 2147483647."
             )

@@ -12,11 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skdistilbert.number_checks import check_at_least
 from skdistilbert.tokenization.declared_tokens import DEFAULT_TOKENS
 from skdistilbert.tokenization.wordpiece import CONTINUATION, MAX_WORD_LENGTH
 
@@ -98,11 +98,9 @@ def train_vocab(
         If a number is not an integer of at least 1, or if the special tokens and the characters
         are more than `vocab_size`.
     """
-    names = ("vocab_size", "min_frequency", "limit_alphabet")
-    numbers = (vocab_size, min_frequency, limit_alphabet)
-    for name, number in zip(names, numbers, strict=True):
-        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
-            raise ValueError(f"{name} must be an integer of at least 1; got {number!r:.99}.")
+    check_at_least("vocab_size", vocab_size, 1)
+    check_at_least("min_frequency", min_frequency, 1)
+    check_at_least("limit_alphabet", limit_alphabet, 1)
     counts = {word: n for word, n in word_counts.items() if len(word) <= MAX_WORD_LENGTH}
     alphabet = set(_ranked_characters(counts.items())[:limit_alphabet])
     counts = {word: n for word, n in counts.items() if alphabet.issuperset(word)}

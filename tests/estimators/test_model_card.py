@@ -117,6 +117,7 @@ def test_scores_are_stated(tiny: Path, tmp_path: Path) -> None:
     [
         ([0.9], TypeError, "scores must map names to numbers, .* got \\[0.9\\]"),
         ({1: 0.9}, TypeError, "scores must map names to numbers"),
+        ({"F1": 10**400}, ValueError, "scores\\['F1'\\] must be a finite number; got 1000"),
         ({"F1": "0.9"}, ValueError, "scores\\['F1'\\] must be a finite number; got '0.9'"),
         ({"F1": float("nan")}, ValueError, "must be a finite number; got nan"),
         ({"F1": True}, ValueError, "must be a finite number; got True"),

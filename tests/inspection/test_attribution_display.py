@@ -149,6 +149,8 @@ def test_plot(display: AttributionDisplay, monkeypatch: pytest.MonkeyPatch) -> N
     [
         ({"text": 3}, "text must be a row number from 0 to 2; got 3"),
         ({"text": -1}, "got -1"),
+        ({"text": True}, "text must be a row number from 0 to 2; got True"),
+        ({"top": True}, "top must be an integer of at least 1; got True"),
         ({"top": 0}, "top must be an integer of at least 1; got 0"),
     ],
 )

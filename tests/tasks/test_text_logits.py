@@ -115,13 +115,17 @@ def test_the_truncation_warning_suggests_windows_for_single_texts() -> None:
     [
         ({"long_text": "cut"}, "long_text must be one of truncate, window; got 'cut'"),
         ({"long_text": "window", "stride": 10}, "room for 10 tokens .* stride=10"),
-        ({"long_text": "window", "stride": -1}, "stride must not be negative; got -1. Use 0"),
+        ({"long_text": "window", "stride": -1}, "stride must be an integer of at least 0; got -1"),
+        (
+            {"long_text": "window", "max_length": 2},
+            r"max_length must be at least 3 for windows .* \[CLS\], a token of the text .* got 2",
+        ),
         ({"long_text": "window", "stride": 0.5}, "stride must be an integer or None; got 0.5"),
     ],
 )
 def test_invalid_windows_raise(options: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=message):
-        classify(MODEL, TOKENIZER, TEXTS, max_length=12, **options)
+        classify(MODEL, TOKENIZER, TEXTS, **{"max_length": 12, **options})
 
 
 def test_pairs_are_not_read_in_windows() -> None:

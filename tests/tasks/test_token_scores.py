@@ -45,4 +45,6 @@ def test_each_token_counts_in_one_window(tokenizer: WordPieceTokenizer) -> None:
 def test_the_default_stride_leaves_room_for_new_tokens() -> None:
     assert default_stride(512) == 128
     assert default_stride(12) == 5
-    assert default_stride(2) == 0
+    assert default_stride(3) == 0
+    with pytest.raises(ValueError, match=r"max_length must be at least 3 for windows .* got 2"):
+        default_stride(2)

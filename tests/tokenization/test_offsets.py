@@ -79,7 +79,7 @@ def test_impossible_windows_raise_an_error() -> None:
         list(windows(9, 4, 4))
     with pytest.raises(ValueError, match="room for 0 tokens"):
         list(windows(9, -2, 0))
-    with pytest.raises(ValueError, match="must not be negative; got -1. Use 0"):
+    with pytest.raises(ValueError, match="stride must be an integer of at least 0; got -1"):
         list(windows(9, 4, -1))
     assert list(windows(4, 4, 4)) == [(0, 4)]  # One window has no overlap.
 
