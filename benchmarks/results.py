@@ -55,20 +55,32 @@ def save(directory: Path | None, name: str, results: Results, n_threads: int) ->
     """Write the file, unless `directory` is None (without ``--save``)."""
     if directory is None:
         return
-    machine = describe_machine()
     record = {
         "benchmark": name,
         "command": command(),
         "date": datetime.now(UTC).date().isoformat(),
         "commit": commit(),
-        "machine": machine | {"threads": n_threads},
+        "machine": describe_machine() | {"threads": n_threads},
         "versions": versions(),
         "results": {row: rounded(columns) for row, columns in results.items()},
     }
     directory.mkdir(parents=True, exist_ok=True)
-    file = directory / f"{name}_{slug(str(machine['kind']))}.json"
+    file = result_file(directory, name)
     file.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
     print(f"wrote {file}")
+
+
+def saved(directory: Path | None, name: str) -> Results:
+    """Return the results that this commit has saved, to complete them in several runs."""
+    if directory is None or not (file := result_file(directory, name)).exists():
+        return {}
+    record = json.loads(file.read_text("utf-8"))
+    results: Results = record["results"] if record["commit"] == commit() else {}
+    return results
+
+
+def result_file(directory: Path, name: str) -> Path:
+    return directory / f"{name}_{slug(str(describe_machine()['kind']))}.json"
 
 
 def rounded(columns: dict[str, float | str]) -> dict[str, float | str]:
