@@ -19,8 +19,8 @@ on one machine share them.
 
 Threads and processes
 ---------------------
-The number of threads is `n_threads`, or by default the number that BLAS may use: limits of
-`threadpoolctl`, of joblib's workers and of variables such as OMP_NUM_THREADS apply. Across all
+The number of threads is `n_threads`. The default is the number of threads that BLAS may use, which
+`threadpoolctl`, joblib's workers and variables such as OMP_NUM_THREADS may limit. Across all
 concurrent calls at most one thread per core works at a time. Estimators run in joblib's backends
 loky, threading and multiprocessing, in Dask and in forked processes. `skdistilbert.nn.runtime`
 has the details. On Linux, the C library keeps the memory of arrays up to 32 MB for the whole
@@ -32,14 +32,15 @@ NumPy's BLAS multiplies matrices. If the extra ``mkl`` is installed, the first l
 process measures for a few milliseconds whether Intel's MKL is faster, and then uses it. The
 libraries change a result by at most 1e-5. SKDISTILBERT_MATMUL=numpy or SKDISTILBERT_MATMUL=mkl
 chooses without a measurement. ``python -m skdistilbert`` prints the choice and its reason. For
-short texts, MKL multiplies packed copies of the weights. They take up to twice the memory of the
-weights for each number of threads that share a text, and are freed with the model.
+short texts, MKL multiplies packed copies of the weights. Each number of threads that share a text
+has its own copies, which take up to twice the memory of the weights. The copies are freed with the
+model.
 
 Exactness
 ---------
 The reference is transformers 5 with torch in float32. Hidden states, logits and embeddings differ
-by at most 1e-5, and token ids and offsets are those of the `tokenizers` library. The batch and the
-number of threads change a result by at most 1e-5. `benchmarks/RESULTS.md` has the measured
+by at most 1e-5. Token ids and offsets equal the results of the `tokenizers` library. The batch and
+the number of threads change a result by at most 1e-5. `benchmarks/RESULTS.md` has the measured
 differences.
 
 Security
@@ -131,7 +132,7 @@ __all__ = [
     "unmask",
 ]
 
-# In the order of their imports: a module imports earlier ones only.
+# In the order of their imports: a module imports only earlier modules.
 _MODULES = (
     "exceptions",
     "tokenization",
@@ -144,7 +145,7 @@ _MODULES = (
 
 
 def __getattr__(name: str) -> object:
-    # Public names are imported at their first use, as in SPEC 1 of Scientific Python. So a script
+    # Public names are imported at their first use, as in SPEC 1 of Scientific Python. A script
     # that uses only the tokenizer imports neither the network nor scikit-learn.
     if name in __all__:
         for module_name in _MODULES:

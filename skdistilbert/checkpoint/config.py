@@ -35,9 +35,9 @@ OTHERS_FIELDS = {
     "distilbert": ("layer_norm_eps", "type_vocab_size"),
     "bert": ("sinusoidal_pos_embds", "qa_dropout"),
 }
-# transformers accepts these in files of `model_type: distilbert`, too, and prefers them.
+# transformers also accepts these names in files of `model_type: distilbert`, and prefers them.
 ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
-# Fields that would change the results, with the values that do not.
+# Fields that could change the results, with the values that have no effect.
 NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
     "is_causal": (False, None),
     "per_layer_config": (None, {}),
@@ -48,9 +48,9 @@ NEUTRAL_BERT_VALUES: dict[str, tuple[object, ...]] = {
     "is_decoder": (False, None),
     "add_cross_attention": (False, None),
 }
-# BERT's default that differs from DistilBERT's.
+# The default of BERT that differs from the default of DistilBERT.
 BERT_DEFAULTS = {"num_hidden_layers": 12}
-# The formulas of these are in nn/activations.py.
+# The functions are in nn/activations.py.
 Activation = Literal[
     "gelu",
     "gelu_python",
@@ -348,7 +348,7 @@ def _from_bert(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a BERT's file with DistilBERT's names."""
     _check_neutral(values, NEUTRAL_BERT_VALUES)
     values = {**BERT_DEFAULTS, **values}
-    # BERT does not read DistilBERT's names for these, which a file may contain as well.
+    # BERT ignores DistilBERT's names of these fields, which a file may also contain.
     ours = {*BERT_FIELDS.values(), *OTHERS_FIELDS["bert"]}
     named = {BERT_FIELDS.get(key, key): value for key, value in values.items() if key not in ours}
     if named.get("seq_classif_dropout") is None:

@@ -119,7 +119,7 @@ def read_checkpoint(
 
 
 def _files_beside_weights(directory: Path, weights: tuple[Path, ...]) -> list[Path]:
-    """Return the files that affect results, in the directory and in its module directories."""
+    """Return the files other than weights that affect results, also in module directories."""
     numbered = (folder.name for folder in directory.glob("[0-9]*_*"))
     folders = sorted({*numbered, *module_paths(directory)} - {""})
     patterns = (*SMALL_FILES, *(f"{folder}/{name}" for folder in folders for name in MODULE_FILES))

@@ -42,7 +42,8 @@ OUTPUTS = {
 def check_sentence_config(directory: Path, task: str = "feature-extraction") -> bool:
     """Raise CheckpointError if the encoder must be run in a way that is not supported.
 
-    `directory` is that of the encoder. Returns whether the file asks for ``output_hidden_states``.
+    `directory` is the directory of the encoder. The function returns whether the file asks for
+    ``output_hidden_states``.
     """
     file, config = read_sentence_file(directory)
     _check_fixed(config, file, task)

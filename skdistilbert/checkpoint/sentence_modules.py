@@ -59,8 +59,8 @@ class SentenceModules(NamedTuple):
 def read_sentence_modules(directory: Path, config: DistilBertConfig) -> SentenceModules | None:
     """Read ``modules.json`` and the modules that it names; return None if it does not exist.
 
-    `config` is that of the encoder. Raises CheckpointError if a file is malformed, a module is
-    not supported, or a module does not accept its input.
+    `config` is the configuration of the encoder. Raises CheckpointError if a file is malformed, a
+    module is not supported, or a module does not accept its input.
     """
     file = directory / MODULES_FILE
     if not file.is_file():

@@ -1,4 +1,4 @@
-"""Map the tensor names of checkpoint files to those of transformers' DistilBERT.
+"""Map the tensor names of checkpoint files to the names in transformers' DistilBERT.
 
 This package uses transformers' names without the prefix ``distilbert.``.
 """

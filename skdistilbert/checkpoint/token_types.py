@@ -1,4 +1,4 @@
-"""The token types of BERT, in the form of its files and in that of the network.
+"""The token types of BERT, in the form of its files and in the form of the network.
 
 A file has a table with an embedding for each token type. The network adds row 0 to the position
 embeddings, so that texts that are not pairs take no extra time. Tokens of type 1 add the

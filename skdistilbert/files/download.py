@@ -51,8 +51,8 @@ def download(repo_id: str, revision: str, cache: Path) -> Path:
     Raises HubError if ``huggingface_hub`` is not installed or the download fails, and
     CheckpointError if the architecture or the format is not supported.
     """
-    # Weights of the encoder are downloaded last. Where they exist, the other files do, too, even
-    # if another process is still downloading or was killed. Pickles are never downloaded.
+    # Weights of the encoder are downloaded last. If they exist, all other files therefore exist,
+    # even if another process is still downloading or was killed. Pickles are never downloaded.
     with _Client(repo_id, revision, cache) as client:
         snapshot = client.fetch_matching(SMALL_FILES, revision)
         folders = set(module_paths(snapshot)) - {""}

@@ -1,4 +1,4 @@
-"""What all models share: configuration and weights, from and to the files of a checkpoint."""
+"""Base class of all models: configuration and weights, from and to the files of a checkpoint."""
 
 from __future__ import annotations
 
@@ -216,13 +216,13 @@ class ModelBase:
     ) -> None:
         """Write a checkpoint for `load_model` and transformers.
 
-        Weights are written in float32, also if they were read from float16 or bfloat16. Other
+        Weights are written in float32, even if they were read from float16 or bfloat16. Other
         files in the directory are kept, except for the model card of an estimator.
 
         Parameters
         ----------
         directory : str or path-like
-            Receives ``config.json`` and ``model.safetensors``. It is created if necessary.
+            Directory for ``config.json`` and ``model.safetensors``. It is created if necessary.
         tokenizer : WordPieceTokenizer, default=None
             Also write ``vocab.txt`` and ``tokenizer_config.json``.
 
@@ -231,8 +231,8 @@ class ModelBase:
         OSError
             If the files cannot be written. On Windows this includes files of a loaded model.
         CheckpointError
-            If the file of the weights was overwritten after the model was loaded, or the tokenizer
-            has token ids that the model has no embedding for.
+            If the file of the weights was overwritten after the model was loaded, or the model has
+            no embedding for a token id of the tokenizer.
         TypeError
             If `tokenizer` is not a `WordPieceTokenizer`.
 
@@ -248,9 +248,9 @@ class ModelBase:
         kept; row 0 of their table is zero because the position embeddings contain it.
 
         All files are written completely before the first one replaces an old file. A crash
-        therefore leaves the old files or the new ones. If it happens while files are replaced,
-        loading raises `CheckpointError` until the model is saved again. Temporary files of a
-        killed process (``.saving-*``) are removed by the next save.
+        therefore leaves the old files or the new ones. After a crash while files are replaced,
+        loading raises `CheckpointError` until the model is saved again. The next save removes the
+        temporary files of a killed process (``.saving-*``).
         """
         files: Mapping[str, bytes | None] = {}
         if tokenizer is not None:

@@ -4,9 +4,9 @@ All arrays are float32. If requested, `hidden_states` are the output of the embe
 layer, each (batch, seq_len, dim). `attentions` are the attention probabilities of each layer,
 each (batch, n_heads, seq_len, seq_len) with one row per query.
 
-Masked positions are zero, except the hidden states and attentions of the first position: they have
-the values of transformers also if the mask hides this position, as with padding on the left. Do
-not sum hidden states over positions without multiplying by the mask.
+Masked positions are zero, except for the hidden states and attentions of the first position. These
+have the values of transformers even if the mask hides this position, as with padding on the left.
+Multiply hidden states by the mask before summing them over positions.
 """
 
 from __future__ import annotations

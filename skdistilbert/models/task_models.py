@@ -36,7 +36,7 @@ Row = TypeVar("Row")
 
 
 class DistilBertForSequenceClassification(DistilBertModel):
-    """DistilBERT with a classification head on the first token.
+    """DistilBERT or BERT with a classification head on the first token.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class DistilBertForSequenceClassification(DistilBertModel):
 
 
 class DistilBertForTokenClassification(DistilBertModel):
-    """DistilBERT with a classification head on every token.
+    """DistilBERT or BERT with a classification head on every token.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class DistilBertForTokenClassification(DistilBertModel):
 
 
 class DistilBertForQuestionAnswering(DistilBertModel):
-    """DistilBERT with a head that scores each token as the start and the end of the answer.
+    """DistilBERT or BERT with a head that scores each token as start and end of the answer.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ class DistilBertForMaskedLM(DistilBertModel):
     ----------
     config, weights
         As in `DistilBertModel`, with the tensors ``vocab_transform``, ``vocab_layer_norm`` and
-        ``vocab_projector``. The weight of the last one is usually that of the word embeddings.
+        ``vocab_projector``. The weight of ``vocab_projector`` usually equals the word embeddings.
 
     Examples
     --------

@@ -21,7 +21,7 @@ class BoundedCache(dict[str, Value]):
     """Values of a function by string, in about `MAX_BYTES`. A full cache is emptied.
 
     Threads may share a cache without a lock, because each operation on the dictionary is atomic.
-    At worst two threads compute the same value, or the number of bytes is slightly wrong.
+    In the worst case two threads compute the same value, or the number of bytes is slightly wrong.
 
     Parameters
     ----------

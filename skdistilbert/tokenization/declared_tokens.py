@@ -130,7 +130,7 @@ def _with_special_tokens_map(config: Mapping[str, Any], directory: Path) -> dict
 def _special_tokens(
     config: Mapping[str, Any], directory: Path
 ) -> tuple[dict[str, AddedToken], list[AddedToken]]:
-    """Return the special tokens with a name, such as cls_token, and those without."""
+    """Return the special tokens with a name, such as cls_token, and the tokens without one."""
     where = f"{directory / CONFIG_FILE} or {SPECIAL_TOKENS_FILE}"
     named = {name: value for name, value in config.items() if name.endswith("_token")}
     named = {name: named[name] for name in FIRST_TOKENS if name in named} | named

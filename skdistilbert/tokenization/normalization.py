@@ -166,8 +166,8 @@ class Normalizer(dict[int, str]):
 def _decompose(character: str) -> str:
     """Return the canonical decomposition of a character that the tables list as decomposable.
 
-    Unicode never changes a decomposition or a combining class, so that Python's are right for the
-    characters in the tables.
+    Unicode never changes a decomposition or a combining class. Python's values are therefore right
+    for the characters in the tables.
     """
     return unicodedata.normalize("NFD", character) if character in DECOMPOSABLE else character
 
@@ -176,8 +176,8 @@ def _in_canonical_order(text: str) -> Iterator[tuple[str, int]]:
     """Yield decomposed characters with their origins, the marks of each base in canonical order.
 
     As in the Rust library, sorted marks do not keep their own origins: they receive the origins of
-    that part of the text in order. Only the second and later characters of a decomposition share
-    the origin of the character before.
+    this part of the text in order. Only the second and later characters of a decomposition share
+    the origin of the previous character.
     """
     kept = [origin for origin, character in enumerate(text) if character not in REMOVED]
     positions = iter(kept)

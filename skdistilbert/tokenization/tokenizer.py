@@ -346,7 +346,7 @@ class WordPieceTokenizer(TokenizerBase):
         return join_texts(texts, *self._special_ids(add_special_tokens))
 
     def _special_ids(self, add_special_tokens: bool) -> tuple[list[int], list[int]]:
-        """Return the ids before the first text and those after each text."""
+        """Return the ids before the first text, and the ids after each text."""
         return ([self.cls_token_id], [self.sep_token_id]) if add_special_tokens else ([], [])
 
     def _max_length(self, max_length: int | None) -> int:

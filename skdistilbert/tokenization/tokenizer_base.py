@@ -267,8 +267,8 @@ class TokenizerBase:
         directory : str or path-like
             Created if it does not exist. ``vocab.txt`` and ``tokenizer_config.json`` are written.
             Other tokenizer files are deleted, because they would take precedence. All other files,
-            such as the weights of a model, are kept. If ``config.json`` is that of a BERT, so is
-            the tokenizer, which in transformers returns token types.
+            such as the weights of a model, are kept. If ``config.json`` is the configuration of a
+            BERT, transformers loads the tokenizer as a tokenizer that returns token types.
 
         Raises
         ------

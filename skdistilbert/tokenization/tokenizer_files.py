@@ -61,7 +61,7 @@ LARGEST_MAX_LENGTH = 10**9
 def read_tokenizer(directory: Path) -> dict[str, Any]:
     """Return the parameters of a directory's tokenizer, as `WordPieceTokenizer` accepts them.
 
-    The vocabulary is that of ``tokenizer.json`` if this file exists, else ``vocab.txt``. As in
+    The vocabulary is in ``tokenizer.json`` if this file exists, else in ``vocab.txt``. As in
     transformers, a BERT tokenizer reads only added tokens from the rest of ``tokenizer.json``. Its
     options come from ``tokenizer_config.json``.
 
@@ -222,7 +222,7 @@ def _first_max_length(stated: Mapping[str, object]) -> int | None:
 
 
 def model_type_in(directory: Path) -> str:
-    """Return the architecture of the model in a directory; "distilbert" if there is none."""
+    """Return the architecture of the model in a directory; "distilbert" without a model."""
     model_type = read_if_exists(directory / MODEL_CONFIG_FILE).get("model_type")
     return "bert" if model_type == "bert" else "distilbert"
 

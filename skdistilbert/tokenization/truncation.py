@@ -58,7 +58,7 @@ def truncated_lengths(
     excess = n_first + n_second - max_length
     if excess <= 0:
         return n_first, n_second
-    if max_length == 0:  # As in `tokenizers`, whatever the strategy.
+    if max_length == 0:  # As in `tokenizers`, with every strategy.
         return 0, 0
     if strategy == "longest_first":
         return _longest_first(n_first, n_second, max_length)
@@ -72,7 +72,7 @@ def truncated_lengths(
 
 
 def _longest_first(n_first: int, n_second: int, max_length: int) -> tuple[int, int]:
-    """Keep the shorter text if it fits into one half, else halve both (as in `tokenizers`)."""
+    """Keep the shorter text if it fits into one half, else halve both, as in `tokenizers`."""
     shorter = min(n_first, n_second)
     kept_of_longer = max(max_length - shorter, max_length - max_length // 2)
     kept_of_shorter = min(shorter, max_length - kept_of_longer)
