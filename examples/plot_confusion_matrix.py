@@ -47,7 +47,7 @@ with tempfile.TemporaryDirectory() as directory:
 print(search.best_params_, f"accuracy {accuracy:.3f}")
 
 # %%
-# Read the requests behind the largest numbers off the diagonal.
+# Read the requests in the largest cells that are not on the diagonal.
 figure, axes = plt.subplots(figsize=(7, 6), layout="constrained")
 ConfusionMatrixDisplay.from_predictions(test_intents, predicted, cmap="Blues", ax=axes)
 chosen = search.best_params_

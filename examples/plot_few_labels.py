@@ -6,7 +6,8 @@ The plot shows the accuracy on unseen support requests by the number of labelled
 intent. `DistilBertZeroShotClassifier` needs only the names of the intents.
 `DistilBertContrastiveEmbedder` trains the encoder on the labelled requests, so that requests with
 the same intent get similar features. This helps where pretrained features do not separate the
-classes, such as kinds of questions. They separate these intents well, so training does not help.
+classes, such as kinds of questions. Pretrained features separate these intents well, so training
+does not help.
 
     python examples/plot_few_labels.py [--model DIRECTORY_OR_NAME] [--output FILE.png]
 

@@ -2,9 +2,9 @@
 
     python examples/question_answering.py --model MODEL [--context FILE] [QUESTION ...]
 
-MODEL is a directory or a name on the Hugging Face hub: a DistilBERT that was fine-tuned for
-extractive question answering. This project contains no such model. With the random weights of its
-tests the script runs, but the answers are meaningless.
+MODEL is a directory or a name on the Hugging Face hub: a DistilBERT or BERT that was fine-tuned
+for extractive question answering. This project contains no such model. With the random weights of
+its tests the script runs, but the answers are meaningless.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ cross-encoder reads query and document together, which takes longer, so it only 
 documents that are most similar to the query.
 
 The script fits the cross-encoder on pairs of requests in the corpus: each request with the most
-similar ones of its intent, and with the most similar ones of other intents. MODEL is a
-cross-encoder with one label instead, such as cross-encoder/ms-marco-MiniLM-L6-v2. It was not
-trained on the intents. For comparison, the script also trains the encoder on the intents of the
-corpus and retrieves with it.
+similar requests of its intent, and with the most similar requests of other intents. With --model,
+the script uses another cross-encoder with one label, such as cross-encoder/ms-marco-MiniLM-L6-v2,
+which was not trained on the intents. For comparison, the script also trains the encoder on the
+intents of the corpus and retrieves with it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def parse_arguments() -> argparse.Namespace:
 def labelled_pairs(
     texts: np.ndarray, intents: np.ndarray, embeddings: np.ndarray
 ) -> tuple[list[tuple[str, str]], list[float]]:
-    """Return pairs of similar texts, and 1 for those with the same intent."""
+    """Return pairs of similar texts, and 1 for each pair with the same intent."""
     pairs, labels = [], []
     _, nearest = semantic_search(embeddings, embeddings, len(texts))
     for row, neighbours in enumerate(nearest):

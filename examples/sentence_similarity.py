@@ -38,7 +38,7 @@ def main() -> None:
     texts = arguments.texts
 
     # Dot products of unit vectors are cosines. Some models define the prompts "query" and
-    # "document"; for other models these are empty.
+    # "document"; for other models these prompts are empty.
     of_texts = DistilBertEmbedder(arguments.model, prompt_name="document", normalize=True)
     of_queries = DistilBertEmbedder(arguments.model, prompt_name="query", normalize=True)
     vectors = of_texts.fit_transform(texts)  # (n_texts, n_features)
