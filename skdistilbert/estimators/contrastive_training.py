@@ -67,6 +67,11 @@ def contrastive_options(
 ) -> TrainingOptions:
     """Return the options of an estimator for an encoder, or raise ValueError."""
     _check_pooling(plan, estimator.model)
+    if encoder.model.config.n_layers == 0:
+        raise ValueError(
+            f"model must have layers to train; got {estimator.model}, whose n_layers is 0. Use "
+            "DistilBertEmbedder, which trains nothing."
+        )
 
     def resolved(name: str, auto: float) -> Any:  # noqa: ANN401
         value = getattr(estimator, name)

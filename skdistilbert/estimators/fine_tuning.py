@@ -145,6 +145,11 @@ def count_trained_layers(estimator: Any, encoder: PretrainedEncoder | TextEncode
     stated, n_layers = estimator.trainable_layers, encoder.model.config.n_layers
     if stated == "auto":
         return ceil(n_layers / 2)
+    if n_layers == 0 and stated != 0:
+        raise ValueError(
+            f"trainable_layers must be 0 for {estimator.model}, which has no layers; got "
+            f"{stated!r}."
+        )
     if stated != "all" and stated > n_layers:
         raise ValueError(
             f"trainable_layers must be at most {n_layers}, the number of layers of "

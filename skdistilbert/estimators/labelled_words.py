@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from skdistilbert.estimators.sklearn_compat import check_sample_weight
-from skdistilbert.estimators.targets import normalize_to_mean_one
+from skdistilbert.estimators.targets import check_weights, normalize_to_mean_one
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.tasks.label_schemes import entity_f1
 from skdistilbert.tasks.windows import cut, encode_each
@@ -68,11 +68,13 @@ class LabelledWords(NamedTuple):
         """
         text_weights = check_sample_weight(sample_weight, len(texts))
         classes = labels.encode(flatten(label_rows))
-        weights = labels.class_weights(class_weight, classes)
-        weights *= np.repeat(text_weights, [len(words) for words in texts])
+        weights_of_texts = np.repeat(text_weights, [len(words) for words in texts])
+        weights = labels.class_weights(class_weight, classes) * weights_of_texts
         if not weights.any():
             raise ValueError(NO_WORDS)
-        words = cls(texts, _split(classes, texts), _split(weights, texts), text_weights)
+        words = cls(
+            texts, _split(classes, texts), _split(check_weights(weights), texts), text_weights
+        )
         return words.select(np.flatnonzero(text_weights))
 
     def select(self, rows: IntArray) -> Self:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float32]
 
+# Training computes with weights in float32. Weights below this share of the largest one have no
+# effect there, but sums of them must not be 0.
+SMALLEST_SHARE = 1e-12
+MIN_LARGEST_WEIGHT, MAX_LARGEST_WEIGHT = 1e-25, 1e25
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -243,12 +248,18 @@ def check_numbers(y: ArrayLike) -> NDArray[np.float64]:
     return numbers.astype(np.float64)
 
 
-def nonzero_weight_rows(weights: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Return the rows with non-zero weight, or raise ValueError if no row has any."""
-    rows = np.flatnonzero(weights)
-    if not len(rows):
+def check_weights(weights: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return weights that are 0 in float32 only if they are 0; raise ValueError if all are 0."""
+    largest = float(weights.max())
+    if largest == 0:
         raise ValueError("At least one text must have a weight above 0; got only weights of 0.")
-    return rows
+    if not MIN_LARGEST_WEIGHT <= largest <= MAX_LARGEST_WEIGHT:
+        raise ValueError(
+            "The largest weight, the product of sample_weight and class_weight, must be from "
+            f"{MIN_LARGEST_WEIGHT} to {MAX_LARGEST_WEIGHT}, because float32 cannot hold much "
+            f"smaller and larger numbers; got {largest}. Multiply all weights by the same number."
+        )
+    return np.where(weights > 0, np.maximum(weights, SMALLEST_SHARE * largest), 0)
 
 
 def normalize_to_mean_one(weights: NDArray[np.floating], rows: NDArray[np.intp]) -> FloatArray:

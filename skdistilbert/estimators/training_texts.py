@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skdistilbert.estimators.targets import nonzero_weight_rows, normalize_to_mean_one
+from skdistilbert.estimators.targets import check_weights, normalize_to_mean_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,8 @@ class TrainingTexts(NamedTuple):
 
     def with_weight(self) -> TrainingTexts:
         """Return the texts with non-zero weight, or raise ValueError if there is no such text."""
-        return self.select(nonzero_weight_rows(self.weights))
+        checked = self._replace(weights=check_weights(self.weights))
+        return checked.select(np.flatnonzero(self.weights))
 
     def normalized(self) -> TrainingTexts:
         """Return the texts with weights whose mean is 1."""
