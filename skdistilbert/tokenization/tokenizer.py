@@ -62,6 +62,8 @@ class WordPieceTokenizer(TokenizerBase):
     ------
     CheckpointError
         If the vocabulary cannot be read, lacks a special token, or contains an invalid id.
+    TypeError, ValueError
+        If a parameter has another type, a side is unknown, or `model_max_length` is below 2.
 
     Examples
     --------

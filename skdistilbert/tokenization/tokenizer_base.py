@@ -14,6 +14,7 @@ from skdistilbert.files.module_paths import transformer_directory
 from skdistilbert.tokenization.added_tokens import AddedToken, AddedTokenFinder
 from skdistilbert.tokenization.declared_tokens import SPECIAL_TOKENS
 from skdistilbert.tokenization.normalization import Normalizer
+from skdistilbert.tokenization.parameter_types import check_types
 from skdistilbert.tokenization.pipeline import Pipeline
 from skdistilbert.tokenization.tokenizer_files import (
     OPTIONS,
@@ -23,7 +24,6 @@ from skdistilbert.tokenization.tokenizer_files import (
     read_tokenizer,
     tokenizer_files,
 )
-from skdistilbert.tokenization.truncation import check_side
 from skdistilbert.tokenization.vocab_file import check_vocab, read_vocab
 from skdistilbert.tokenization.vocab_training import count_words, first_tokens, train_vocab
 from skdistilbert.tokenization.wordpiece import WordPiece
@@ -74,6 +74,7 @@ class TokenizerBase:
         padding_side: Side = "right",
         truncation_side: Side = "right",
     ) -> None:
+        check_types(locals())
         if isinstance(vocab_file, str | os.PathLike):
             self.vocab = read_vocab(Path(vocab_file))
         else:
@@ -110,8 +111,6 @@ class TokenizerBase:
     def _build(self) -> None:
         """Build the pipeline, which is not pickled, from the parameters."""
         self._check_added_tokens()
-        for name in SIDES:
-            check_side(name, getattr(self, name))
         for name in SPECIAL_TOKENS:
             setattr(self, f"{name}_id", self._special_token_id(name))
         self._normalizer = normalizer = Normalizer(

@@ -181,10 +181,15 @@ def _name_in_template(part: object) -> object:
     return part
 
 
+def is_switch(name: str, value: object) -> bool:
+    """Return whether an option is true or false, or None if it has a default for None."""
+    return type(value) is bool or (value is None and name == "strip_accents")
+
+
 def _read_switches(config: Mapping[str, Any], names: Iterable[str], file: Path) -> dict[str, Any]:
     switches = {name: config[name] for name in names if name in config}
     for name, value in switches.items():
-        if type(value) is not bool and not (value is None and name == "strip_accents"):
+        if not is_switch(name, value):
             raise CheckpointError(f"{file}: {name} must be true or false; got {value!r:.99}.")
     return switches
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from skdistilbert.exceptions import CheckpointError
@@ -12,7 +13,6 @@ from skdistilbert.tokenization.declared_tokens import TOKENIZER_FILE, is_id
 from skdistilbert.tokenization.normalization import STRIPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 VOCAB_FILE = "vocab.txt"
@@ -49,6 +49,11 @@ def read_vocab(file: Path) -> dict[str, int]:
 
 def check_vocab(vocab: Mapping[str, int]) -> dict[str, int]:
     """Return the vocabulary with ids of type int, or raise."""
+    if not isinstance(vocab, Mapping) or not all(isinstance(token, str) for token in vocab):
+        raise TypeError(
+            "vocab_file must be the path of vocab.txt or a mapping of tokens to ids; got "
+            f"{vocab!r:.99}."
+        )
     for index in vocab.values():
         if not is_id(index) and not (is_integer(index) and is_id(int(index))):
             raise CheckpointError(

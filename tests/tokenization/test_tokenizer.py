@@ -234,6 +234,34 @@ def test_invalid_ids_of_the_vocabulary_raise_an_error(index: Any) -> None:  # no
         WordPieceTokenizer(VOCAB | {"word": index})
 
 
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"do_lower_case": None}, TypeError, "do_lower_case must be True or False; got None"),
+        ({"strip_accents": 0}, TypeError, "strip_accents must be True, False or None; got 0"),
+        ({"tokenize_chinese_chars": 1}, TypeError, "tokenize_chinese_chars must be .* got 1"),
+        ({"split_special_tokens": "no"}, TypeError, "split_special_tokens must be .* got 'no'"),
+        ({"clean_up_tokenization_spaces": []}, TypeError, "must be True or False; got []"),
+        ({"unk_token": 3}, TypeError, "unk_token must be a string; got 3"),
+        ({"mask_token": None}, TypeError, "mask_token must be a string; got None"),
+        ({"added_tokens": "[A]"}, TypeError, r"added_tokens must be a list .* got '\[A\]'"),
+        ({"added_tokens": ["[A]"]}, TypeError, r"must be a list of AddedToken; got \['\[A\]'\]"),
+        ({"model_max_length": "8"}, ValueError, "model_max_length must be .* least 2; got '8'"),
+        ({"model_max_length": True}, ValueError, "model_max_length must be .* got True"),
+        ({"model_max_length": 1}, ValueError, "model_max_length must be .* got 1"),
+        ({"padding_side": "top"}, ValueError, "padding_side must be 'right' or 'left'; got 'top'"),
+        ({"truncation_side": None}, ValueError, "truncation_side must be .* got None"),
+        ({"vocab_file": ["a"]}, TypeError, r"vocab_file must be the path .* got \['a'\]"),
+        ({"vocab_file": {1: 0}}, TypeError, "vocab_file must be .* got {1: 0}"),
+    ],
+)
+def test_wrong_types_are_explained(
+    params: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message.replace("[]", r"\[\]")):
+        WordPieceTokenizer(**{"vocab_file": VOCAB, **params})
+
+
 def test_ids_of_the_vocabulary_may_be_numpy_integers() -> None:
     ids = WordPieceTokenizer({token: np.int64(index) for token, index in VOCAB.items()})
     assert ids == WordPieceTokenizer(VOCAB)

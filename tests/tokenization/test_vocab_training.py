@@ -160,6 +160,7 @@ def test_a_column_may_be_an_array_or_a_frame() -> None:
         (["a"], {"limit_alphabet": True}, ValueError, "limit_alphabet must be .* got True"),
         (["a"], {"mask_token": None}, ValueError, "mask_token must be a string .* got None"),
         (["a"], {"lowercase": True}, TypeError, "lowercase"),
+        (["a"], {"do_lower_case": "yes"}, TypeError, "do_lower_case must be True .* got 'yes'"),
     ],
 )
 def test_bad_input_is_explained(
