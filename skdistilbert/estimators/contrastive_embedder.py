@@ -29,7 +29,7 @@ from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
 from skdistilbert.estimators.sklearn_compat import with_callbacks
 from skdistilbert.estimators.targets import Labels
-from skdistilbert.estimators.text_examples import truncated_examples
+from skdistilbert.estimators.text_examples import truncated_examples, warn_about_texts
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
 from skdistilbert.nn.training import POOLING_BACKWARD, ContrastiveTrainer, PairTrainer
@@ -223,6 +223,7 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
         texts = check_texts_or_pairs(X, self.missing, allow_empty=False)
         singles, targets = self._check_targets(texts, y)
         options, plan = self._begin_fit(), self._plan()
+        warn_about_texts(self._encoder.tokenizer, texts, plan, singles=singles)
         random_state = check_random_state(self.random_state)
         if are_pairs(texts):
             compare = loss_of_pairs(y)
@@ -236,10 +237,9 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
             random_state,
             PairTrainer if are_pairs(texts) else ContrastiveTrainer,
         )
-        prompted, n = [plan.prompt + text for text in singles], len(texts)
         weights = np.ones(len(singles), np.float32)
-        examples = truncated_examples(training, prompted[:n], targets, weights, prompted[n:])
-        n_epochs = count_epochs(options, n)
+        examples = truncated_examples(training, singles, targets, weights, plan.prompt)
+        n_epochs = count_epochs(options, len(texts))
         run = partial(training.run, examples, None, None, n_epochs)
         self._run(training, n_epochs, run, {"X": texts, "y": y, "metadata": None})
         return self._name_features(X)

@@ -104,7 +104,7 @@ class StagedTraining:
         if self._windows is not None:
             return self._windows.examples(layers)
         texts, targets, _ = self._labelled
-        return truncated_examples(layers, texts, targets, self._problem.weights, remedy=None)
+        return truncated_examples(layers, texts, targets, self._problem.weights)
 
     @property
     def pools_windows(self) -> bool:

@@ -8,7 +8,8 @@ import numpy as np
 
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import Examples
-from skdistilbert.tasks.text_batches import SPLIT_TEXTS, encode_in_batches, encode_with_warning
+from skdistilbert.tasks.text_batches import SPLIT_TEXTS, encode_in_batches, warn_truncated
+from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.window_batches import split_places, windows_of_texts
 from skdistilbert.tasks.windows import TextVectors
 
@@ -23,8 +24,30 @@ if TYPE_CHECKING:
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tasks.windows import WindowPlaces
+    from skdistilbert.tokenization import WordPieceTokenizer
 
     FloatArray = NDArray[np.float32]
+
+
+def warn_about_texts(
+    tokenizer: WordPieceTokenizer,
+    texts: Sequence[TextOrPair],
+    plan: EmbeddingPlan,
+    *,
+    singles: Sequence[str] | None = None,
+    remedy: str = SPLIT_TEXTS,
+) -> None:
+    """Warn about texts of unknown tokens and about truncated texts, and name their rows.
+
+    If both texts of each pair are read separately, `singles` are all first texts before all
+    second texts.
+    """
+    warn_unknown(tokenizer, texts)
+    if plan.stride is None:
+        read = singles or texts
+        encodings = encode_in_batches(tokenizer, read, plan.max_length, plan.prompt)
+        rows = {row % len(texts) for _, encoded in encodings for row in encoded.truncated_rows}
+        warn_truncated(sorted(rows), texts, f"max_length={plan.max_length}", remedy=remedy)
 
 
 def truncated_examples(
@@ -32,25 +55,11 @@ def truncated_examples(
     texts: Sequence[TextOrPair],
     targets: NDArray[Any],
     weights: FloatArray,
-    seconds: Sequence[str] = (),
-    *,
-    remedy: str | None = SPLIT_TEXTS,
+    prompt: str = "",
 ) -> Examples:
-    """Tokenise texts, compute their frozen layers, and return them with one target each.
-
-    The second texts of pairs that are read separately follow the first ones. Warnings name the
-    rows of truncated texts and the remedy; with None there are no warnings.
-    """
+    """Tokenise texts, compute their frozen layers, and return them with one target each."""
     tokenizer, max_length = training.encoder.tokenizer, training.options.max_length
-    encodings = [
-        encoded
-        for part in (texts, seconds)
-        for _, encoded in (
-            encode_in_batches(tokenizer, part, max_length)
-            if remedy is None
-            else encode_with_warning(tokenizer, part, max_length, remedy=remedy)
-        )
-    ]
+    encodings = [encoded for _, encoded in encode_in_batches(tokenizer, texts, max_length, prompt)]
     types = [types for encoded in encodings for types in encoded.token_type_ids or ()]
     tokens = Ragged.from_lists(
         [ids for encoded in encodings for ids in encoded.input_ids], types or None

@@ -9,14 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.text_encoder import check_finite
-from skdistilbert.estimators.text_examples import TextWindows, truncated_examples
+from skdistilbert.estimators.text_examples import TextWindows, truncated_examples, warn_about_texts
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
 from skdistilbert.nn.training import Examples
 from skdistilbert.tasks.embedding_plan import resolve_stride
 from skdistilbert.tasks.pair_input import are_pairs, check_single_texts, check_texts_or_pairs
-from skdistilbert.tasks.text_batches import USE_WINDOWS, encode_with_warning
+from skdistilbert.tasks.text_batches import USE_WINDOWS
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.window_batches import mean_over_windows
 
@@ -78,14 +78,7 @@ class TextPredictor(TrainedEstimator):
 
     def _warn_about(self, texts: list[TextOrPair]) -> None:
         """Warn about unknown and truncated texts, with their rows in all texts of `fit`."""
-        tokenizer, plan = self._encoder.tokenizer, self._plan()
-        if plan.stride is not None:
-            warn_unknown(tokenizer, texts)
-            return
-        for _ in encode_with_warning(
-            tokenizer, texts, plan.max_length, plan.prompt, remedy=USE_WINDOWS
-        ):
-            pass
+        warn_about_texts(self._encoder.tokenizer, texts, self._plan(), remedy=USE_WINDOWS)
 
     def _train_on_texts(
         self,
@@ -112,7 +105,7 @@ class TextPredictor(TrainedEstimator):
             return Examples(None, features, texts.targets, weights)
         if self._trains_on_windows(training.options):
             return self._windows(texts).examples(training)
-        return truncated_examples(training, texts.texts, texts.targets, weights, remedy=None)
+        return truncated_examples(training, texts.texts, texts.targets, weights)
 
     def _trains_on_windows(self, options: TrainingOptions) -> bool:
         """Whether layers and head are trained together on windows of long texts."""

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from skdistilbert import DistilBertContrastiveEmbedder, DistilBertEmbedder, TruncationWarning
+from skdistilbert import (
+    DistilBertContrastiveEmbedder,
+    DistilBertEmbedder,
+    TruncationWarning,
+    UnknownTokenWarning,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,9 +106,20 @@ def test_pairs_that_cannot_be_compared(
 
 
 def test_warnings_name_the_rows_of_truncated_texts(tiny: Path) -> None:
-    pairs = [*PAIRS, ("one", "it is " * 20)]
-    with pytest.warns(TruncationWarning, match=r"^1 of 5 texts was truncated .* \(row 4\)"):
+    pairs = [*PAIRS, ("one", "it is " * 20), ("it is " * 20, "it is " * 20)]
+    with pytest.warns(TruncationWarning) as caught:
         quick(tiny, max_iter=1, max_length=8).fit(pairs)
+    (message,) = [str(warning.message) for warning in caught]
+    assert message.startswith("2 of 6 pairs were truncated to max_length=8 tokens (rows 4, 5).")
+
+
+def test_one_warning_names_pairs_of_unknown_tokens(tiny: Path) -> None:
+    pairs = [*PAIRS, ("\u4e16\u754c", "\u4f60\u597d"), ("one", "\u4f60\u597d" * 9)]
+    with pytest.warns(UnknownTokenWarning) as caught:
+        quick(tiny, max_iter=1).fit(pairs)
+    (message,) = [str(warning.message) for warning in caught]
+    assert "2 of 6 texts" in message
+    assert "rows 4, 5" in message
 
 
 def test_features_are_of_single_texts(tiny: Path) -> None:
