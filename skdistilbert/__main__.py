@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import re
 import sys
+from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_info
@@ -16,7 +17,7 @@ from skdistilbert.nn.runtime import choose_product, resolve_n_threads
 from skdistilbert.self_test import TOLERANCE, largest_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 REQUIRED = ("numpy", "scipy", "scikit-learn", "joblib", "safetensors", "threadpoolctl")
 # Prefixes of the extras for developers, which the report leaves out.
@@ -76,8 +77,10 @@ def _blas() -> Iterator[tuple[str, str]]:
         yield library["user_api"], ", ".join([*known, f"{library['num_threads']} threads"])
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Print the report, run the self-test and return the exit status."""
+    description = "Print the versions for a bug report, and test the installation."
+    ArgumentParser("python -m skdistilbert", description=description).parse_args(arguments)
     for name, value in report():
         print(f"{name:<16} {value}", flush=True)
     error = max(largest_error(n_threads=1), largest_error())
@@ -88,4 +91,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -78,6 +78,12 @@ def test_the_self_test_detects_wrong_arithmetic(
     assert "\nself-test        FAILED (error " in capsys.readouterr().out
 
 
+def test_unknown_arguments_are_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["--version"])
+    assert "unrecognized arguments: --version" in capsys.readouterr().err
+
+
 def test_the_report_works_without_package_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)

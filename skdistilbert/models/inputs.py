@@ -26,7 +26,13 @@ def check_padded(
     input_ids: ArrayLike, attention_mask: ArrayLike | None, config: DistilBertConfig
 ) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
     """Return the token ids and the visible positions, both (batch, seq_len), or raise."""
-    ids = np.asarray(input_ids)
+    try:
+        ids = np.asarray(input_ids)
+    except ValueError as error:
+        raise ValueError(
+            "input_ids must have rows of equal length; got rows of different lengths. Pad the "
+            "rows, or use tokenizer.encode_batch(texts)."
+        ) from error
     if ids.ndim == 2 and len(ids) == 0:  # NumPy's empty arrays are float64 by default
         ids = ids.astype(np.intp)
     if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):

@@ -354,7 +354,7 @@ class WordPieceTokenizer(TokenizerBase):
     def _max_length(self, max_length: int | None) -> int:
         length = self.model_max_length if max_length is None else max_length
         if length is None:
-            raise ValueError("This tokenizer has no model_max_length: give max_length.")
+            raise ValueError("This tokenizer has no model_max_length. Pass max_length.")
         check_at_least("max_length", length, 0)
         return length
 

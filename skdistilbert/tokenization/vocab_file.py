@@ -28,6 +28,11 @@ def read_vocab(file: Path) -> dict[str, int]:
     CheckpointError
         If the file is missing, empty or not UTF-8.
     """
+    if file.is_dir():
+        raise CheckpointError(
+            f"{str(file)!r} is a directory, but vocab_file must be the path of {VOCAB_FILE}. Use "
+            "WordPieceTokenizer.from_pretrained for a directory."
+        )
     if not file.is_file():
         raise CheckpointError(
             f"{file} does not exist; a checkpoint directory needs {VOCAB_FILE} or "

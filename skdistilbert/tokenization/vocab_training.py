@@ -112,7 +112,7 @@ def train_vocab(
         raise ValueError(
             f"vocab_size must be at least {len(tokens)}, for the special tokens, {len(alphabet)} "
             f"characters and {len(continuations)} characters after {CONTINUATION!r}; got "
-            f"{vocab_size}. Or set a lower limit_alphabet; got {limit_alphabet}."
+            f"{vocab_size}. Increase vocab_size, or set limit_alphabet below {len(alphabet)}."
         )
     vocab = {token: index for index, token in enumerate(tokens)}
     words = [[vocab[piece] for piece in _characters(word)] for word in counts]

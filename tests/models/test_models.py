@@ -230,6 +230,7 @@ def test_a_checkpoint_with_another_head_raises(tiny: Path) -> None:
     ("input_ids", "attention_mask", "message"),
     [
         ([1, 2], None, r"of shape \(batch, seq_len\)"),
+        ([[1, 2], [3]], None, "must have rows of equal length.*use tokenizer.encode_batch"),
         ([[1.0, 2.0]], None, "must be integers"),
         ([[1, 2]], [[1, 1, 1]], r"attention_mask must have the shape of input_ids, \(1, 2\)"),
         ([[1, 2], [3, 4]], [[1, 1], [0, 0]], "Row 1 of attention_mask hides every token"),

@@ -90,7 +90,7 @@ def test_encode_adds_special_tokens_truncates_and_pads(tokenizer: WordPieceToken
     assert tokenizer.encode("the one", max_length=3, truncation=True) == [*ids[:2], ids[-1]]
     assert tokenizer.encode("the one", max_length=6, padding="max_length") == [*ids, 0, 0]
     assert tokenizer.encode("the one", max_length=2) == ids  # no truncation by default
-    with pytest.raises(ValueError, match="no model_max_length: give max_length"):
+    with pytest.raises(ValueError, match="no model_max_length. Pass max_length"):
         tokenizer.encode("the one", truncation=True)
     with pytest.raises(ValueError, match="max_length must be at least 2"):
         tokenizer.encode("the one", truncation=True, max_length=1)

@@ -195,6 +195,8 @@ def test_tokenizer_json_is_sufficient(tmp_path: Path) -> None:
 def test_errors_name_missing_and_malformed_files(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"vocab\.txt does not exist"):
         WordPieceTokenizer.from_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="is a directory.*Use WordPieceTokenizer.from_pretr"):
+        WordPieceTokenizer(tmp_path)
     (tmp_path / "vocab.txt").write_text("")
     with pytest.raises(CheckpointError, match="is empty"):
         WordPieceTokenizer.from_pretrained(tmp_path)
