@@ -26,20 +26,7 @@ def check_padded(
     input_ids: ArrayLike, attention_mask: ArrayLike | None, config: DistilBertConfig
 ) -> tuple[NDArray[np.integer], NDArray[np.bool_]]:
     """Return the token ids and the visible positions, both (batch, seq_len), or raise."""
-    try:
-        ids = np.asarray(input_ids)
-    except ValueError as error:
-        raise ValueError(
-            "input_ids must have rows of equal length; got rows of different lengths. Pad the "
-            "rows, or use tokenizer.encode_batch(texts)."
-        ) from error
-    if ids.ndim == 2 and len(ids) == 0:  # NumPy's empty arrays are float64 by default
-        ids = ids.astype(np.intp)
-    if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
-        raise ValueError(
-            f"input_ids must be integers of shape (batch, seq_len); got {ids.dtype} of shape "
-            f"{ids.shape}. For texts of different lengths use tokenizer.encode_batch(texts)."
-        )
+    ids = _as_matrix(input_ids)
     mask = np.ones(ids.shape, bool) if attention_mask is None else np.asarray(attention_mask) != 0
     if mask.shape != ids.shape:
         raise ValueError(
@@ -61,6 +48,25 @@ def check_padded(
     if ids.size and (ids.min() < 0 or ids.max() >= config.vocab_size):
         raise _unknown_id(ids, config)
     return ids, mask
+
+
+def _as_matrix(input_ids: ArrayLike) -> NDArray[np.integer]:
+    """Return token ids as an array (batch, seq_len), or raise ValueError."""
+    try:
+        ids = np.asarray(input_ids)
+    except ValueError as error:
+        raise ValueError(
+            "input_ids must have rows of equal length; got rows of different lengths. Pad the "
+            "rows, or use tokenizer.encode_batch(texts)."
+        ) from error
+    if ids.ndim == 2 and len(ids) == 0:  # NumPy's empty arrays are float64 by default
+        ids = ids.astype(np.intp)
+    if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
+        raise ValueError(
+            f"input_ids must be integers of shape (batch, seq_len); got {ids.dtype} of shape "
+            f"{ids.shape}. For texts of different lengths use tokenizer.encode_batch(texts)."
+        )
+    return ids
 
 
 def check_padded_types(
