@@ -9,7 +9,7 @@ fused. A ratio is the time of the peer divided by ours: above 1 we are faster. T
 extra ``benchmark``. With ``--engines skdistilbert`` no peer is needed.
 
 ``--variants`` adds ours with NumPy, with MKL or in bfloat16 (extra ``mkl``), torch in bfloat16 and
-ONNX Runtime in int8. Their times are divided by those of ours, which uses the faster library.
+ONNX Runtime in int8. Their times are divided by our time with the faster library.
 
 ``--python`` runs ours with another interpreter, such as free-threaded Python, which must have the
 dependencies of skdistilbert.
@@ -121,7 +121,7 @@ def prepare(directory: Path, config: dict[str, int], *, with_onnx: bool) -> None
 def measure(
     case: Case, engines: dict[str, EngineProcess], ours: set[str], rounds: int
 ) -> dict[str, list[float]]:
-    """Return the seconds of each engine in each round; those in `ours` do not pad."""
+    """Return the seconds of each engine in each round; the engines in `ours` do not pad."""
     works = {name: case.ours if name in ours else case.theirs for name in engines}
     if not case.is_long:
         return alternate(engines, works, rounds)

@@ -1,7 +1,7 @@
 """Write the results of one script on one machine to a JSON file in benchmarks/results.
 
-`benchmarks.report` makes RESULTS.md of these files. A new measurement replaces the previous one
-of the same script and kind of machine.
+`benchmarks.report` generates RESULTS.md from these files. A new measurement replaces the previous
+one of the same script and kind of machine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The public names and signatures are those of public_api.txt.
+"""The public names and signatures equal public_api.txt.
 
-After an intended change, `python -m tests.test_public_api` writes the file anew. Record the change
-in CHANGELOG.md.
+After an intended change, `python -m tests.test_public_api` rewrites the file. Record the change in
+CHANGELOG.md.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def new_student(config: DistilBertConfig, lessons: Lessons, positions: Array) ->
     config : DistilBertConfig
     lessons : Lessons
     positions : ndarray of shape (max_position_embeddings, teacher dim)
-        The position embeddings of the teacher; the student gets their components.
+        The position embeddings of the teacher, whose components initialise the student's.
     """
     positions = positions @ components(positions, config.dim)
     weights = random_weights(config, LINEAR_SCALE)

@@ -86,7 +86,7 @@ def check_max_length(
 
 
 def window_room(max_length: int, n_prompt: int = 0) -> int:
-    """Return the number of tokens of a text in a window; raise ValueError if there are none."""
+    """Return the number of tokens of a text in a window; raise ValueError if it is below 1."""
     room = max_length - 2 - n_prompt
     if room < 1:
         prompt = f"{n_prompt} tokens of the prompt, " if n_prompt else ""

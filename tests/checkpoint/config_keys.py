@@ -1,8 +1,9 @@
-"""Every key of `config.json` that transformers reads, and what it does here.
+"""Every key of `config.json` that transformers reads, and its effect in this package.
 
 `KEYS` maps a key to values that differ from the default. "honoured": the result changes as in
-transformers. "no effect": it does not change, here and in transformers. "refused": the result
-would change in a way that this package does not have, or the weights do not fit.
+transformers. "no effect": the result does not change in this package and in transformers.
+"refused": the result would change in a way that this package does not have, or the weights do not
+fit.
 """
 
 from __future__ import annotations

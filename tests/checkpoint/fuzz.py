@@ -72,7 +72,7 @@ def _listed(directory: Path) -> list[tuple[str, list[str], list[str]]]:
 
 
 def _check_against_safetensors(directory: Path, weights: dict[str, np.ndarray]) -> None:
-    """Compare tensors of equal names with those that the safetensors library reads."""
+    """Compare tensors with the tensors of equal names that the safetensors library reads."""
     tensors: dict[str, np.ndarray] = {}
     for file in directory.glob("*.safetensors"):
         tensors |= load_file(file)

@@ -1,7 +1,8 @@
-"""Every key that sentence-transformers reads beside the tokenizer's, and what it does here.
+"""Every key of sentence-transformers except the tokenizer's, and its effect in this package.
 
-"honoured": the features change as in sentence-transformers. "no effect": they do not change, here
-and there. "refused": they would change in a way that this package does not have.
+"honoured": the features change as in sentence-transformers. "no effect": the features do not
+change in either package. "refused": the features would change in a way that this package does not
+have.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Make the small checkpoints and reference results in this directory, from transformers.
 
-Run from the project's root, with torch and transformers installed and a vocabulary at hand
-(Google's bert-base-uncased, Apache-2.0, of which some 1,100 entries are taken):
+Run the script from the project's root. It needs torch, transformers and the vocabulary of Google's
+bert-base-uncased (Apache-2.0), from which it takes some 1,100 entries:
 
     python tests/data/make_reference.py path/to/bert-base-uncased-vocab.txt [checkpoint ...]
 """

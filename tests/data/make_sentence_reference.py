@@ -105,7 +105,7 @@ def model(*modules: torch.nn.Module, **options: Any) -> SentenceTransformer:  # 
 
 
 def results() -> dict[str, Any]:
-    """Give the texts, and the files and embeddings of each case, as "case:path"."""
+    """Return the texts, and the files and embeddings of each case by "case:path"."""
     torch.manual_seed(0)
     arrays: dict[str, Any] = {"texts": np.array(TEXTS)}
     for name, peer in cases():

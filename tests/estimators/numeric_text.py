@@ -67,7 +67,7 @@ class NumericTextContrastiveEmbedder(NumericText, DistilBertContrastiveEmbedder)
 class NumericTextClassifier(NumericText, DistilBertClassifier):
     """DistilBertClassifier on rows of numbers."""
 
-    # The signatures are those of the estimator, as a check applies if its parameter exists.
+    # The signatures equal the estimator's, because a check applies only if its parameter exists.
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: ANN401
         return super().fit(self._spelled(X, reset=True), y, sample_weight)
 

@@ -148,7 +148,7 @@ def test_labels_are_not_read_as_numbers_nor_numbers_as_labels(tiny: Path, tmp_pa
         CheckpointError, match="predicts numbers, not labels. Load it with DistilBertRegressor"
     ):
         DistilBertClassifier.from_pretrained(tmp_path / "number")
-    change_config(tmp_path / "number", problem_type=None)  # one logit alone, as a cross-encoder's
+    change_config(tmp_path / "number", problem_type=None)  # a single logit, like a cross-encoder
     with pytest.raises(
         CheckpointError, match="predicts numbers, not labels. Load it with DistilBertRegressor"
     ):

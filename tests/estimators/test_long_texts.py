@@ -69,7 +69,7 @@ def test_an_answer_at_the_end_of_long_texts_is_found_in_windows(params: dict[str
     assert classifier.fit(*train).score(*test) > 0.9
 
 
-# -- the features of a head alone, and the logits of windows
+# -- features of a head on a frozen encoder, and logits of windows
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "weightedmean"])

@@ -121,7 +121,7 @@ def test_an_outer_thread_limit_is_respected_and_restored(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-# Python 3.12 and newer warn that forking beside threads may deadlock; here it must not.
+# Python 3.12 and newer warn that a fork of a process with threads may deadlock. It must not.
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_forks_beside_threads_at_work_do_not_deadlock(fitted: DistilBertEmbedder) -> None:
     expected, forked = fitted.transform(TEXTS), threading.Event()

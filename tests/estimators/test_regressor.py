@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 TEXTS = [" ".join(WORDS[:n]) for n in range(1, 11)]
-NUMBERS = 1000 + 50.0 * np.arange(10)  # far from what a new head gives
+NUMBERS = 1000 + 50.0 * np.arange(10)  # far from the output of a new head
 
 
 def quick(model: Path, **params: Any) -> DistilBertRegressor:  # noqa: ANN401

@@ -33,6 +33,6 @@ def test_importing_the_estimators_with_an_old_one() -> None:
 def test_pyproject_requires_the_same_version() -> None:
     file = Path(__file__).parents[2] / "pyproject.toml"
     if not file.is_file():
-        pytest.skip("no pyproject.toml beside the tests")
+        pytest.skip("the tests have no pyproject.toml")
     dependencies = tomllib.loads(file.read_text("utf-8"))["project"]["dependencies"]
     assert f"scikit-learn>={OLDEST_SCIKIT_LEARN}" in dependencies

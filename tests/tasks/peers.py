@@ -168,9 +168,10 @@ def answers(directory: Path) -> Json:
 
 
 def _keep_best_window(pipeline: Json) -> None:
-    """Let the pipeline rank each window alone and use whole words of the context.
+    """Make the pipeline rank each window separately and return whole words of the context.
 
-    It adds the scores of the same words in all windows, and cuts words off at their ends.
+    The original pipeline adds the scores of the same words in all windows, and cuts off words at
+    the ends of windows.
     """
 
     def get_indices(enc: Json, first: int, last: int, _: int, align_to_words: bool) -> Json:

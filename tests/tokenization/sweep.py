@@ -60,10 +60,10 @@ class Pair:
                 yield text
 
     def differing_when_joined(self, texts: list[str], n_joined: int) -> Iterator[str]:
-        """Join `n_joined` texts with spaces and yield those that differ.
+        """Join `n_joined` texts with spaces, and yield the texts whose results differ.
 
-        If the joined text has equal ids and offsets, so have its parts. If only the joined text
-        differs, it is yielded itself.
+        If both tokenizers return the same ids and offsets for the joined text, they do so for its
+        parts. If only the joined text differs, yield the joined text.
         """
         starts = range(0, len(texts), n_joined)
         groups = {" ".join(group): group for group in (texts[i : i + n_joined] for i in starts)}

@@ -27,7 +27,7 @@ def matrix_at(address: int, rows: int, columns: int, stride: int, dtype: Any) ->
 
 
 class StandInFunction:
-    """A function whose types can be set, like those of ctypes."""
+    """A function whose types can be set, like a function of ctypes."""
 
     def __init__(self, function: Any) -> None:
         self.function = function
