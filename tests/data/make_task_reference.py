@@ -1,7 +1,7 @@
 """Make the results of transformers' pipelines that the tests of the tasks compare with.
 
-Run from the project's root, with torch and transformers installed: with transformers 5 for all
-but question answering, with transformers 4 for that.
+Run the script from the project's root. It needs torch, and transformers 4 for question answering
+and transformers 5 for all other tasks.
 
     python -m tests.data.make_task_reference
 """

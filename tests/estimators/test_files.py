@@ -184,7 +184,7 @@ def test_a_process_keeps_one_copy_of_the_recent_checkpoints(tmp_path: Path, tiny
     while estimators:
         assert encoder() is not None
         estimators.pop()
-    for number in range(N_KEPT):  # as many other encoders replace it
+    for number in range(N_KEPT):  # N_KEPT other encoders replace it
         other = shutil.copytree(tiny, tmp_path / f"other{number}")
         assert encoder() is not None
         DistilBertEmbedder(other).fit(TEXTS)

@@ -45,7 +45,7 @@ def test_tags_that_both_estimators_share(estimator: Estimator) -> None:
 def test_tags_of_each_estimator(tiny: Path) -> None:
     tags = get_tags(DistilBertEmbedder(tiny))
     assert not tags.target_tags.required
-    assert tags.transformer_tags.preserves_dtype == []  # float32, whatever comes in
+    assert tags.transformer_tags.preserves_dtype == []  # float32 for every input
     tags = get_tags(DistilBertClassifier(tiny))
     assert tags.estimator_type == "classifier"
     assert tags.target_tags.required

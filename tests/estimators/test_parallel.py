@@ -55,7 +55,7 @@ def test_backends_of_joblib(estimator: Any, backend: str) -> None:  # noqa: ANN4
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 def test_processes_share_out_the_cores(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.delenv(variable, raising=False)  # they have the last word
+        monkeypatch.delenv(variable, raising=False)  # they override joblib
     n_jobs = 2
     n_threads = Parallel(n_jobs, backend=backend)(
         delayed(resolve_n_threads)(None) for _ in range(n_jobs)
@@ -63,7 +63,7 @@ def test_processes_share_out_the_cores(backend: str, monkeypatch: pytest.MonkeyP
     assert sum(n_threads) <= max(n_jobs, cpu_count())
 
 
-# Dask warns of its own ways.
+# Dask issues warnings of its own.
 @pytest.mark.filterwarnings("ignore")
 def test_the_backend_of_dask(tiny: Path) -> None:
     distributed = pytest.importorskip("distributed")
@@ -130,7 +130,7 @@ def test_forks_beside_threads_at_work_do_not_deadlock(fitted: DistilBertEmbedder
         while not forked.is_set():
             DistilBertEmbedder(fitted.model).fit_transform(TEXTS)
 
-    def hold_lock() -> None:  # as one does that loads a model
+    def hold_lock() -> None:  # like a thread that loads a model
         with loaded_encoders._loading:
             forked.wait(TIMEOUT)
 

@@ -1,4 +1,4 @@
-"""An old scikit-learn is named at import, not by whatever it lacks."""
+"""The import of an old scikit-learn raises an error that names the oldest supported version."""
 
 from __future__ import annotations
 

@@ -114,8 +114,9 @@ def entities(directory: Path) -> Json:
 def _correct(pipeline: Json) -> None:
     """Correct two faults of the pipeline.
 
-    It detects the first token of a word by the length of the token, which fails for accents that
-    the tokenizer removes. And it removes everything before the first hyphen of a label.
+    The pipeline detects the first token of a word by the length of the token, which fails for
+    accents that the tokenizer removes. It also removes everything before the first hyphen of a
+    label.
     """
 
     def gather_pre_entities(sentence: str, *args: Json, **options: Json) -> Json:

@@ -259,7 +259,7 @@ def test_gradients_equal_those_of_torch(head: str, activation: str) -> None:
     for name, gradient in got.items():
         expected = parameters[name].grad.numpy()
         error = np.abs(gradient - expected).max()
-        # A key's bias moves all scores of a query alike: its derivative is zero but for rounding.
+        # A key's bias changes all scores of a query equally, so its derivative is only rounding.
         scale = 1 if name.endswith("k_lin.bias") else np.abs(expected).max()
         assert error <= 1e-4 * scale, name
 
@@ -295,7 +295,7 @@ def test_gradients_of_a_bert_equal_those_of_torch(
         # Row 0 of the token types is a part of the position embeddings.
         rows = slice(1, None) if "token_type" in name else slice(None)
         expected = parameters[name].grad.numpy()[rows]
-        # A key's bias moves all scores of a query alike: its derivative is zero but for rounding.
+        # A key's bias changes all scores of a query equally, so its derivative is only rounding.
         scale = 1 if name.endswith("key.bias") else np.abs(expected).max()
         assert np.abs(gradient[rows] - expected).max() <= 1e-4 * scale, name
 
