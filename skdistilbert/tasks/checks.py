@@ -18,41 +18,29 @@ Model = TypeVar("Model", bound=DistilBertModel)
 ModelOrPath = DistilBertModel | str | os.PathLike[str]
 
 
-def split_inputs(tokenizer: object, *inputs: object) -> tuple[Any, ...]:
-    """Return the tokenizer or None, and the inputs of a task that was called without tokenizer.
+def load_inputs(
+    task: str,
+    needed: type[Model],
+    model: object,
+    tokenizer: object,
+    *inputs: object,
+) -> tuple[Model, WordPieceTokenizer, *tuple[Any, ...]]:
+    """Return the model, its tokenizer and the inputs of a task; load the model if it is a name.
 
     ``task(model, texts)`` binds the texts to the parameter `tokenizer` and None to `texts`.
-    """
-    if tokenizer is None or isinstance(tokenizer, WordPieceTokenizer):
-        return (tokenizer, *inputs)
-    missing = [index for index, value in enumerate(inputs) if value is None][:1]
-    if missing:
-        return (None, tokenizer, *inputs[: missing[0]], *inputs[missing[0] + 1 :])
-    raise TypeError(
-        f"tokenizer must be a WordPieceTokenizer; got {_describe(tokenizer)}. Leave the tokenizer "
-        "out to use the model's, or load one with WordPieceTokenizer.from_pretrained(path). "
-        "Arguments after the texts are keywords."
-    )
-
-
-def load_inputs(
-    model: object,
-    tokenizer: Any,  # noqa: ANN401 - None or a tokenizer, by split_inputs
-    needed: type[Model],
-    task: str,
-) -> tuple[Model, WordPieceTokenizer]:
-    """Return the model and its tokenizer, loaded if `model` is a path or a name on the hub.
 
     Raises
     ------
     TypeError
-        If the model does not have the class that the task needs.
+        If the model or the tokenizer does not have the class that the task needs.
     CheckpointError
         If the checkpoint cannot be loaded or does not have the head that the task needs, or the
         tokenizer belongs to another model.
     AttributeError
         If no tokenizer is given, and the model was not loaded from a checkpoint.
     """
+    if not (tokenizer is None or isinstance(tokenizer, WordPieceTokenizer)):
+        inputs, tokenizer = _with_first_input(tokenizer, inputs), None
     if isinstance(model, str | os.PathLike):
         model = needed.from_pretrained(model)
     if not isinstance(model, needed):
@@ -63,7 +51,19 @@ def load_inputs(
     if tokenizer is None:
         tokenizer = model.tokenizer
     check_vocabulary(tokenizer, model.config)
-    return model, tokenizer
+    return model, tokenizer, *inputs
+
+
+def _with_first_input(first: object, others: tuple[object, ...]) -> tuple[object, ...]:
+    """Return the inputs of a task that was called without tokenizer."""
+    for index, value in enumerate(others):
+        if value is None:
+            return (first, *others[:index], *others[index + 1 :])
+    raise TypeError(
+        f"tokenizer must be a WordPieceTokenizer; got {_describe(first)}. Leave the tokenizer "
+        "out to use the model's, or load one with WordPieceTokenizer.from_pretrained(path). "
+        "Arguments after the texts are keywords."
+    )
 
 
 def check_max_length(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.functional import sigmoid, softmax
 from skdistilbert.number_checks import check_at_least
-from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
+from skdistilbert.tasks.checks import check_max_length, load_inputs
 from skdistilbert.tasks.embedding_plan import resolve_stride
 from skdistilbert.tasks.entailment import entailment_scores, fill_template
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
@@ -162,9 +162,8 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
     >>> classify(directory, "what a great day")[0]["label"]
     'good'
     """
-    tokenizer, texts = split_inputs(tokenizer, texts)
-    model, tokenizer = load_inputs(
-        model, tokenizer, DistilBertForSequenceClassification, "classify"
+    model, tokenizer, texts = load_inputs(
+        "classify", DistilBertForSequenceClassification, model, tokenizer, texts
     )
     if top_k is not None:
         check_at_least("top_k", top_k, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast, overload
 
 import numpy as np
 
@@ -10,21 +10,22 @@ from skdistilbert.exceptions import CheckpointError
 from skdistilbert.models import DistilBertForSequenceClassification
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS
 from skdistilbert.number_checks import check_at_least
-from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
+from skdistilbert.tasks.checks import check_max_length, load_inputs
 from skdistilbert.tasks.classification import SCORE_FUNCTIONS, check_score_function
 from skdistilbert.tasks.embedding_plan import choose_prompt
 from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
 from skdistilbert.tasks.ranking import best_first
 from skdistilbert.tasks.text_batches import encode_with_warning
 from skdistilbert.tasks.text_input import ABOUT_PAIRS, check_characters, check_texts
+from skdistilbert.tasks.text_logits import logits_of_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.checks import ModelOrPath
     from skdistilbert.tasks.classification import ScoreFunction
-    from skdistilbert.tasks.pair_input import Pairs, TextOrPair
+    from skdistilbert.tasks.pair_input import Pairs
     from skdistilbert.tokenization import WordPieceTokenizer
 
 
@@ -114,15 +115,19 @@ def score_pairs(  # type: ignore[misc]  # the pairs may be the second argument
     >>> score_pairs("distilbert-tiny-sequence-classification", pairs).shape
     (2, 3)
     """
-    tokenizer, pairs = split_inputs(tokenizer, pairs)
-    model, tokenizer = load_inputs(
-        model, tokenizer, DistilBertForSequenceClassification, "score_pairs"
+    model, tokenizer, pairs = load_inputs(
+        "score_pairs", DistilBertForSequenceClassification, model, tokenizer, pairs
     )
-    plan = _plan(model, tokenizer, function_to_apply, prompt, prompt_name, max_length)
+    to_scores = _score_function(model, function_to_apply)
+    prompt = choose_prompt(model.prompts, prompt, prompt_name, use_default=True)
+    max_length = check_max_length(max_length, model.config, tokenizer)
     rows = check_texts_or_pairs(pairs)
     if rows and not are_pairs(rows):
         raise TypeError(f"score_pairs needs pairs of texts; got {rows[0]!r:.99}. {ABOUT_PAIRS}")
-    scores = _scores(model, tokenizer, rows, plan, n_threads)
+    batches = encode_with_warning(tokenizer, rows, max_length, prompt)
+    logits = logits_of_batches(model, len(rows), batches, n_threads)
+    with np.errstate(all="ignore"):  # Overflow and NaN propagate as in torch.
+        scores = to_scores(logits)
     return scores[:, 0] if scores.shape[1] == 1 else scores
 
 
@@ -201,8 +206,9 @@ def rank(  # type: ignore[misc]  # the query may be the second argument
     >>> rank(directory, "good day", ["a red bus", "a nice day"])[0]["corpus_id"]
     1
     """
-    tokenizer, query, documents = split_inputs(tokenizer, query, documents)
-    model, tokenizer = load_inputs(model, tokenizer, DistilBertForSequenceClassification, "rank")
+    model, tokenizer, query, documents = load_inputs(
+        "rank", DistilBertForSequenceClassification, model, tokenizer, query, documents
+    )
     if model.config.num_labels != 1:
         raise ValueError(
             f"rank needs a model with one label; this one has {model.config.num_labels}. Use "
@@ -210,10 +216,18 @@ def rank(  # type: ignore[misc]  # the query may be the second argument
         )
     if top_k is not None:
         check_at_least("top_k", top_k, 1)
-    plan = _plan(model, tokenizer, function_to_apply, prompt, prompt_name, max_length)
     query = _check_query(query)
     pairs = [(query, document) for document in check_texts(documents, noun="document")]
-    scores = _scores(model, tokenizer, pairs, plan, n_threads)[:, 0]
+    scores = score_pairs(
+        model,
+        tokenizer,
+        pairs,
+        function_to_apply=function_to_apply,
+        prompt=prompt,
+        prompt_name=prompt_name,
+        max_length=max_length,
+        n_threads=n_threads,
+    )
     best = best_first(scores, top_k)
     return [{"corpus_id": index, "score": float(scores[index])} for index in best]
 
@@ -225,29 +239,6 @@ def _check_query(query: object) -> str:
         raise ValueError(f"query must not be empty; got {query!r:.99}.")
     check_characters(query, "query")
     return query
-
-
-class _Plan(NamedTuple):
-    """Validated options of the scores."""
-
-    to_scores: Callable[[FloatArray], FloatArray]
-    prompt: str
-    max_length: int
-
-
-def _plan(
-    model: DistilBertForSequenceClassification,
-    tokenizer: WordPieceTokenizer,
-    function_to_apply: ScoreFunction | None,
-    prompt: str | None,
-    prompt_name: str | None,
-    max_length: int | None,
-) -> _Plan:
-    return _Plan(
-        _score_function(model, function_to_apply),
-        choose_prompt(model.prompts, prompt, prompt_name, use_default=True),
-        check_max_length(max_length, model.config, tokenizer),
-    )
 
 
 def _score_function(
@@ -265,19 +256,3 @@ def _score_function(
             "function_to_apply to use another function."
         )
     return cast("Callable[[FloatArray], FloatArray]", DENSE_ACTIVATIONS[stated.name])
-
-
-def _scores(
-    model: DistilBertForSequenceClassification,
-    tokenizer: WordPieceTokenizer,
-    pairs: Sequence[TextOrPair],
-    plan: _Plan,
-    n_threads: int | None,
-) -> FloatArray:
-    """Return the scores of pairs: (n_pairs, num_labels)."""
-    logits = np.empty((len(pairs), model.config.num_labels), np.float32)
-    for rows, encoded in encode_with_warning(tokenizer, pairs, plan.max_length, plan.prompt):
-        types = encoded.token_type_ids if model.config.uses_token_types else None
-        logits[rows] = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
-    with np.errstate(all="ignore"):  # Overflow and NaN propagate as in torch.
-        return plan.to_scores(logits)

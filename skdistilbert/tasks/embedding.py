@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 from skdistilbert.models import DistilBertModel
-from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
+from skdistilbert.tasks.checks import check_max_length, load_inputs
 from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.text_batches import USE_WINDOWS, encode_with_warning, warn_truncated
 from skdistilbert.tasks.text_input import check_texts
@@ -87,8 +87,7 @@ def predict(  # type: ignore[misc]  # the texts may be the second argument
     >>> predict(model, ["one", "one two three"]).shape
     (2, 5, 192)
     """
-    tokenizer, texts = split_inputs(tokenizer, texts)
-    model, tokenizer = load_inputs(model, tokenizer, DistilBertModel, "predict")
+    model, tokenizer, texts = load_inputs("predict", DistilBertModel, model, tokenizer, texts)
     rows = check_texts([texts] if isinstance(texts, str) else texts)
     max_length = check_max_length(max_length, model.config, tokenizer)
     batches = encode_with_warning(tokenizer, rows, max_length)
@@ -187,8 +186,7 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
     >>> embed(model, ["one text", "another text"], pooling="cls").shape
     (2, 192)
     """
-    tokenizer, texts = split_inputs(tokenizer, texts)
-    model, tokenizer = load_inputs(model, tokenizer, DistilBertModel, "embed")
+    model, tokenizer, texts = load_inputs("embed", DistilBertModel, model, tokenizer, texts)
     plan = plan_embedding(
         model,
         tokenizer,

@@ -13,7 +13,7 @@ from skdistilbert.tasks.aggregation import (
     merge_overlapping,
     split_tokens,
 )
-from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs, window_room
+from skdistilbert.tasks.checks import check_max_length, load_inputs, window_room
 from skdistilbert.tasks.label_schemes import Tag, parse_labels
 from skdistilbert.tasks.text_batches import TEXTS_PER_BATCH
 from skdistilbert.tasks.text_input import Text, check_rows, check_texts
@@ -231,9 +231,8 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
     ...     print(entity["entity_group"], text[entity["start"] : entity["end"]])
     city New York
     """
-    tokenizer, texts = split_inputs(tokenizer, texts)
-    model, tokenizer = load_inputs(
-        model, tokenizer, DistilBertForTokenClassification, "extract_entities"
+    model, tokenizer, texts = load_inputs(
+        "extract_entities", DistilBertForTokenClassification, model, tokenizer, texts
     )
     if aggregation_strategy not in get_args(AggregationStrategy):
         raise ValueError(

@@ -10,7 +10,7 @@ from skdistilbert.exceptions import warn_user
 from skdistilbert.models import DistilBertForMaskedLM
 from skdistilbert.nn.functional import softmax
 from skdistilbert.number_checks import check_at_least
-from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
+from skdistilbert.tasks.checks import check_max_length, load_inputs
 from skdistilbert.tasks.ranking import best_first
 from skdistilbert.tasks.text_batches import encode_with_warning
 from skdistilbert.tasks.text_input import check_texts
@@ -138,8 +138,7 @@ def unmask(  # type: ignore[misc]  # the texts may be the second argument
     where is he?
     where is it?
     """
-    tokenizer, texts = split_inputs(tokenizer, texts)
-    model, tokenizer = load_inputs(model, tokenizer, DistilBertForMaskedLM, "unmask")
+    model, tokenizer, texts = load_inputs("unmask", DistilBertForMaskedLM, model, tokenizer, texts)
     check_at_least("top_k", top_k, 1)
     max_length = check_max_length(max_length, model.config, tokenizer)
     target_ids = None if targets is None else _target_ids(targets, tokenizer)

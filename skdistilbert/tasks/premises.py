@@ -8,6 +8,7 @@ import numpy as np
 
 from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.embedding_plan import plan_embedding, resolve_stride
+from skdistilbert.tasks.text_logits import logits_of_tokens
 from skdistilbert.tasks.window_batches import mean_over_windows
 from skdistilbert.tokenization.ragged import encode_ragged
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.models.outputs import FloatArray
-    from skdistilbert.nn.packing import TokenIds
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan, LongText
     from skdistilbert.tokenization import WordPieceTokenizer
 
@@ -81,7 +81,8 @@ class PremiseReader(NamedTuple):
         encoded = encode_ragged(
             self.tokenizer, pairs, max_length=self.max_length, truncation="only_first"
         )
-        logits = self._pair_logits(encoded.input_ids, encoded.token_type_ids)
+        ids, types = encoded.input_ids, encoded.token_type_ids
+        logits = logits_of_tokens(self.model, ids, types, self.n_threads)
         rows = {row // len(hypotheses) for row in encoded.truncated_rows}
         return logits.reshape(len(texts), len(hypotheses), -1), rows
 
@@ -94,18 +95,12 @@ class PremiseReader(NamedTuple):
 
         def logits_of(input_ids: list[list[int]]) -> FloatArray:
             types = [[0] * (len(ids) - len(second)) + [1] * len(second) for ids in input_ids]
-            return self._pair_logits(input_ids, types)
+            return logits_of_tokens(self.model, input_ids, types, self.n_threads)
 
         n_outputs = self.model.config.num_labels
         return mean_over_windows(
             logits_of, self.tokenizer, texts, plan, n_outputs, after=[sep, *second]
         )
-
-    def _pair_logits(
-        self, input_ids: Sequence[TokenIds], token_type_ids: Sequence[TokenIds] | None
-    ) -> FloatArray:
-        types = token_type_ids if self.model.config.uses_token_types else None
-        return self.model.logits(input_ids, token_type_ids=types, n_threads=self.n_threads)
 
     def check_room(self, hypotheses: Sequence[str]) -> None:
         """Raise ValueError if a hypothesis leaves no room for a text."""

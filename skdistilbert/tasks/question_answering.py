@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 from skdistilbert.models import DistilBertForQuestionAnswering
 from skdistilbert.number_checks import check_at_least, is_integer
 from skdistilbert.tasks.answer_spans import Answer, AnswerOptions, answers_in_context
-from skdistilbert.tasks.checks import check_max_length, load_inputs, split_inputs
+from skdistilbert.tasks.checks import check_max_length, load_inputs
 from skdistilbert.tasks.text_batches import warn_truncated
 from skdistilbert.tasks.text_input import check_texts
 from skdistilbert.tasks.unknown_tokens import warn_unknown
@@ -208,8 +208,9 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
     >>> found["answer"] == context[found["start"] : found["end"]]
     True
     """
-    tokenizer, question, context = split_inputs(tokenizer, question, context)
-    model, tokenizer = load_inputs(model, tokenizer, DistilBertForQuestionAnswering, "answer")
+    model, tokenizer, question, context = load_inputs(
+        "answer", DistilBertForQuestionAnswering, model, tokenizer, question, context
+    )
     for name, value in (
         ("top_k", top_k),
         ("max_answer_len", max_answer_len),

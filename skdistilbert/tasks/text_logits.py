@@ -15,13 +15,14 @@ from skdistilbert.tasks.unknown_tokens import warn_unknown
 from skdistilbert.tasks.window_batches import mean_over_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.models.outputs import FloatArray
+    from skdistilbert.nn.packing import TokenIds
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.pair_input import TextOrPair
-    from skdistilbert.tokenization import WordPieceTokenizer
+    from skdistilbert.tokenization import RaggedEncoding, WordPieceTokenizer
 
 
 def text_logits(
@@ -54,11 +55,34 @@ def text_logits(
         return _logits_of_windows(
             model, tokenizer, cast("list[str]", texts), max_length, stride, n_threads
         )
-    logits = np.empty((len(texts), model.config.num_labels), np.float32)
-    for rows, encoded in encode_with_warning(tokenizer, texts, max_length, remedy=USE_WINDOWS):
-        types = encoded.token_type_ids if model.config.uses_token_types else None
-        logits[rows] = model.logits(encoded.input_ids, token_type_ids=types, n_threads=n_threads)
+    batches = encode_with_warning(tokenizer, texts, max_length, remedy=USE_WINDOWS)
+    return logits_of_batches(model, len(texts), batches, n_threads)
+
+
+def logits_of_batches(
+    model: DistilBertForSequenceClassification,
+    n_texts: int,
+    batches: Iterable[tuple[slice, RaggedEncoding]],
+    n_threads: int | None,
+) -> FloatArray:
+    """Return the logits of texts, (n_texts, n_labels), given the token ids of some rows each."""
+    logits = np.empty((n_texts, model.config.num_labels), np.float32)
+    for rows, encoded in batches:
+        logits[rows] = logits_of_tokens(
+            model, encoded.input_ids, encoded.token_type_ids, n_threads
+        )
     return logits
+
+
+def logits_of_tokens(
+    model: DistilBertForSequenceClassification,
+    input_ids: Sequence[TokenIds],
+    token_type_ids: Sequence[TokenIds] | None,
+    n_threads: int | None,
+) -> FloatArray:
+    """Return the logits of token ids; the types are ignored by models without token types."""
+    types = token_type_ids if model.config.uses_token_types else None
+    return model.logits(input_ids, token_type_ids=types, n_threads=n_threads)
 
 
 def _logits_of_windows(
