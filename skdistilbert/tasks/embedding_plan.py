@@ -18,7 +18,7 @@ from skdistilbert.tokenization.truncation import check_stride
 
 if TYPE_CHECKING:
     from skdistilbert.checkpoint.prompts import Prompts
-    from skdistilbert.checkpoint.sentence_modules import AfterPooling
+    from skdistilbert.checkpoint.sentence_modules import AfterPooling, SentenceModules
     from skdistilbert.models import DistilBertModel
     from skdistilbert.models.outputs import FloatArray
     from skdistilbert.nn.pooling import Pooling
@@ -110,31 +110,39 @@ def plan_embedding(
     modules = model.sentence_modules if pooling is None else None
     max_length = check_max_length(max_length, model.config, tokenizer)
     prompt = choose_prompt(model.prompts, prompt, prompt_name, use_default=modules is not None)
-    n_prompt, n_skipped = len(tokenizer.encode(prompt, add_special_tokens=False)), 0
-    poolings: tuple[Pooling, ...] = (pooling or "mean",)
-    after: tuple[AfterPooling, ...] = ()
-    n_features, layer_mean = model.config.dim, None
-    if modules is not None:
-        for module in modules.after:
-            if isinstance(module, DenseFiles):
-                _check_activation(module)
-        layer_mean = modules.layer_mean if layer is None else None
-        poolings = cast("tuple[Pooling, ...]", modules.poolings)  # validated by the reader
-        after, n_features = modules.after, modules.n_features
-        if prompt and not modules.include_prompt:
-            n_skipped = 1 + n_prompt  # with [CLS]
-    return EmbeddingPlan(
+    n_prompt = len(tokenizer.encode(prompt, add_special_tokens=False))
+    plan = EmbeddingPlan(
         prompt=prompt,
         max_length=max_length,
         n_prompt=n_prompt,
-        n_skipped=n_skipped,
+        n_skipped=0,
         stride=resolve_stride(long_text, stride, max_length, n_prompt),
-        layers=layer_mean.layers if layer_mean else check_layers(layer, model.config.n_layers),
-        layer_weights=layer_mean.weights if layer_mean else None,
-        poolings=poolings,
-        after=after,
-        n_features=n_features,
+        layers=check_layers(layer, model.config.n_layers),
+        layer_weights=None,
+        poolings=(pooling or "mean",),
+        after=(),
+        n_features=model.config.dim,
         precision=supported_precision(precision),
+    )
+    return plan if modules is None else _with_modules(plan, modules, layer)
+
+
+def _with_modules(
+    plan: EmbeddingPlan, modules: SentenceModules, layer: int | Sequence[int] | None
+) -> EmbeddingPlan:
+    """Return the plan with the modules of ``modules.json``."""
+    for module in modules.after:
+        if isinstance(module, DenseFiles):
+            _check_activation(module)
+    if layer is None and modules.layer_mean is not None:
+        mean = modules.layer_mean
+        plan = plan._replace(layers=mean.layers, layer_weights=mean.weights)
+    skips_prompt = plan.prompt and not modules.include_prompt
+    return plan._replace(
+        n_skipped=1 + plan.n_prompt if skips_prompt else 0,  # with [CLS]
+        poolings=cast("tuple[Pooling, ...]", modules.poolings),  # validated by the reader
+        after=modules.after,
+        n_features=modules.n_features,
     )
 
 

@@ -142,21 +142,24 @@ def unmask(  # type: ignore[misc]  # the texts may be the second argument
     check_at_least("top_k", top_k, 1)
     max_length = check_max_length(max_length, model.config, tokenizer)
     target_ids = None if targets is None else _target_ids(targets, tokenizer)
-
-    def best(logits: FloatArray) -> list[list[tuple[int, float]]]:
-        return [_best_tokens(scores, top_k, target_ids) for scores in softmax(logits)]
-
-    guesses: list[MaskGuesses] = []
     if tokenizer.mask_token_id is None:
         raise ValueError(
             f"The vocabulary has no {tokenizer.mask_token!r:.99}; pass mask_token=... to "
             "WordPieceTokenizer with the token of the vocabulary that marks masked words."
         )
+
+    def best(logits: FloatArray) -> list[list[tuple[int, float]]]:
+        return [_best_tokens(scores, top_k, target_ids) for scores in softmax(logits)]
+
+    guesses: list[MaskGuesses] = []
     all_rows = check_texts([texts] if isinstance(texts, str) else texts)
     for rows, (input_ids, *_) in encode_with_warning(tokenizer, all_rows, max_length):
         _check_masks(input_ids, tokenizer, rows.start, max_length)
         pairs = model.at_tokens(input_ids, tokenizer.mask_token_id, best, n_threads=n_threads)
-        guesses += map(_guesses_of_text, [tokenizer] * len(pairs), input_ids, pairs)
+        guesses += [
+            _guesses_of_text(tokenizer, ids, of_text)
+            for ids, of_text in zip(input_ids, pairs, strict=True)
+        ]
     return guesses[0] if isinstance(texts, str) else guesses
 
 

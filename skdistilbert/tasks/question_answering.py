@@ -6,22 +6,26 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 from skdistilbert.models import DistilBertForQuestionAnswering
-from skdistilbert.number_checks import check_at_least, is_integer
+from skdistilbert.number_checks import check_at_least
 from skdistilbert.tasks.answer_spans import Answer, AnswerOptions, answers_in_context
-from skdistilbert.tasks.checks import check_max_length, load_inputs
-from skdistilbert.tasks.text_batches import warn_truncated
+from skdistilbert.tasks.checks import load_inputs
+from skdistilbert.tasks.question_windows import (
+    context_windows,
+    encode_nonempty,
+    encode_questions,
+    rows_of_pairs,
+    window_sizes,
+)
 from skdistilbert.tasks.text_input import check_texts
 from skdistilbert.tasks.unknown_tokens import warn_unknown
-from skdistilbert.tasks.windows import DEFAULT_STRIDE, Window, cut, encode_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.models.outputs import FloatArray
     from skdistilbert.tasks.checks import ModelOrPath
-    from skdistilbert.tokenization import Encoding, WordPieceTokenizer
-
-DEFAULT_SEQ_LEN = 384  # that of transformers' pipeline
+    from skdistilbert.tasks.windows import Window
+    from skdistilbert.tokenization import WordPieceTokenizer
 
 
 class AnswerArguments(TypedDict, total=False):
@@ -211,124 +215,44 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
     model, tokenizer, question, context = load_inputs(
         "answer", DistilBertForQuestionAnswering, model, tokenizer, question, context
     )
-    for name, value in (
-        ("top_k", top_k),
-        ("max_answer_len", max_answer_len),
-        ("max_question_len", max_question_len),
-    ):
-        check_at_least(name, value, 1)
+    check_at_least("top_k", top_k, 1)
+    check_at_least("max_answer_len", max_answer_len, 1)
+    check_at_least("max_question_len", max_question_len, 1)
     options = AnswerOptions(top_k, max_answer_len, handle_impossible_answer, align_to_words)
-    sizes = _window_sizes(max_seq_len, doc_stride, tokenizer, model.config)
+    sizes = window_sizes(max_seq_len, doc_stride, tokenizer, model.config)
     is_one_question, is_one_context = isinstance(question, str), isinstance(context, str)
     questions = check_texts([question] if is_one_question else question, noun="question")
     contexts = check_texts([context] if is_one_context else context, noun="context")
     warn_unknown(tokenizer, contexts, noun="context")
-    question_ids = _question_ids(tokenizer, questions, max_question_len)
-    encodings = _encode(tokenizer, contexts, "context")
-    pairs = _pairs(len(questions), len(contexts), is_one_question, is_one_context)
-    windows = [_windows(tokenizer, q, question_ids[q], encodings[c], *sizes) for q, c in pairs]
-    input_ids = [window.input_ids for pair_windows in windows for window in pair_windows]
-    types = None
-    if model.config.uses_token_types:
-        types = _token_types([len(question_ids[q]) for q, _ in pairs], windows)
-    logits = iter(model.logits(input_ids, token_type_ids=types, n_threads=n_threads))
+    question_ids = encode_questions(tokenizer, questions, max_question_len)
+    encodings = encode_nonempty(tokenizer, contexts, "context")
+    pairs = rows_of_pairs(len(questions), len(contexts), is_one_question, is_one_context)
+    windows = [
+        context_windows(tokenizer, q, question_ids[q], encodings[c], *sizes) for q, c in pairs
+    ]
+    question_lengths = [len(question_ids[q]) for q, _ in pairs]
     ranked = [
-        answers_in_context(
-            contexts[c], encodings[c], pair_windows, islice(logits, len(pair_windows)), options
+        answers_in_context(contexts[c], encodings[c], pair_windows, logits, options)
+        for (_, c), pair_windows, logits in zip(
+            pairs, windows, _logits(model, windows, question_lengths, n_threads), strict=True
         )
-        for (_, c), pair_windows in zip(pairs, windows, strict=True)
     ]
     answers = [pair_answers[0] if top_k == 1 else pair_answers for pair_answers in ranked]
     return answers[0] if is_one_question and is_one_context else answers
 
 
-def _window_sizes(
-    max_seq_len: int | None,
-    doc_stride: int | None,
-    tokenizer: WordPieceTokenizer,
-    config: DistilBertConfig,
-) -> tuple[int, int]:
-    """Return `max_seq_len` and `doc_stride`, validated and with their defaults for None."""
-    if max_seq_len is None:
-        max_seq_len = min(check_max_length(None, config, tokenizer), DEFAULT_SEQ_LEN)
-    positions = config.max_position_embeddings
-    if not is_integer(max_seq_len) or not 5 <= max_seq_len <= positions:
-        raise ValueError(
-            "max_seq_len must be an integer between 5, for one token of the question, one of the "
-            f"context and 3 special tokens, and {positions}, the model's max_position_embeddings; "
-            f"got {max_seq_len!r}."
-        )
-    if doc_stride is None:
-        doc_stride = min(max_seq_len // 2, DEFAULT_STRIDE)
-    if not is_integer(doc_stride) or not 0 <= doc_stride < max_seq_len:
-        raise ValueError(
-            f"doc_stride must be an integer from 0 to less than max_seq_len={max_seq_len}; "
-            f"got {doc_stride!r}."
-        )
-    return max_seq_len, doc_stride
-
-
-def _encode(tokenizer: WordPieceTokenizer, texts: Sequence[str], noun: str) -> list[Encoding]:
-    """Return the tokens of each text; raise ValueError for a text without tokens."""
-    encodings = list(encode_each(tokenizer, texts))
-    for row, encoding in enumerate(encodings):
-        if not encoding.input_ids:
-            raise ValueError(
-                f"Every {noun} must have tokens; {noun} {row}, {texts[row]!r:.99}, has none. "
-                "Remove it."
-            )
-    return encodings
-
-
-def _question_ids(
-    tokenizer: WordPieceTokenizer, questions: Sequence[str], max_question_len: int
-) -> list[list[int]]:
-    """Return the token ids of questions, truncated with a warning."""
-    rows = [encoding.input_ids for encoding in _encode(tokenizer, questions, "question")]
-    truncated_rows = [row for row, ids in enumerate(rows) if len(ids) > max_question_len]
-    limit = f"max_question_len={max_question_len}"
-    remedy = "Increase max_question_len to read them completely."
-    warn_truncated(truncated_rows, questions, limit, noun="question", remedy=remedy)
-    return [ids[:max_question_len] for ids in rows]
-
-
-def _pairs(
-    n_questions: int, n_contexts: int, is_one_question: bool, is_one_context: bool
-) -> list[tuple[int, int]]:
-    """Return the row of the question and the row of the context of each pair."""
-    if not is_one_question and not is_one_context and n_questions != n_contexts:
-        raise ValueError(
-            f"Lists of questions and contexts must have the same length; got {n_questions} "
-            f"questions and {n_contexts} contexts."
-        )
-    n_pairs = n_contexts if is_one_question else n_questions
-    return [(row * (not is_one_question), row * (not is_one_context)) for row in range(n_pairs)]
-
-
-def _windows(
-    tokenizer: WordPieceTokenizer,
-    row: int,
-    question_ids: list[int],
-    encoding: Encoding,
-    max_seq_len: int,
-    doc_stride: int,
-) -> list[Window]:
-    """Return the windows of a context, each after the whole question."""
-    room = max_seq_len - len(question_ids) - 3
-    if room < 1:
-        raise ValueError(
-            f"Question {row} has {len(question_ids)} tokens, which with 3 special tokens leave no "
-            f"room for the context in max_seq_len={max_seq_len}. Shorten the question, increase "
-            "max_seq_len or decrease max_question_len."
-        )
-    if len(encoding.input_ids) > room and doc_stride >= room:
-        raise ValueError(
-            f"doc_stride={doc_stride} is too large: after question {row} a window of "
-            f"max_seq_len={max_seq_len} has room for {room} tokens of the context. Use a "
-            f"doc_stride below {room} or a larger max_seq_len."
-        )
-    before = [tokenizer.cls_token_id, *question_ids, tokenizer.sep_token_id]
-    return cut(encoding.input_ids, before, [tokenizer.sep_token_id], max_seq_len, doc_stride)
+def _logits(
+    model: DistilBertForQuestionAnswering,
+    windows: list[list[Window]],
+    question_lengths: list[int],
+    n_threads: int | None,
+) -> Iterator[list[FloatArray]]:
+    """Yield the logits of the windows of each pair, (n_tokens, 2) for each window."""
+    input_ids = [window.input_ids for pair_windows in windows for window in pair_windows]
+    types = _token_types(question_lengths, windows) if model.config.uses_token_types else None
+    logits = iter(model.logits(input_ids, token_type_ids=types, n_threads=n_threads))
+    for pair_windows in windows:
+        yield list(islice(logits, len(pair_windows)))
 
 
 def _token_types(question_lengths: list[int], windows: list[list[Window]]) -> list[list[int]]:
