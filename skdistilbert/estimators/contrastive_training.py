@@ -100,8 +100,8 @@ def _check_pooling(plan: EmbeddingPlan, model: object) -> None:
     is_simple = len(plan.poolings) == 1 and plan.layer_weights is None and not plan.n_skipped
     if not (is_simple and plan.poolings[0] in POOLING_BACKWARD):
         raise ValueError(
-            f"pooling must be one of {', '.join(POOLING_BACKWARD)} to train the encoder; got "
-            f"{'+'.join(plan.poolings)} from {model}."
+            f"pooling must be one of {', '.join(map(repr, POOLING_BACKWARD))} to train the "
+            f"encoder; got {'+'.join(plan.poolings)} from {model}."
         )
 
 

@@ -109,8 +109,8 @@ class TrainingOptions(NamedTuple):
     def _check(self) -> None:
         if self.n_layers and self.pooling not in (None, *POOLING_BACKWARD):
             raise ValueError(
-                f"pooling must be one of {', '.join(POOLING_BACKWARD)} if layers are trained; got "
-                f"{self.pooling!r}, which needs trainable_layers=0."
+                f"pooling must be one of {', '.join(map(repr, POOLING_BACKWARD))} if layers are "
+                f"trained; got {self.pooling!r}, which needs trainable_layers=0."
             )
         if self.alpha * self.learning_rate > 1:
             raise ValueError(

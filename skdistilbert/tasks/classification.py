@@ -201,8 +201,8 @@ def check_score_function(name: str) -> str:
     """Return the name of a function from logits to scores, or raise if it is unknown."""
     if name not in SCORE_FUNCTIONS:
         raise ValueError(
-            f"function_to_apply must be one of {', '.join(SCORE_FUNCTIONS)}, or None for the "
-            f"default of the checkpoint; got {name!r}."
+            f"function_to_apply must be one of {', '.join(map(repr, SCORE_FUNCTIONS))}, or None "
+            f"for the default of the checkpoint; got {name!r}."
         )
     return name
 

@@ -149,7 +149,9 @@ def _with_modules(
 def check_pooling(pooling: str | None) -> None:
     """Raise ValueError unless `pooling` is known or None."""
     if pooling is not None and pooling not in POOLINGS:
-        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}.")
+        raise ValueError(
+            f"pooling must be one of {', '.join(map(repr, POOLINGS))}; got {pooling!r}."
+        )
 
 
 def check_layers(layer: int | Sequence[int] | None, n_layers: int) -> tuple[int, ...]:
@@ -175,7 +177,8 @@ def resolve_stride(
     """Return the overlap of windows, which start with a prompt; None truncates long texts."""
     if long_text not in get_args(LongText):
         raise ValueError(
-            f"long_text must be one of {', '.join(get_args(LongText))}; got {long_text!r:.99}."
+            f"long_text must be one of {', '.join(map(repr, get_args(LongText)))}; got "
+            f"{long_text!r:.99}."
         )
     if stride is not None and not is_integer(stride):
         raise ValueError(f"stride must be an integer or None; got {stride!r:.99}.")

@@ -235,9 +235,9 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
         "extract_entities", DistilBertForTokenClassification, model, tokenizer, texts
     )
     if aggregation_strategy not in get_args(AggregationStrategy):
+        known = ", ".join(map(repr, get_args(AggregationStrategy)))
         raise ValueError(
-            f"aggregation_strategy must be one of {', '.join(get_args(AggregationStrategy))}; "
-            f"got {aggregation_strategy!r}."
+            f"aggregation_strategy must be one of {known}; got {aggregation_strategy!r}."
         )
     max_length = check_max_length(max_length, model.config, tokenizer)
     stride = default_stride(max_length) if stride is None else stride

@@ -287,7 +287,7 @@ def test_a_pooling_without_gradient_is_an_error(tiny: Path, tmp_path: Path) -> N
     weights = {"linear.weight": np.ones((12, 64), np.float32)}
     weights["linear.bias"] = np.zeros(12, np.float32)
     save_file(weights, directory / "2_Dense" / "model.safetensors")
-    with pytest.raises(ValueError, match=r"pooling must be one of cls, mean, max .* mean\+max"):
+    with pytest.raises(ValueError, match=r"pooling must be one of 'cls', 'mean', .* mean\+max"):
         quick(directory).fit(TEXTS, LABELS)
     assert quick(directory, pooling="max", max_iter=1).fit_transform(TEXTS, LABELS).shape == (
         9,

@@ -80,7 +80,7 @@ def test_invalid_arguments_raise() -> None:
         classify(load_model(DATA / "distilbert-tiny-masked-lm"), TOKENIZER, "a")
     with pytest.raises(ValueError, match="top_k must be an integer of at least 1; got 0"):
         classify(MODEL, TOKENIZER, "a", top_k=0)
-    with pytest.raises(ValueError, match="one of softmax, sigmoid, none, or None .*; got 'tanh'"):
+    with pytest.raises(ValueError, match="one of 'softmax', .*'none', or None .*; got 'tanh'"):
         classify(MODEL, TOKENIZER, "a", function_to_apply="tanh")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"1 of 2 texts \(row 1\) is not \(the first is 5"):
         classify(MODEL, TOKENIZER, ["a", 5])  # type: ignore[list-item]

@@ -113,7 +113,7 @@ def test_the_truncation_warning_suggests_windows_for_single_texts() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"long_text": "cut"}, "long_text must be one of truncate, window; got 'cut'"),
+        ({"long_text": "cut"}, "long_text must be one of 'truncate', 'window'; got 'cut'"),
         ({"long_text": "window", "stride": 10}, "room for 10 tokens .* stride=10"),
         ({"long_text": "window", "stride": -1}, "stride must be an integer of at least 0; got -1"),
         (
