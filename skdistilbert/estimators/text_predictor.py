@@ -108,7 +108,7 @@ class TextPredictor(TrainedEstimator):
         return truncated_examples(training, texts.texts, texts.targets, weights)
 
     def _trains_on_windows(self, options: TrainingOptions) -> bool:
-        """Whether layers and head are trained together on windows of long texts."""
+        """Return whether layers and head are trained together on windows of long texts."""
         return self.long_text == "window" and options.n_layers > 0
 
     def _windows(self, texts: TrainingTexts) -> TextWindows:

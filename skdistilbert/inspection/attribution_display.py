@@ -29,13 +29,14 @@ class AttributionDisplay:
     Parameters
     ----------
     attributions : list of Attribution
-        One record for each text, with the attributes ``text``, ``words``, ``spans``,
+        One record for each text. A record has the attributes ``text``, ``words``, ``spans``,
         ``segments``, ``values``, ``target``, ``prediction``, ``probability``, ``score``,
         ``base_value``, ``error`` and ``reason``.
 
     Attributes
     ----------
     attributions : list of Attribution
+        The records, in the order of the texts.
     ax_ : matplotlib Axes
         The axes of the last plot.
     figure_ : matplotlib Figure

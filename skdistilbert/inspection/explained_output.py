@@ -171,7 +171,7 @@ def _function(estimator: Any) -> Function:  # noqa: ANN401
 
 
 def _is_ovo(estimator: Any) -> bool:  # noqa: ANN401
-    """Whether the scores of an SVC compare pairs of classes; three classes have three pairs."""
+    """Return whether the scores of an SVC compare pairs of classes; three classes have 3 pairs."""
     if isinstance(estimator, Pipeline):
         return _is_ovo(estimator[-1])
     if hasattr(estimator, "best_estimator_"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
 
-DEFAULT_SEQ_LEN = 384  # that of transformers' pipeline
+DEFAULT_SEQ_LEN = 384  # the default of transformers' pipeline
 
 
 def window_sizes(

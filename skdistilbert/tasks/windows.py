@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from skdistilbert.tasks.text_input import Text
     from skdistilbert.tokenization import Encoding, WordPieceTokenizer
 
-DEFAULT_STRIDE = 128  # that of transformers' pipeline for question answering
+DEFAULT_STRIDE = 128  # the default of transformers' pipeline for question answering
 
 
 class Window(NamedTuple):
