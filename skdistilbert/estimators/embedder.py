@@ -39,7 +39,9 @@ EMBEDDER_ACCEPTED = ACCEPTED | {"pooling": Accepted(NoneType, options=POOLINGS)}
 
 @documented(EMBEDDER_PARAMETERS, accepted=EMBEDDER_ACCEPTED)
 class DistilBertEmbedder(FeatureNamesMixin):
-    """Turn texts into features with a frozen DistilBERT encoder.
+    """Turn texts into features with a frozen DistilBERT encoder [1]_.
+
+    The feature vector of a text is pooled from the hidden states of its tokens [2]_.
 
     Parameters
     ----------
@@ -65,6 +67,12 @@ class DistilBertEmbedder(FeatureNamesMixin):
 
     A pickle holds the path and the fingerprint of the weights, but not the weights. If the weights
     have been moved, set their new path with ``set_params(model=...)``.
+
+    References
+    ----------
+    .. [1] Sanh et al. (2019). DistilBERT, a distilled version of BERT.
+    .. [2] Reimers and Gurevych (2019). Sentence-BERT: Sentence Embeddings using Siamese
+           BERT-Networks.
 
     Examples
     --------

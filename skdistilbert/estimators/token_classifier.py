@@ -82,8 +82,8 @@ class DistilBertTokenClassifier(WordTraining):
 
     `fit` trains like ``DistilBertClassifier(trainable_layers="all")``: the head starts as a
     logistic regression on the pretrained hidden states, and AdamW trains layers and head together.
-    The first token of each word learns and predicts the label of the word, as in the examples of
-    transformers. Long texts are split into windows.
+    The first token of each word learns and predicts the label of the word [1]_, as in the examples
+    of transformers. Long texts are split into windows.
 
     Parameters
     ----------
@@ -107,6 +107,11 @@ class DistilBertTokenClassifier(WordTraining):
     returns an array with one list of labels for each text. It does not support
     ``method="predict_proba"``, because scikit-learn then encodes `y` as one label per row. Call
     `fit` and `predict_proba` for each fold of a splitter instead.
+
+    References
+    ----------
+    .. [1] Devlin et al. (2019). BERT: Pre-training of Deep Bidirectional Transformers for Language
+           Understanding.
 
     Examples
     --------

@@ -71,8 +71,8 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     This classifier needs no labelled texts. The encoder embeds the texts and the descriptions. The
     vector of a class is the mean of the unit vectors of its descriptions. The logit of a class is
     the cosine between the text and this vector, divided by `temperature`. With
-    ``method="entailment"`` the logit of a class is the mean entailment logit of its descriptions,
-    as in the pipeline "zero-shot-classification" of transformers.
+    ``method="entailment"`` the logit of a class is the mean entailment logit of its descriptions
+    [1]_, as in the pipeline "zero-shot-classification" of transformers.
 
     Parameters
     ----------
@@ -105,6 +105,11 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
 
     A pickle holds the descriptions and vectors of the classes, and the path and the fingerprint of
     the weights. The weights are read from the checkpoint again.
+
+    References
+    ----------
+    .. [1] Yin, Hay and Roth (2019). Benchmarking Zero-shot Text Classification: Datasets,
+           Evaluation and Entailment Approach.
 
     Examples
     --------

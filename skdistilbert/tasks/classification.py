@@ -106,7 +106,7 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         Pairs are tuples, an array or frame of two columns, or dicts with the keys "text" and
         "text_pair". A single pair must be a dict.
     labels : iterable of str, default=None
-        Labels to choose from, with a model for entailment, as in the pipeline
+        Labels to choose from, with a model for entailment [1]_, as in the pipeline
         "zero-shot-classification" of transformers. Each text is encoded with each label. None:
         the labels of the model.
     template : str, default: "This example is {}."
@@ -149,6 +149,11 @@ def classify(  # type: ignore[misc]  # the texts may be the second argument
         If `top_k`, `function_to_apply`, `max_length`, `labels`, `template`, `long_text` or
         `stride` is not valid, pairs are to be read in windows, or `labels` are given and the model
         does not predict entailment.
+
+    References
+    ----------
+    .. [1] Yin, Hay and Roth (2019). Benchmarking Zero-shot Text Classification: Datasets,
+           Evaluation and Entailment Approach.
 
     Examples
     --------

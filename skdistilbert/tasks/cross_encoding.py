@@ -163,7 +163,7 @@ def rank(  # type: ignore[misc]  # the query may be the second argument
     max_length: int | None = None,
     n_threads: int | None = None,
 ) -> list[RankedDocument]:
-    """Rank documents by their relevance to a query, as ``CrossEncoder.rank`` does.
+    """Rank documents by their relevance to a query [1]_, as ``CrossEncoder.rank`` does.
 
     Call ``rank(model, query, documents)`` or ``rank(model, tokenizer, query, documents)``.
 
@@ -194,6 +194,10 @@ def rank(  # type: ignore[misc]  # the query may be the second argument
         If the model has several labels, the query is empty, or an option is not valid.
     CheckpointError
         If the cross-encoder has other modules than a transformer, or an unknown activation.
+
+    References
+    ----------
+    .. [1] Nogueira and Cho (2019). Passage Re-ranking with BERT.
 
     Examples
     --------

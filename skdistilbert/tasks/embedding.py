@@ -119,7 +119,7 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
     stride: int | None = None,
     n_threads: int | None = None,
 ) -> FloatArray:
-    """Return one vector per text.
+    """Return one vector per text, pooled from the hidden states of its tokens [1]_.
 
     Call ``embed(model, texts)`` or ``embed(model, tokenizer, texts)``.
 
@@ -176,6 +176,11 @@ def embed(  # type: ignore[misc]  # the texts may be the second argument
     CheckpointError
         If the model cannot be loaded, a file of sentence-transformers is malformed, or the
         tokenizer belongs to another model.
+
+    References
+    ----------
+    .. [1] Reimers and Gurevych (2019). Sentence-BERT: Sentence Embeddings using Siamese
+           BERT-Networks.
 
     Examples
     --------

@@ -32,6 +32,7 @@ Tokens = TypeVar("Tokens", list[int], list[Any], bytes)
 class WordPieceTokenizer(TokenizerBase):
     """Split texts into the WordPiece tokens of BERT, as the Rust library `tokenizers` does.
 
+    Each word is split from left to right into the longest pieces that are in the vocabulary [1]_.
     The results equal transformers 5's ``BertTokenizer`` for every text.
 
     Parameters
@@ -64,6 +65,11 @@ class WordPieceTokenizer(TokenizerBase):
         If the vocabulary cannot be read, lacks a special token, or contains an invalid id.
     TypeError, ValueError
         If a parameter has another type, a side is unknown, or `model_max_length` is below 2.
+
+    References
+    ----------
+    .. [1] Wu et al. (2016). Google's Neural Machine Translation System: Bridging the Gap between
+           Human and Machine Translation.
 
     Examples
     --------
