@@ -28,7 +28,7 @@ def read_vocab(file: Path) -> dict[str, int]:
     CheckpointError
         If the file is missing, empty or not UTF-8.
     """
-    if file.is_dir():
+    if file.is_dir() and file.name != VOCAB_FILE:
         raise CheckpointError(
             f"{str(file)!r} is a directory, but vocab_file must be the path of {VOCAB_FILE}. Use "
             "WordPieceTokenizer.from_pretrained for a directory."
