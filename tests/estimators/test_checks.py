@@ -43,7 +43,7 @@ ESTIMATORS = [
     NumericTextClassifier(TINY, max_iter=10),
     NumericTextClassifier(TINY, trainable_layers=0),
     NumericTextRegressor(TINY),
-    NumericTextClassifier(TINY, trainable_layers=1, learning_rate_init=4e-3, max_iter=15),
+    NumericTextClassifier(TINY, trainable_layers=1, learning_rate_init=1e-2, max_iter=8),
     NumericTextRegressor(TINY, trainable_layers=1, max_iter=5),
     NumericTextTokenClassifier(TINY, trainable_layers=1, max_iter=3),
     NumericTextContrastiveEmbedder(TINY, trainable_layers=1, max_iter=3),
