@@ -40,6 +40,7 @@ from skdistilbert.inspection.integrated_gradients import TextPath
 from skdistilbert.inspection.occlusion import hide
 from skdistilbert.inspection.word_spans import find_words
 from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.runtime import resolve_n_threads
 from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training import Inputs, forward, input_gradient
 
@@ -251,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(row, results[row], flush=True)
     results |= shortcut(task, task.test_texts[: options.texts])
     print(results)
-    save(options.save, "attributions", results, 2)
+    save(options.save, "attributions", results, resolve_n_threads(None))
 
 
 if __name__ == "__main__":
