@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_random_state
 
 from skdistilbert.estimators.classifier_parameters import (
     CLASSIFIER_ACCEPTED,
@@ -15,7 +14,7 @@ from skdistilbert.estimators.classifier_training import ClassifierTraining
 from skdistilbert.estimators.export import is_regression, sequence_model
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.saved_labels import sorted_head
-from skdistilbert.estimators.sklearn_compat import with_callbacks
+from skdistilbert.estimators.sklearn_compat import fit_data, with_callbacks
 from skdistilbert.estimators.targets import Labels
 from skdistilbert.estimators.text_predictor import PREDICTOR_PARAMETERS
 from skdistilbert.exceptions import CheckpointError
@@ -215,17 +214,14 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         """
         # Validate everything before the previous fit is replaced.
         self._validate()
-        texts, labels = self._check_texts(X), Labels.from_targets(y)
-        if self.warm_start and hasattr(self, "head_"):
-            labels = self._fitted_labels_for(labels)
+        texts, labels = self._check_texts(X), self._labels_to_fit(Labels.from_targets(y))
         labelled = self._labelled(texts, y, labels, sample_weight)
         if self.early_stopping:
             labels.check_can_be_held_out(labelled.targets, self.validation_fraction)
         options = self._begin_fit()
         self._labels, self._reads_pairs = labels, are_pairs(texts)
         self._warn_about(texts)
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        data = {"X": texts, "y": y, "metadata": metadata}
+        data = fit_data(texts, y, sample_weight)
         train = self._train_in_stages if self._trains_in_stages else self._train_together
         train(options, labelled, data)
         return self
@@ -273,11 +269,7 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         self._reads_pairs = are_pairs(texts)
         labelled = self._labelled(texts, y, self._labels, sample_weight)
         self._warn_about(texts)
-        training = self._fine_tuning = self._fine_tuning or self._start_training(
-            options, self._loss, self._new_head, check_random_state(self.random_state)
-        )
-        training.set_pace(options)
-        self._train_one_epoch(training, self._examples(training, labelled))
+        self._train_one_epoch(options, lambda training: self._examples(training, labelled))
         return self
 
     def _begin_fit(self) -> TrainingOptions:

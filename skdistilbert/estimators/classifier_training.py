@@ -11,14 +11,9 @@ from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
 from skdistilbert.estimators.sklearn_compat import check_sample_weight
 from skdistilbert.estimators.staged_training import StagedTraining, staged_options
 from skdistilbert.estimators.text_predictor import TextPredictor
-from skdistilbert.estimators.trained_classifier import STRENGTH_OF_FIRST_HEAD, TrainedClassifier
+from skdistilbert.estimators.trained_classifier import TrainedClassifier
 from skdistilbert.estimators.training_texts import TrainingTexts
-from skdistilbert.nn.training import (
-    LinearProblem,
-    binary_cross_entropy,
-    cross_entropy,
-    fit_linear_head,
-)
+from skdistilbert.nn.training import LinearProblem
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
@@ -27,10 +22,9 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.targets import Labels
-    from skdistilbert.nn.heads import SequenceClassificationHead, TrainableHead
+    from skdistilbert.nn.heads import SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import Examples
-    from skdistilbert.nn.training.losses import Loss
     from skdistilbert.tasks.pair_input import TextOrPair
 
 
@@ -86,14 +80,10 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
         stratify = None if self._multilabel else labelled.targets
         split = split_rows(np.arange(len(labelled.texts)), options, random_state, stratify)
 
-        def new_head(config: DistilBertConfig, random_state: RandomState) -> TrainableHead:
-            if not options.n_layers:
-                return self._new_head(config, random_state)
-            # Start with the best head on frozen features (Kumar et al., 2022).
-            problem = self._head_problem(labelled).select(split[0])
-            return fit_linear_head(problem, STRENGTH_OF_FIRST_HEAD)
+        def frozen_problem(_: RandomState) -> LinearProblem:
+            return self._head_problem(labelled).select(split[0])
 
-        training = self._start_training(options, self._loss, new_head, random_state)
+        training = self._start_classifier(options, random_state, frozen_problem)
         self._train_on_texts(training, labelled.normalized(), split, self._score, data)
 
     def _head_problem(self, labelled: TrainingTexts) -> LinearProblem:
@@ -101,10 +91,6 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
         features = self._features(labelled.texts, warn=False)
         weights, n_labels = labelled.weights.astype(np.float32), len(self.classes_)
         return LinearProblem(features, labelled.targets, weights, self._loss, n_labels)
-
-    @property
-    def _loss(self) -> Loss:
-        return binary_cross_entropy if self._multilabel else cross_entropy
 
     def _new_head(
         self, config: DistilBertConfig, random_state: RandomState

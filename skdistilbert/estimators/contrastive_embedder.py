@@ -27,7 +27,7 @@ from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
 from skdistilbert.estimators.feature_names import FeatureNamesMixin
 from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
-from skdistilbert.estimators.sklearn_compat import with_callbacks
+from skdistilbert.estimators.sklearn_compat import fit_data, with_callbacks
 from skdistilbert.estimators.targets import Labels
 from skdistilbert.estimators.text_examples import truncated_examples, warn_about_texts
 from skdistilbert.nn.dense import unit_length
@@ -241,7 +241,7 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
         examples = truncated_examples(training, singles, targets, weights, plan.prompt)
         n_epochs = count_epochs(options, len(texts))
         run = partial(training.run, examples, None, None, n_epochs)
-        self._run(training, n_epochs, run, {"X": texts, "y": y, "metadata": None})
+        self._run(training, n_epochs, run, fit_data(texts, y))
         return self._name_features(X)
 
     def _check_targets(

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from skdistilbert.estimators.export import sequence_model
 from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
 from skdistilbert.estimators.parameters import documented
-from skdistilbert.estimators.sklearn_compat import check_sample_weight, with_callbacks
+from skdistilbert.estimators.sklearn_compat import check_sample_weight, fit_data, with_callbacks
 from skdistilbert.estimators.targets import Scale, check_numbers
 from skdistilbert.estimators.text_predictor import PREDICTOR_PARAMETERS, TextPredictor
 from skdistilbert.estimators.training_texts import TrainingTexts
@@ -182,8 +182,7 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         training = self._start_training(options, squared_error, new_head, random_state)
         split = split_rows(np.arange(len(used.texts)), options, random_state)
         _check_held_out(split[1])
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        data = {"X": texts, "y": y, "metadata": metadata}
+        data = fit_data(texts, y, sample_weight)
         self._train_on_texts(training, used, split, _score, data)
         return self
 

@@ -21,6 +21,7 @@ __all__ = [
     "InvalidParameterError",
     "check_sample_weight",
     "check_scikit_learn",
+    "fit_data",
     "with_callbacks",
 ]
 
@@ -72,6 +73,12 @@ def check_sample_weight(sample_weight: ArrayLike | None, n_texts: int) -> NDArra
     return weights
 
 
+def fit_data(X: object, y: object, sample_weight: ArrayLike | None = None) -> dict[str, Any]:
+    """Return the arguments of `fit` as callbacks receive them."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"X": X, "y": y, "metadata": metadata}
+
+
 class FitObserver(Observer):
     """Log each epoch if the estimator is verbose, and call its callbacks if it has any.
 
@@ -83,7 +90,7 @@ class FitObserver(Observer):
     fitted_attributes : callable
         Returns the attributes with which the estimator predicts as if training ended now.
     data : dict
-        ``X``, ``y`` and ``metadata`` as `fit` received them.
+        The result of `fit_data`.
     """
 
     def __init__(

@@ -7,21 +7,19 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from skdistilbert.estimators.labelled_words import (
     LabelledWords,
     flatten,
 )
 from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
-from skdistilbert.estimators.sklearn_compat import with_callbacks
+from skdistilbert.estimators.sklearn_compat import fit_data, with_callbacks
 from skdistilbert.estimators.targets import Labels
 from skdistilbert.estimators.word_input import (
     check_classes,
 )
 from skdistilbert.estimators.word_training import WordTraining
 from skdistilbert.nn.heads import LinearHead
-from skdistilbert.nn.training import cross_entropy
 from skdistilbert.nn.weights import Linear
 from skdistilbert.tasks.unknown_tokens import warn_unknown
 
@@ -227,14 +225,12 @@ class DistilBertTokenClassifier(WordTraining):
         self._validate()
         texts, label_rows = self._check_labelled(X, y)
         labels = Labels(np.unique(flatten(label_rows)), multilabel=False)
-        if self.warm_start and hasattr(self, "head_"):
-            labels = self._fitted_labels_for(labels)
+        labels = self._labels_to_fit(labels)
         words = LabelledWords.encode(texts, label_rows, labels, self.class_weight, sample_weight)
         options = self._begin_fit()
         self._labels = labels
         warn_unknown(self._encoder.tokenizer, texts)
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._train_on(words, options, {"X": texts, "y": label_rows, "metadata": metadata})
+        self._train_on(words, options, fit_data(texts, label_rows, sample_weight))
         return self
 
     def partial_fit(
@@ -281,9 +277,5 @@ class DistilBertTokenClassifier(WordTraining):
             texts, label_rows, self._labels, self.class_weight, sample_weight
         )
         warn_unknown(self._encoder.tokenizer, texts)
-        training = self._fine_tuning = self._fine_tuning or self._start_training(
-            options, cross_entropy, self._new_head, check_random_state(self.random_state)
-        )
-        training.set_pace(options)
-        self._train_one_epoch(training, self._word_examples(training, words))
+        self._train_one_epoch(options, lambda training: self._word_examples(training, words))
         return self

@@ -5,18 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.targets import Labels
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
-from skdistilbert.nn.training import Examples, History
+from skdistilbert.nn.training import (
+    Examples,
+    History,
+    LinearProblem,
+    binary_cross_entropy,
+    cross_entropy,
+    fit_linear_head,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from numpy.random import RandomState
     from numpy.typing import NDArray
 
+    from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.nn.heads import TrainableHead
+    from skdistilbert.nn.training.losses import Loss
 
 
 # Penalty of the head with which fine-tuning starts; see `skdistilbert.nn.training.linear_head`.
@@ -39,8 +51,10 @@ class TrainedClassifier(TrainedEstimator):
     def _labels(self, labels: Labels) -> None:
         self.classes_, self._multilabel = labels.classes, labels.multilabel
 
-    def _fitted_labels_for(self, labels: Labels) -> Labels:
-        """Return the labels of the previous fit, or raise if other labels are not among them."""
+    def _labels_to_fit(self, labels: Labels) -> Labels:
+        """Return labels, or with a warm start those of the previous fit, which have them all."""
+        if not (self.warm_start and hasattr(self, "head_")):
+            return labels
         if not labels.is_compatible_with(self._labels):
             raise ValueError(
                 f"warm_start needs the classes of the first fit, {_describe(self._labels)}; got "
@@ -78,8 +92,43 @@ class TrainedClassifier(TrainedEstimator):
         n_layers = 0 if self.trainable_layers == "auto" else None
         return TrainingOptions.resolve(self, encoder.pretrained, n_layers)
 
-    def _train_one_epoch(self, training: FineTuning, examples: Examples) -> None:
+    @property
+    def _loss(self) -> Loss:
+        return binary_cross_entropy if self._multilabel else cross_entropy
+
+    def _new_head(self, config: DistilBertConfig, random_state: RandomState) -> TrainableHead:
+        """Return a head with random weights."""
+        raise NotImplementedError
+
+    def _start_classifier(
+        self,
+        options: TrainingOptions,
+        random_state: RandomState,
+        frozen_problem: Callable[[RandomState], LinearProblem] | None = None,
+    ) -> FineTuning:
+        """Continue with the fitted head, or start with a new one.
+
+        If layers are trained, the new head solves the problem of the frozen features, because
+        random heads distort features (Kumar et al., 2022).
+        """
+
+        def new_head(config: DistilBertConfig, random_state: RandomState) -> TrainableHead:
+            if frozen_problem is None or not options.n_layers:
+                return self._new_head(config, random_state)
+            return fit_linear_head(frozen_problem(random_state), STRENGTH_OF_FIRST_HEAD)
+
+        return self._start_training(options, self._loss, new_head, random_state)
+
+    def _train_one_epoch(
+        self, options: TrainingOptions, examples_of: Callable[[FineTuning], Examples]
+    ) -> None:
         """Train for one epoch after the previous calls, and keep the result."""
+        if self._fine_tuning is None:
+            random_state = check_random_state(self.random_state)
+            self._fine_tuning = self._start_classifier(options, random_state)
+        training = self._fine_tuning
+        training.set_pace(options)
+        examples = examples_of(training)
         history = History(list(getattr(self, "loss_curve_", [])))
         try:
             history.losses += training.run_epoch(examples).losses

@@ -15,11 +15,10 @@ from skdistilbert.estimators.labelled_words import (
     LabelledWords,
     WordWindows,
 )
-from skdistilbert.estimators.trained_classifier import STRENGTH_OF_FIRST_HEAD
 from skdistilbert.estimators.word_input import check_word_labels, check_words
 from skdistilbert.estimators.word_predictor import WordPredictor
 from skdistilbert.nn.heads import LinearHead
-from skdistilbert.nn.training import Examples, LinearProblem, cross_entropy, fit_linear_head
+from skdistilbert.nn.training import Examples, LinearProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,43 +62,34 @@ class WordTraining(WordPredictor):
         if options.n_layers and options.max_iter == "auto":
             n_epochs = max(EPOCHS, options.n_epochs(len(trained)))
             options = options._replace(max_iter=n_epochs)
-        new_head = partial(self._first_head, options, words.select(trained))
-        training = self._start_training(options, cross_entropy, new_head, random_state)
+        frozen_problem = partial(self._frozen_problem, options, words.select(trained))
+        training = self._start_classifier(options, random_state, frozen_problem)
         score = None
         if held_out is not None:
-            score = self._entity_score(options, words.select(held_out))
-        examples_of = partial(self._examples_of_rows, training, words.normalized())
+            validation = words.select(held_out)
+            token_words = self._cut(options, validation).token_words
+            score = EntityScore(validation, token_words, self.classes_, self._default_class)
+        normalized = words.normalized()
+
+        def examples_of(rows: Rows) -> Examples:
+            return self._word_examples(training, normalized.select(rows))
+
         self._train(training, split, examples_of, score, data)
 
-    def _first_head(
-        self,
-        options: TrainingOptions,
-        words: LabelledWords,
-        config: DistilBertConfig,
-        random_state: RandomState,
-    ) -> LinearHead:
-        """Return the head with which training starts."""
-        if not options.n_layers:
-            return self._new_head(config, random_state)
-        # Start with the best head on frozen states (Kumar et al., 2022).
+    def _frozen_problem(
+        self, options: TrainingOptions, words: LabelledWords, random_state: RandomState
+    ) -> LinearProblem:
+        """Return the problem of a linear head on the pretrained states of some words."""
         words = words.sample(WORDS_FOR_FIRST_HEAD, random_state)
         cut = self._cut(options, words)
         targets, weights = cut.targets(words)
         columns = np.flatnonzero(weights)
         states = self._token_states(cut.windows)[columns]
         n_labels = len(self.classes_)
-        problem = LinearProblem(
-            states, targets[columns], weights[columns], cross_entropy, n_labels
-        )
-        return fit_linear_head(problem, STRENGTH_OF_FIRST_HEAD)
+        return LinearProblem(states, targets[columns], weights[columns], self._loss, n_labels)
 
     def _new_head(self, config: DistilBertConfig, random_state: RandomState) -> LinearHead:
         return LinearHead(new_linear(len(self.classes_), config.dim, random_state))
-
-    def _examples_of_rows(
-        self, training: FineTuning, words: LabelledWords, rows: Rows
-    ) -> Examples:
-        return self._word_examples(training, words.select(rows))
 
     def _word_examples(self, training: FineTuning, words: LabelledWords) -> Examples:
         """Return windows of texts; the first token of each word has a target."""
@@ -109,10 +99,6 @@ class WordTraining(WordPredictor):
             return training.token_examples(cut.windows, targets, weights)
         states = self._token_states(cut.windows)
         return Examples(cut.windows, states, targets, weights, by_token=True)
-
-    def _entity_score(self, options: TrainingOptions, words: LabelledWords) -> EntityScore:
-        token_words = self._cut(options, words).token_words
-        return EntityScore(words, token_words, self.classes_, self._default_class)
 
     def _cut(self, options: TrainingOptions, words: LabelledWords) -> WordWindows:
         return WordWindows.cut(words.texts, self._encoder.tokenizer, options.max_length)
