@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_consistent_length, check_random_state
 
+from skdistilbert.estimators.contrastive_training import contrastive_pace
 from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
 from skdistilbert.estimators.sklearn_compat import check_sample_weight
-from skdistilbert.estimators.staged_training import StagedTraining, staged_options
+from skdistilbert.estimators.staged_training import StagedTraining
 from skdistilbert.estimators.text_predictor import TextPredictor
 from skdistilbert.estimators.trained_classifier import TrainedClassifier
 from skdistilbert.estimators.training_texts import TrainingTexts
@@ -68,7 +69,7 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
             self._plan(),
             labelled,
             self._head_problem(labelled),
-            staged_options(options, self, self._encoder.model.config.dim),
+            options._replace(**contrastive_pace(self, self._encoder.model.config.dim)),
             check_random_state(self.random_state),
         )
         self._run(training, training.n_epochs, training.run, data)

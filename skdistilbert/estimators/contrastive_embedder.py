@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from functools import partial
-from numbers import Integral
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.contrastive_pairs import check_pairs, loss_of_pairs
+from skdistilbert.estimators.contrastive_parameters import (
+    CONTRASTIVE_ACCEPTED,
+    CONTRASTIVE_PARAMETERS,
+)
 from skdistilbert.estimators.contrastive_training import (
-    LOSSES,
-    check_classes,
     choose_loss,
     contrastive_loss,
     contrastive_options,
     count_epochs,
+    encode_classes,
     loss_of_labels,
     module_files,
+    pretrained_features,
 )
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
 from skdistilbert.estimators.feature_names import FeatureNamesMixin
 from skdistilbert.estimators.fine_tuning import FineTuning
-from skdistilbert.estimators.parameters import ACCEPTED, Accepted, documented
+from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.sklearn_compat import fit_data, with_callbacks
-from skdistilbert.estimators.targets import Labels
 from skdistilbert.estimators.text_examples import truncated_examples, warn_about_texts
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.heads import FeatureHead
-from skdistilbert.nn.training import POOLING_BACKWARD, ContrastiveTrainer, PairTrainer
+from skdistilbert.nn.training import ContrastiveTrainer, PairTrainer
 from skdistilbert.tasks.pair_input import are_pairs, check_texts_or_pairs
-from skdistilbert.tasks.text_pooling import pool_texts
 
 if TYPE_CHECKING:
     import os
@@ -47,52 +47,15 @@ if TYPE_CHECKING:
     from skdistilbert.estimators.contrastive_training import BatchLoss
     from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.text_encoder import TextEncoder
-    from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.runtime import Precision
+    from skdistilbert.nn.training import Trainer
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
     from skdistilbert.tasks.pair_input import Texts
     from skdistilbert.tasks.text_input import Missing
 
-OWN_PARAMETERS = """\
-trainable_layers : int of at least 1, "all" or "auto"
-    How many layers of the encoder are trained, counted from the top. "auto" trains the upper half,
-    which takes half of the time and preserves more of the pretraining. "all" trains every layer
-    and the embeddings. The frozen layers are computed once, without dropout.
-pooling : {"cls", "mean", "max"} or None
-    How the hidden states of a text's tokens become one vector; see `skdistilbert.embed`. None: use
-    ``modules.json`` of a sentence-transformers directory with all its modules; without this file,
-    "mean". The weights of these modules are not trained.
-loss : {"auto", "cosine", "supervised"}
-    "cosine" compares all pairs of texts equally. "supervised" is the supervised contrastive loss,
-    which stresses the classes that are most similar and changes the encoder less. "auto" selects
-    "supervised" if there are fewer than 2,000 texts and pretrained features separate their classes
-    well, and otherwise "cosine". Pairs of texts need "auto", because their loss depends on `y`.
-learning_rate_init : float above 0 or "auto"
-    Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided by the width of
-    the encoder.
-batch_size : int of at least 4 or "auto"
-    Number of texts, or pairs of texts, that are compared in a step of the optimiser. Memory and
-    time grow with the number of texts rather than with the number of comparisons. "auto": 64.
-max_iter : int of at least 1 or "auto"
-    Number of epochs. The learning rate decays to 0 in the last epoch. "auto": 2, or as many as 40
-    steps need if that is more.
-warm_start : bool
-    Continue from the weights of the previous `fit`. If Ctrl-C interrupts `fit`, the estimator
-    keeps the weights so far, and the next `fit` continues from them. With False an interrupted
-    estimator is not fitted. In both cases KeyboardInterrupt is raised.
-random_state : int, RandomState or None
-    Determines the batches and dropout. The result does not depend on the number of threads.
-"""
-OWN_ACCEPTED = {
-    "trainable_layers": Accepted(Integral, low=1, options=("all", "auto")),
-    "pooling": Accepted(NoneType, options=tuple(POOLING_BACKWARD)),
-    "loss": Accepted(options=("auto", *LOSSES)),
-    "batch_size": Accepted(Integral, low=4, options=("auto",)),
-}
 
-
-@documented(OWN_PARAMETERS, accepted=ACCEPTED | OWN_ACCEPTED)
+@documented(CONTRASTIVE_PARAMETERS, accepted=CONTRASTIVE_ACCEPTED)
 class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
     """Turn texts into features with an encoder that is trained on labelled texts.
 
@@ -221,45 +184,26 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
         # Validate everything before the previous fit is replaced.
         self._validate()
         texts = check_texts_or_pairs(X, self.missing, allow_empty=False)
-        singles, targets = self._check_targets(texts, y)
+        if are_pairs(texts):
+            singles, targets = check_pairs(texts, y, self.loss)
+        else:
+            singles, targets = cast("list[str]", texts), encode_classes(texts, y)
         options, plan = self._begin_fit(), self._plan()
         warn_about_texts(self._encoder.tokenizer, texts, plan, singles=singles)
         random_state = check_random_state(self.random_state)
+        trainer: type[Trainer] = PairTrainer if are_pairs(texts) else ContrastiveTrainer
         if are_pairs(texts):
             compare = loss_of_pairs(y)
         else:
             compare = self._loss_of_labels(plan, singles, targets, random_state)
-        training = FineTuning(
-            self._encoder,
-            FeatureHead(),
-            contrastive_loss(plan, compare),
-            options,
-            random_state,
-            PairTrainer if are_pairs(texts) else ContrastiveTrainer,
-        )
+        loss = contrastive_loss(plan, compare)
+        training = FineTuning(self._encoder, FeatureHead(), loss, options, random_state, trainer)
         weights = np.ones(len(singles), np.float32)
         examples = truncated_examples(training, singles, targets, weights, plan.prompt)
         n_epochs = count_epochs(options, len(texts))
         run = partial(training.run, examples, None, None, n_epochs)
         self._run(training, n_epochs, run, fit_data(texts, y))
         return self._name_features(X)
-
-    def _check_targets(
-        self,
-        texts: list[Any],
-        y: Any,  # noqa: ANN401
-    ) -> tuple[list[str], NDArray[Any]]:
-        """Return single texts and their targets, or raise ValueError."""
-        if are_pairs(texts):
-            return check_pairs(texts, y, self.loss)
-        labels = Labels.from_targets(y)
-        targets = labels.encode(y)
-        check_consistent_length(texts, targets.T)
-        check_classes(labels, targets)
-        return texts, targets
-
-    def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
-        return contrastive_options(self, encoder, encoder.plan(self._embedding_options()))
 
     def _loss_of_labels(
         self,
@@ -271,14 +215,11 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
         """Return the loss of labels, which may depend on the pretrained features."""
         if self.loss != "auto":
             return loss_of_labels(self.loss)
-        pretrained = self._encoder.pretrained
-
-        def features_of(rows: IntArray) -> NDArray[np.float32]:
-            some, encoder = [texts[row] for row in rows], pretrained.model.encoder
-            pooled, _ = pool_texts(encoder, pretrained.tokenizer, some, plan, self.n_threads)
-            return plan.after_pooling(pooled)
-
+        features_of = pretrained_features(self._encoder, texts, plan, self.n_threads)
         return loss_of_labels(choose_loss(features_of, targets, random_state))
+
+    def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
+        return contrastive_options(self, encoder, encoder.plan(self._embedding_options()))
 
     def _results(self, training: Training) -> dict[str, Any]:
         return super()._results(training) | {"_n_features_out": self._plan().n_features}
@@ -309,25 +250,6 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
 
     def _transform(self, texts: list[str]) -> NDArray[np.float32]:
         return unit_length(self._features(texts))
-
-    def fit_transform(self, X: Iterable[str], y: ArrayLike, **params: Any) -> Any:  # noqa: ANN401
-        """Call `fit` and return the features of the same texts.
-
-        Parameters
-        ----------
-        X : iterable of str
-        y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_labels)
-        **params : dict
-            Ignored, as `fit` takes none.
-
-        Returns
-        -------
-        ndarray of shape (n_texts, dim)
-            Float32; each row has unit length.
-        """
-        texts = self._check_texts(X)  # a generator can be read only once
-        # The public `transform` would return a frame without the index of `X`.
-        return self.fit(texts, y, **params)._name_features(X)._transform(texts)
 
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:
         """Write the fitted encoder to a directory and return an embedder that reads it.
@@ -369,5 +291,4 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
-        tags.transformer_tags.preserves_dtype = []
         return tags

@@ -6,10 +6,12 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from sklearn.utils import check_consistent_length
 
 from skdistilbert.checkpoint.module_files import DenseFiles, LayerNormFiles
 from skdistilbert.checkpoint.module_writing import sentence_module_files
 from skdistilbert.estimators.fine_tuning import TrainingOptions, count_trained_layers
+from skdistilbert.estimators.targets import Labels
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training import (
@@ -23,15 +25,15 @@ from skdistilbert.nn.training import (
     unit_length_backward,
 )
 from skdistilbert.tasks.embedding_plan import apply_modules
+from skdistilbert.tasks.text_pooling import pool_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint.sentence_modules import AfterPooling
-    from skdistilbert.estimators.targets import Labels
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.packing import BoolArray, IntArray
     from skdistilbert.nn.training.losses import Loss
@@ -67,32 +69,34 @@ def contrastive_options(
 ) -> TrainingOptions:
     """Return the options of an estimator for an encoder, or raise ValueError."""
     _check_pooling(plan, estimator.model)
-    if encoder.model.config.n_layers == 0:
+    config = encoder.model.config
+    if config.n_layers == 0:
         raise ValueError(
             f"model must have layers to train; got {estimator.model}, whose n_layers is 0. Use "
             "DistilBertEmbedder, which trains nothing."
         )
-
-    def resolved(name: str, auto: float) -> Any:  # noqa: ANN401
-        value = getattr(estimator, name)
-        return auto if value == "auto" else value
-
     return TrainingOptions(
         n_layers=count_trained_layers(estimator, encoder),
         with_embeddings=estimator.trainable_layers == "all",
         pooling=plan.poolings[0],
         max_length=plan.max_length,
-        learning_rate=resolved(
-            "learning_rate_init", LEARNING_RATE_TIMES_DIM / encoder.model.config.dim
-        ),
         alpha=WEIGHT_DECAY,
-        batch_size=resolved("batch_size", BATCH_SIZE),
         max_iter=estimator.max_iter,
         tol=0.0,
         validation_fraction=None,
         n_iter_no_change=1,
         n_threads=estimator.n_threads,
+        **contrastive_pace(estimator, config.dim),
     )
+
+
+def contrastive_pace(estimator: Any, dim: int) -> dict[str, Any]:  # noqa: ANN401
+    """Return the learning rate and the batch size of `TrainingOptions`, with "auto" replaced."""
+    rate, batch_size = estimator.learning_rate_init, estimator.batch_size
+    return {
+        "learning_rate": LEARNING_RATE_TIMES_DIM / dim if rate == "auto" else rate,
+        "batch_size": BATCH_SIZE if batch_size == "auto" else batch_size,
+    }
 
 
 def _check_pooling(plan: EmbeddingPlan, model: object) -> None:
@@ -112,8 +116,11 @@ def count_epochs(options: TrainingOptions, n_texts: int) -> int:
     return max(EPOCHS, ceil(STEPS / ceil(n_texts / options.batch_size)))
 
 
-def check_classes(labels: Labels, targets: NDArray[Any]) -> None:
-    """Raise ValueError if no texts share a label, or all texts share one."""
+def encode_classes(texts: Sequence[Any], y: Any) -> NDArray[Any]:  # noqa: ANN401
+    """Return encoded labels; raise ValueError if all texts have one class, or no two share one."""
+    labels = Labels.from_targets(y)
+    targets = labels.encode(y)
+    check_consistent_length(texts, targets.T)
     sizes = np.count_nonzero(targets, axis=1) if labels.multilabel else np.bincount(targets)
     n_texts = targets.shape[-1]
     if (sizes == n_texts).any():
@@ -127,6 +134,21 @@ def check_classes(labels: Labels, targets: NDArray[Any]) -> None:
             "y must have at least one class with two texts or more, because the loss moves texts "
             f"of a class together; got {n_texts} texts with at most one text per class."
         )
+    return targets
+
+
+def pretrained_features(
+    encoder: TextEncoder, texts: list[str], plan: EmbeddingPlan, n_threads: int | None
+) -> Callable[[IntArray], Array]:
+    """Return a function that returns the features of some rows without changes of the encoder."""
+    pretrained = encoder.pretrained
+
+    def features_of(rows: IntArray) -> Array:
+        some, weights = [texts[row] for row in rows], pretrained.model.encoder
+        pooled, _ = pool_texts(weights, pretrained.tokenizer, some, plan, n_threads)
+        return plan.after_pooling(pooled)
+
+    return features_of
 
 
 def choose_loss(

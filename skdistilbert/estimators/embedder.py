@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from sklearn.preprocessing import normalize
 
@@ -180,27 +180,7 @@ class DistilBertEmbedder(FeatureNamesMixin):
     def _n_features_out(self) -> int:  # type: ignore[override]
         return self._current_encoder().plan(self._embedding_options()).n_features
 
-    def fit_transform(self, X: Iterable[str], y: object = None, **params: Any) -> Any:  # noqa: ANN401
-        """Call `fit` and return the features of the same texts.
-
-        Parameters
-        ----------
-        X : iterable of str
-        y : ignored
-        **params : dict
-            Ignored, as `fit` takes none.
-
-        Returns
-        -------
-        ndarray of shape (n_texts, dim)
-            Float32.
-        """
-        texts = self._check_texts(X)  # a generator can be read only once
-        # The public `transform` would return a frame without the index of `X`.
-        return self.fit(texts, y, **params)._name_features(X)._transform(texts)
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
         tags.requires_fit = False
         return tags

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.text_estimator import TextEstimator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+    from sklearn.utils import Tags
 
 
 class FeatureNamesMixin(TransformerMixin, TextEstimator):  # type: ignore[misc]
@@ -37,11 +43,39 @@ class FeatureNamesMixin(TransformerMixin, TextEstimator):  # type: ignore[misc]
         prefix = getattr(self, "_feature_prefix", None) or f"{_short_name(self._model_name)}_"
         return np.array([f"{prefix}{i}" for i in range(n_features)], dtype=object)
 
+    def fit_transform(self, X: Iterable[str], y: Any = None, **params: Any) -> Any:  # noqa: ANN401
+        """Call `fit` and return the features of the same texts.
+
+        Parameters
+        ----------
+        X : iterable of str
+        y : array-like, default=None
+            As in `fit`.
+        **params : dict
+            Other arguments of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, n_features)
+            Float32.
+        """
+        texts = self._check_texts(X)  # a generator can be read only once
+        # The public `transform` would return a frame without the index of `X`.
+        return self.fit(texts, y, **params)._name_features(X)._transform(texts)
+
+    def _transform(self, texts: list[str]) -> NDArray[np.float32]:
+        raise NotImplementedError
+
     def _name_features(self, X: object) -> Self:
         """Keep the names of the features, even if `model` changes or moves later."""
         parts = [*_column_name(X), _short_name(self._model_name), ""]
         self._feature_prefix = "_".join(parts)
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

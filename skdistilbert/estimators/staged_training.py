@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skdistilbert.estimators.contrastive_training import (
-    BATCH_SIZE,
-    LEARNING_RATE_TIMES_DIM,
     choose_loss,
     contrastive_loss,
     count_epochs,
@@ -130,20 +128,6 @@ class StagedTraining:
         )
         problem = self._problem._replace(features=features)
         return fit_linear_head(problem, STRENGTH_OF_TRAINED_FEATURES * self._strength)
-
-
-def staged_options(
-    options: TrainingOptions,
-    estimator: Any,  # noqa: ANN401
-    dim: int,
-) -> TrainingOptions:
-    """Replace the "auto" values of fine-tuning with the values of the first stage."""
-    auto: dict[str, Any] = {}
-    if estimator.learning_rate_init == "auto":
-        auto["learning_rate"] = LEARNING_RATE_TIMES_DIM / dim
-    if estimator.batch_size == "auto":
-        auto["batch_size"] = BATCH_SIZE
-    return options._replace(**auto)
 
 
 def _has_similar_texts(classes: NDArray[np.integer]) -> bool:
