@@ -7,11 +7,17 @@ from dataclasses import asdict, dataclass, field, fields
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from skdistilbert.checkpoint.config_fields import (
+    BERT_FIELDS,
+    DROPOUT,
+    LAYER_NORM_EPS,
+    OTHERS_FIELDS,
+    read_fields,
+)
 from skdistilbert.checkpoint.module_files import LEGACY_POOLINGS
-from skdistilbert.exceptions import CheckpointError, warn_user
+from skdistilbert.exceptions import CheckpointError
 from skdistilbert.files import locate_config
 from skdistilbert.files.json_file import read_json_object
-from skdistilbert.files.model_type import check_model_type
 from skdistilbert.files.module_paths import transformer_directory
 
 if TYPE_CHECKING:
@@ -19,37 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# Field names of `model_type: bert`, and the DistilBERT fields with the same meaning.
-BERT_FIELDS = {
-    "hidden_size": "dim",
-    "num_hidden_layers": "n_layers",
-    "num_attention_heads": "n_heads",
-    "intermediate_size": "hidden_dim",
-    "hidden_act": "activation",
-    "hidden_dropout_prob": "dropout",
-    "attention_probs_dropout_prob": "attention_dropout",
-    "classifier_dropout": "seq_classif_dropout",
-}
-# Fields of this package's configuration that a file of each architecture does not have.
-OTHERS_FIELDS = {
-    "distilbert": ("layer_norm_eps", "type_vocab_size"),
-    "bert": ("sinusoidal_pos_embds", "qa_dropout"),
-}
-# transformers also accepts these names in files of `model_type: distilbert`, and prefers them.
-ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
-# Fields that could change the results, with the values that have no effect.
-NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
-    "is_causal": (False, None),
-    "per_layer_config": (None, {}),
-    "quantization_config": (None,),
-}
-NEUTRAL_BERT_VALUES: dict[str, tuple[object, ...]] = {
-    "position_embedding_type": ("absolute", None),
-    "is_decoder": (False, None),
-    "add_cross_attention": (False, None),
-}
-# The default of BERT that differs from the default of DistilBERT.
-BERT_DEFAULTS = {"num_hidden_layers": 12}
 # The functions are in nn/activations.py.
 Activation = Literal[
     "gelu",
@@ -151,14 +126,14 @@ class DistilBertConfig:
     n_heads: int = 12
     dim: int = 768
     hidden_dim: int = 3072
-    dropout: float = 0.1
+    dropout: float = DROPOUT
     attention_dropout: float = 0.1
     activation: Activation = "gelu"
     initializer_range: float = 0.02
     qa_dropout: float = 0.1
     seq_classif_dropout: float = 0.2
     pad_token_id: int = 0
-    layer_norm_eps: float = 1e-12
+    layer_norm_eps: float = LAYER_NORM_EPS
     architectures: tuple[str, ...] = ()
     id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
     problem_type: str | None = None
@@ -291,15 +266,7 @@ class DistilBertConfig:
         UserWarning
             If a DistilBERT has another ``layer_norm_eps`` than 1e-12.
         """
-        _check_neutral(values, NEUTRAL_VALUES)
-        model_type = check_model_type(values)
-        values = _from_bert(values) if model_type == "bert" else _own(values)
-        values["model_type"] = model_type
-        if values.get("pad_token_id") is None:
-            values["pad_token_id"] = cls.pad_token_id
-        values["output_hidden_states"] = values.get("output_hidden_states") is True
-        values["architectures"] = _architectures(values.get("architectures"))
-        values["id2label"] = _labels(values)
+        values = read_fields(values)
         return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
 
     def to_dict(self) -> dict[str, Any]:
@@ -327,72 +294,6 @@ class DistilBertConfig:
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401
     return type(value) in (int, float) and 0 <= value < inf
-
-
-def _own(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a DistilBERT's file."""
-    aliased = {BERT_FIELDS[name]: values[name] for name in ALIASES if name in values}
-    named = {**values, **aliased}
-    named.pop("type_vocab_size", None)
-    eps, fixed = named.pop("layer_norm_eps", None), DistilBertConfig.layer_norm_eps
-    if eps not in (None, fixed):
-        warn_user(
-            f"config.json sets layer_norm_eps to {eps!r:.99}, but DistilBERT always uses {fixed}, "
-            "here as in transformers. The field has no effect; remove it. If the model was "
-            "trained with this value, save it with model_type 'bert'."
-        )
-    return named
-
-
-def _from_bert(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a BERT's file with DistilBERT's names."""
-    _check_neutral(values, NEUTRAL_BERT_VALUES)
-    values = {**BERT_DEFAULTS, **values}
-    # BERT ignores DistilBERT's names of these fields, which a file may also contain.
-    ours = {*BERT_FIELDS.values(), *OTHERS_FIELDS["bert"]}
-    named = {BERT_FIELDS.get(key, key): value for key, value in values.items() if key not in ours}
-    if named.get("seq_classif_dropout") is None:
-        named["seq_classif_dropout"] = named.get("dropout", DistilBertConfig.dropout)
-    return named
-
-
-def _check_neutral(values: Mapping[str, Any], neutral: Mapping[str, tuple[object, ...]]) -> None:
-    for name, accepted in neutral.items():
-        if (got := values.get(name, accepted[0])) not in accepted:
-            expected = " or ".join(map(repr, accepted))
-            raise ValueError(
-                f"{name} must be {expected}, because this package has only the plain encoder; got "
-                f"{got!r:.99}."
-            )
-
-
-def _architectures(value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"architectures must be a list of names; got {value!r:.99}.")
-    return tuple(value)
-
-
-def _labels(values: Mapping[str, Any]) -> dict[int, Any]:
-    """Return the names of the outputs; as in transformers, ``num_labels`` decides their number."""
-    labels, n_labels = values.get("id2label"), values.get("num_labels")
-    if labels is not None and not isinstance(labels, dict):
-        raise ValueError(f"id2label must be an object; got {labels!r:.99}.")
-    if n_labels is None and labels is None:
-        n_labels = 2
-    if n_labels is not None and (type(n_labels) is not int or not 1 <= n_labels <= 1_000_000):
-        raise ValueError(f"num_labels must be a positive integer; got {n_labels!r:.99}.")
-    if labels is None or n_labels not in (None, len(labels)):
-        return {index: f"LABEL_{index}" for index in range(n_labels or 0)}
-    try:
-        # transformers accepts numbers as labels; they become strings.
-        return {
-            int(index): str(label) if type(label) in (int, float) else label
-            for index, label in labels.items()
-        }
-    except ValueError as error:
-        raise ValueError(f"id2label: every key must be an integer ({error}).") from None
 
 
 def _check_labels(labels: Mapping[int, str]) -> None:

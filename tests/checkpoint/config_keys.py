@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from skdistilbert.checkpoint.config import BERT_FIELDS
+from skdistilbert.checkpoint.config_fields import BERT_FIELDS
 from skdistilbert.checkpoint.tensor_names import BERT_TO_DISTILBERT
 from tests.conftest import DATA
 

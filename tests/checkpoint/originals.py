@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load, save
 
-from skdistilbert.checkpoint.config import BERT_FIELDS
+from skdistilbert.checkpoint.config_fields import BERT_FIELDS
 from skdistilbert.checkpoint.tensor_names import BERT_TO_DISTILBERT
 from tests.conftest import DATA
 

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from skdistilbert import CheckpointError, load_model
 from skdistilbert.checkpoint import read_checkpoint
-from skdistilbert.checkpoint.config import BERT_FIELDS
+from skdistilbert.checkpoint.config_fields import BERT_FIELDS
 from skdistilbert.checkpoint.tensor_names import BERT_TO_DISTILBERT
 from tests.conftest import DATA
 

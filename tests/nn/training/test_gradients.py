@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skdistilbert.checkpoint import tensor_names
-from skdistilbert.checkpoint.config import BERT_FIELDS
+from skdistilbert.checkpoint.config_fields import BERT_FIELDS
 from skdistilbert.nn.encoder import embed_tokens, hidden_states
 from skdistilbert.nn.heads import FeatureHead, LinearHead, SequenceClassificationHead
 from skdistilbert.nn.packing import Ragged
