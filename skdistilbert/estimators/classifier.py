@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from sklearn.utils import Tags
 
-    from skdistilbert.estimators.fine_tuning import TrainingOptions
+    from skdistilbert.estimators.training_options import TrainingOptions
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.heads import LinearHead, SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling

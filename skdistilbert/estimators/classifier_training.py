@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skdistilbert.estimators.contrastive_training import contrastive_pace
-from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
+from skdistilbert.estimators.fine_tuning import new_sequence_head
 from skdistilbert.estimators.sklearn_compat import check_sample_weight
 from skdistilbert.estimators.staged_training import StagedTraining
 from skdistilbert.estimators.text_predictor import TextPredictor
 from skdistilbert.estimators.trained_classifier import TrainedClassifier
+from skdistilbert.estimators.training_options import split_rows
 from skdistilbert.estimators.training_texts import TrainingTexts
 from skdistilbert.nn.training import LinearProblem
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.targets import Labels
+    from skdistilbert.estimators.training_options import TrainingOptions
     from skdistilbert.nn.heads import SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import Examples

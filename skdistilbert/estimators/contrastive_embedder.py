@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
     from skdistilbert.estimators.contrastive_training import BatchLoss
-    from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.estimators.training_options import TrainingOptions
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.runtime import Precision
     from skdistilbert.nn.training import Trainer

@@ -10,8 +10,8 @@ from sklearn.utils import check_consistent_length
 
 from skdistilbert.checkpoint.module_files import DenseFiles, LayerNormFiles
 from skdistilbert.checkpoint.module_writing import sentence_module_files
-from skdistilbert.estimators.fine_tuning import TrainingOptions, count_trained_layers
 from skdistilbert.estimators.targets import Labels
+from skdistilbert.estimators.training_options import TrainingOptions, count_trained_layers
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.tape import Tape
 from skdistilbert.nn.training import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
 from skdistilbert.estimators.sklearn_compat import CallbackSupportMixin, FitObserver
 from skdistilbert.estimators.text_encoder import TextEncoder
 from skdistilbert.estimators.text_estimator import TextEstimator
+from skdistilbert.estimators.training_options import TrainingOptions
 from skdistilbert.files import Location
 from skdistilbert.files.sentence_config_file import SENTENCE_FILES
 from skdistilbert.nn.training import History
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.random import RandomState
 
+    from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.nn.training import Observer
 
 

@@ -11,11 +11,12 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skdistilbert.estimators.export import sequence_model
-from skdistilbert.estimators.fine_tuning import new_sequence_head, split_rows
+from skdistilbert.estimators.fine_tuning import new_sequence_head
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.sklearn_compat import check_sample_weight, fit_data, with_callbacks
 from skdistilbert.estimators.targets import Scale, check_numbers
 from skdistilbert.estimators.text_predictor import PREDICTOR_PARAMETERS, TextPredictor
+from skdistilbert.estimators.training_options import split_rows
 from skdistilbert.estimators.training_texts import TrainingTexts
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.heads import SequenceClassificationHead

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
-    from skdistilbert.estimators.fine_tuning import TrainingOptions
     from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.estimators.training_options import TrainingOptions
     from skdistilbert.estimators.training_texts import TrainingTexts
     from skdistilbert.nn.heads import LinearHead
     from skdistilbert.nn.training import Examples, History, LinearProblem, Observer, Trainer

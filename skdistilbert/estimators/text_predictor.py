@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import Checkpoint
     from skdistilbert.estimators.encoder_tuner import Training
-    from skdistilbert.estimators.fine_tuning import FineTuning, Score, TrainingOptions
+    from skdistilbert.estimators.fine_tuning import FineTuning, Score
     from skdistilbert.estimators.text_encoder import TextEncoder
+    from skdistilbert.estimators.training_options import TrainingOptions
     from skdistilbert.estimators.training_texts import TrainingTexts
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.tasks.embedding_plan import LongText

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
 from skdistilbert.estimators.targets import Labels
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
+from skdistilbert.estimators.training_options import TrainingOptions
 from skdistilbert.nn.training import (
     Examples,
     History,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
+    from skdistilbert.estimators.fine_tuning import FineTuning
     from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.training.losses import Loss

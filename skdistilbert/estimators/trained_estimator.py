@@ -11,7 +11,7 @@ from skdistilbert.checkpoint import read_checkpoint
 from skdistilbert.checkpoint.module_writing import sentence_module_files
 from skdistilbert.estimators.embedder import DistilBertEmbedder
 from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
-from skdistilbert.estimators.fine_tuning import FineTuning, TrainingOptions
+from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.estimators.model_card import ModelCard, card_files, check_scores
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.tokenization.tokenizer_files import tokenizer_files
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import Checkpoint
     from skdistilbert.checkpoint.tensor_names import Head as HeadName
     from skdistilbert.estimators.fine_tuning import Score
+    from skdistilbert.estimators.training_options import TrainingOptions
     from skdistilbert.models import DistilBertModel
     from skdistilbert.nn.heads import TrainableHead
     from skdistilbert.nn.pooling import Pooling

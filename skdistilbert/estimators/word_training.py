@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skdistilbert.estimators.fine_tuning import FineTuning, new_linear, split_rows
+from skdistilbert.estimators.fine_tuning import FineTuning, new_linear
 from skdistilbert.estimators.labelled_words import (
     NO_WORDS,
     EntityScore,
     LabelledWords,
     WordWindows,
 )
+from skdistilbert.estimators.training_options import split_rows
 from skdistilbert.estimators.word_input import check_word_labels, check_words
 from skdistilbert.estimators.word_predictor import WordPredictor
 from skdistilbert.nn.heads import LinearHead
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from skdistilbert.checkpoint import DistilBertConfig
-    from skdistilbert.estimators.fine_tuning import TrainingOptions
+    from skdistilbert.estimators.training_options import TrainingOptions
 
     Words = Sequence[str]
     Rows = NDArray[np.intp]

@@ -14,9 +14,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skdistilbert import CheckpointError, DistilBertClassifier, load_model
-from skdistilbert.estimators.fine_tuning import TrainingOptions
 from skdistilbert.estimators.loaded_encoders import load_pretrained_encoder
 from skdistilbert.estimators.sklearn_compat import HAS_CALLBACKS
+from skdistilbert.estimators.training_options import TrainingOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
