@@ -55,12 +55,15 @@ SHARES = (0.05, 0.1, 0.2, 0.5)
 SHORTCUT, SHORTCUT_LABEL = "zither", "NUM"  # a word that TREC-6 does not contain
 N_SHORTCUT = 1500  # texts for training with the shortcut
 OURS, SLOW = ("occlusion", "kernel_shap", "integrated_gradients"), ("lime", "shap")
+PROBABILITY = "kernel_shap, predict_proba"  # the score that LIME and SHAP explain
 
 
-def display(method: Any, classifier: Any, texts: list[ExplainedText]) -> list[Values]:  # noqa: ANN401
-    shown = AttributionDisplay.from_estimator(
-        classifier, [text.text for text in texts], method=method
-    )
+def display(
+    classifier: Any,  # noqa: ANN401
+    texts: list[ExplainedText],
+    **options: Any,  # noqa: ANN401
+) -> list[Values]:
+    shown = AttributionDisplay.from_estimator(classifier, [text.text for text in texts], **options)
     return [record.values for record in shown.attributions]
 
 
@@ -137,7 +140,8 @@ def shap(classifier: Any, texts: list[ExplainedText]) -> list[Values]:  # noqa: 
 
 
 METHODS: dict[str, Callable[[Any, list[ExplainedText]], list[Values]]] = {
-    **{method: partial(display, method) for method in OURS},
+    **{method: partial(display, method=method) for method in OURS},
+    PROBABILITY: partial(display, method="kernel_shap", response_method="predict_proba"),
     "gradient x input": gradient_times_input,
     "attention": attention,
     "random order": in_random_order,
@@ -246,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name not in SLOW:
             results[name] = measure(name, classifier, texts)
             print(name, results[name], flush=True)
-        if name in OURS + SLOW:
+        if name in (*OURS, PROBABILITY, *SLOW):
             row = f"{name}, {options.slow_texts} texts"
             results[row] = measure(name, classifier, texts[: options.slow_texts])
             print(row, results[row], flush=True)

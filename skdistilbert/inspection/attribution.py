@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from skdistilbert.inspection.differentiable import as_differentiable
-from skdistilbert.inspection.explained_output import ExplainedOutput
+from skdistilbert.inspection.explained_output import ExplainedOutput, ResponseMethod
 from skdistilbert.inspection.explained_text import ExplainedText
 from skdistilbert.inspection.fitted_encoders import find_tokenizers
 from skdistilbert.inspection.integrated_gradients import explain_by_integrated_gradients
@@ -86,13 +86,20 @@ def explain(
     target: object,
     method: Method,
     unit: Unit,
+    response_method: ResponseMethod = "auto",
 ) -> list[Attribution]:
     """Return a record for each text; see `AttributionDisplay.from_estimator`."""
     _check_option("method", method, get_args(Method))
     _check_option("unit", unit, get_args(Unit))
-    texts = check_texts_or_pairs(X, allow_empty=False)
-    output, predictions = ExplainedOutput.of_estimator(estimator, texts)
+    _check_option("response_method", response_method, get_args(ResponseMethod))
     by_gradients = method == "integrated_gradients"
+    if by_gradients and response_method != "auto":
+        raise ValueError(
+            "response_method must be 'auto' with method='integrated_gradients', which explains "
+            f"logits and the numbers of regressors; got {response_method!r}."
+        )
+    texts = check_texts_or_pairs(X, allow_empty=False)
+    output, predictions = ExplainedOutput.of_estimator(estimator, texts, response_method)
     differentiable = as_differentiable(estimator, output) if by_gradients else None
     tokenizers = find_tokenizers(estimator)
     records, explained = _begin(texts, output, predictions, target, unit)

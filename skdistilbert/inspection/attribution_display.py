@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from skdistilbert.inspection.attribution import Attribution, Method, Unit
+    from skdistilbert.inspection.explained_output import ResponseMethod
     from skdistilbert.inspection.word_summary import WordSummary
     from skdistilbert.tasks.pair_input import Texts
 
@@ -67,12 +68,9 @@ class AttributionDisplay:
         target: object = None,
         method: Method = "occlusion",
         unit: Unit = "word",
+        response_method: ResponseMethod = "auto",
     ) -> Self:
         """Compute the attributions of texts.
-
-        The explained score is the target's ``decision_function``. Estimators without it are
-        explained by the log odds of ``predict_proba``, and otherwise by ``predict``. For two
-        classes, the scores of both classes have opposite signs.
 
         Parameters
         ----------
@@ -96,6 +94,11 @@ class AttributionDisplay:
             a perceptron.
         unit : {"word", "sentence"}, default="word"
             The part of a text that receives one value. A run of punctuation is a word.
+        response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
+            The explained score of a target. "auto" is the ``decision_function``, which has
+            opposite signs for two classes. Estimators without it are explained by the log odds of
+            ``predict_proba``, and otherwise by ``predict``. "predict_proba" is the probability, as
+            in LIME and SHAP. The other values are the output of the method of this name.
 
         Returns
         -------
@@ -108,8 +111,8 @@ class AttributionDisplay:
         TypeError
             If the estimator does not read texts or predicts neither classes nor numbers.
         ValueError
-            If the target, the method or the unit is unknown, a text is not valid, or integrated
-            gradients do not exist for the estimator.
+            If the target, the method, the unit or the response method is unknown, a text is not
+            valid, or integrated gradients do not exist for the estimator.
 
         Notes
         -----
@@ -144,7 +147,7 @@ class AttributionDisplay:
         .. [2] Lundberg and Lee (2017). A Unified Approach to Interpreting Model Predictions.
         .. [3] Sundararajan, Taly and Yan (2017). Axiomatic Attribution for Deep Networks.
         """
-        return cls(explain(estimator, texts, target, method, unit))
+        return cls(explain(estimator, texts, target, method, unit, response_method))
 
     def plot(self, ax: Axes | None = None, *, text: int = 0, top: int = 10) -> Self:
         """Draw bars for the most important words of a text.

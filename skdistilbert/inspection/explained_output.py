@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 from sklearn.base import is_regressor
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Scores = NDArray[np.float64]  # (n_texts, n_targets)
 
 Function = Literal["decision_function", "predict_proba", "predict"]
+ResponseMethod = Literal["auto", "decision_function", "predict_proba", "predict"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class ExplainedOutput:
     estimator : fitted estimator
     function : {"decision_function", "predict_proba", "predict"}
         The method from which the scores are computed.
+    in_log_odds : bool
+        Whether the scores are the log odds of probabilities instead of the probabilities.
     targets : list
         The class, label or output of each column of the scores. None is the only output of a
         regressor or an outlier detector.
@@ -43,11 +46,17 @@ class ExplainedOutput:
 
     estimator: Any
     function: Function
+    in_log_odds: bool
     targets: list[Any]
     is_multilabel: bool
 
     @classmethod
-    def of_estimator(cls, estimator: Any, texts: list[TextOrPair]) -> tuple[Self, list[Any]]:  # noqa: ANN401
+    def of_estimator(
+        cls,
+        estimator: Any,  # noqa: ANN401
+        texts: list[TextOrPair],
+        response_method: ResponseMethod = "auto",
+    ) -> tuple[Self, list[Any]]:
         """Return the output of a fitted estimator, and its predictions of the texts.
 
         Raises
@@ -56,9 +65,11 @@ class ExplainedOutput:
             If the estimator is not fitted.
         TypeError
             If it is no classifier, regressor or outlier detector that reads texts.
+        ValueError
+            If it has no such response method.
         """
         check_is_fitted(estimator)
-        function = _function(estimator)
+        function = _function(estimator, response_method)
         predictions = _predict(estimator, texts)
         classes = getattr(estimator, "classes_", None)
         is_multilabel = classes is not None and predictions.ndim == 2
@@ -68,7 +79,9 @@ class ExplainedOutput:
             targets = list(range(len(classes)))
         else:
             targets = classes.tolist()
-        return cls(estimator, function, targets, is_multilabel), predictions.tolist()
+        in_log_odds = response_method == "auto"
+        output = cls(estimator, function, in_log_odds, targets, is_multilabel)
+        return output, predictions.tolist()
 
     def scores(self, X: Any) -> Scores:  # noqa: ANN401
         """Return the scores of texts, or of the features that the estimator reads.
@@ -83,7 +96,9 @@ class ExplainedOutput:
         if self.function == "predict":
             scores = self._scores_of_predictions(np.asarray(output))
         elif self.function == "predict_proba":
-            scores = _log_odds(as_columns(output), independent=self.is_multilabel)
+            scores = as_columns(output).astype(np.float64)
+            if self.in_log_odds:
+                scores = _log_odds(as_columns(output), independent=self.is_multilabel)
         else:
             scores = np.asarray(output, np.float64).reshape(len(output), -1)
             if scores.shape[1] == 1 and len(self.targets) == 2 and not self.is_multilabel:
@@ -158,8 +173,8 @@ def _without_warnings_about_texts() -> Iterator[None]:
         yield
 
 
-def _function(estimator: Any) -> Function:  # noqa: ANN401
-    functions: tuple[Function, ...] = ("decision_function", "predict_proba", "predict")
+def _function(estimator: Any, response_method: ResponseMethod) -> Function:  # noqa: ANN401
+    functions: tuple[Function, ...] = get_args(Function)
     found = [name for name in functions if hasattr(estimator, name)]
     is_explainable = found[:1] != ["predict"] or hasattr(estimator, "classes_")
     if not hasattr(estimator, "predict") or not (is_explainable or is_regressor(estimator)):
@@ -167,7 +182,14 @@ def _function(estimator: Any) -> Function:  # noqa: ANN401
             "estimator must be a classifier, a regressor or an outlier detector; got "
             f"{estimator!r:.200}. For features, pass a pipeline that ends with a predictor."
         )
-    return found[0]
+    if response_method == "auto":
+        return found[0]
+    if response_method not in found:
+        raise ValueError(
+            f"response_method must be 'auto' or a method of {type(estimator).__name__}, which has "
+            f"{', '.join(map(repr, found))}; got {response_method!r}."
+        )
+    return response_method
 
 
 def _is_ovo(estimator: Any) -> bool:  # noqa: ANN401

@@ -159,6 +159,11 @@ def test_the_words_of_pairs_have_a_segment(method: Method, tiny: Path) -> None:
     [
         ((["a"], None, "lime", "word"), "method must be one of 'occlusion'.*got 'lime'"),
         ((["a"], None, "occlusion", "token"), "unit must be one of 'word', 'sentence'; got 'tok"),
+        ((["a"], None, "occlusion", "word", "proba"), "response_method must be one of.*'proba'"),
+        (
+            (["a"], None, "integrated_gradients", "word", "predict_proba"),
+            "response_method must be 'auto' with method='integrated_gradients'",
+        ),
         (("a", None, "occlusion", "word"), "pass .text."),
         (([], None, "occlusion", "word"), "0 sample"),
         (([None], None, "occlusion", "word"), "must be a string"),

@@ -55,6 +55,19 @@ def test_without_decision_function_scores_are_log_odds(y: np.ndarray) -> None:
     np.testing.assert_allclose(output_of(pipeline).scores(TEXTS), np.log(p / (1 - p)), atol=1e-9)
 
 
+@pytest.mark.parametrize("y", [BINARY, CLASSES])
+def test_probabilities_are_explained_on_request(y: np.ndarray) -> None:
+    pipeline = tfidf(LogisticRegression()).fit(TEXTS, y)
+    output, _ = ExplainedOutput.of_estimator(pipeline, TEXTS, "predict_proba")
+    np.testing.assert_array_equal(output.scores(TEXTS), pipeline.predict_proba(TEXTS))
+
+
+def test_a_response_method_that_the_estimator_does_not_have() -> None:
+    pipeline = tfidf(RidgeClassifier()).fit(TEXTS, BINARY)
+    with pytest.raises(ValueError, match="'decision_function', 'predict'; got 'predict_proba'"):
+        ExplainedOutput.of_estimator(pipeline, TEXTS, "predict_proba")
+
+
 def test_log_odds_of_certain_predictions_are_finite() -> None:
     pipeline = tfidf(RandomForestClassifier(n_estimators=2, bootstrap=False)).fit(TEXTS, BINARY)
     scores = output_of(pipeline).scores(TEXTS)

@@ -97,3 +97,15 @@ def test_a_classifier_and_its_pairs_and_sentences() -> None:
     assert record.words == ["my password", "hello. yes"]
     assert record.values.argmax() == 0
     assert record.values.sum() == pytest.approx(record.score - record.base_value)
+
+
+def test_values_of_probabilities_add_up_to_the_probability() -> None:
+    texts, labels = ["late parcel", "wrong bill", "lost parcel", "bill twice"], ["A", "B"] * 2
+    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, labels)
+    (record,) = AttributionDisplay.from_estimator(
+        pipeline, ["late bill today"], method="kernel_shap", response_method="predict_proba"
+    ).attributions
+    probability, nothing = pipeline.predict_proba(["late bill today", ""]).max(axis=1)
+    assert record.score == record.probability == pytest.approx(probability)
+    assert record.base_value == pytest.approx(nothing)
+    assert record.values.sum() == pytest.approx(probability - nothing)
