@@ -11,7 +11,7 @@ from skdistilbert.estimators.classifier_parameters import (
     CLASSIFIER_PARAMETERS,
 )
 from skdistilbert.estimators.classifier_training import ClassifierTraining
-from skdistilbert.estimators.export import is_regression, sequence_model
+from skdistilbert.estimators.export import is_regression
 from skdistilbert.estimators.parameters import documented
 from skdistilbert.estimators.saved_labels import sorted_head
 from skdistilbert.estimators.sklearn_compat import fit_data, with_callbacks
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from sklearn.utils import Tags
 
-    from skdistilbert.estimators.training_options import TrainingOptions
-    from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.heads import LinearHead, SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.runtime import Precision
@@ -271,23 +269,6 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         self._warn_about(texts)
         self._train_one_epoch(options, lambda training: self._examples(training, labelled))
         return self
-
-    def _begin_fit(self) -> TrainingOptions:
-        options = super()._begin_fit()
-        self.pooling_ = options.pooling
-        return options
-
-    def _embedding_options(self) -> dict[str, Any]:
-        pooling = getattr(self, "pooling_", self.pooling)  # a pickle of version 0.1 has none
-        return super()._embedding_options() | {"pooling": pooling}
-
-    def _task_model(self) -> DistilBertForSequenceClassification:
-        kind = "multi" if self._multilabel else "single"
-        model = self._loaded_encoder().model
-        labels, problem_type = self.classes_, f"{kind}_label_classification"
-        return sequence_model(
-            model, self.head_, self.pooling_, labels, problem_type, self._pools_windows
-        )
 
     def decision_function(self, X: Texts) -> NDArray[np.float32]:
         """Return the logits of texts.

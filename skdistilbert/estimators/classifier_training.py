@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skdistilbert.estimators.contrastive_training import contrastive_pace
+from skdistilbert.estimators.export import sequence_model
 from skdistilbert.estimators.fine_tuning import new_sequence_head
 from skdistilbert.estimators.sklearn_compat import check_sample_weight
 from skdistilbert.estimators.staged_training import StagedTraining
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.targets import Labels
     from skdistilbert.estimators.training_options import TrainingOptions
+    from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.heads import SequenceClassificationHead
     from skdistilbert.nn.pooling import Pooling
     from skdistilbert.nn.training import Examples
@@ -87,6 +89,23 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
 
         training = self._start_classifier(options, random_state, frozen_problem)
         self._train_on_texts(training, labelled.normalized(), split, self._score, data)
+
+    def _begin_fit(self) -> TrainingOptions:
+        options = super()._begin_fit()
+        self.pooling_ = options.pooling
+        return options
+
+    def _embedding_options(self) -> dict[str, Any]:
+        pooling = getattr(self, "pooling_", self.pooling)  # a pickle of version 0.1 has none
+        return super()._embedding_options() | {"pooling": pooling}
+
+    def _task_model(self) -> DistilBertForSequenceClassification:
+        kind = "multi" if self._multilabel else "single"
+        model = self._loaded_encoder().model
+        labels, problem_type = self.classes_, f"{kind}_label_classification"
+        return sequence_model(
+            model, self.head_, self.pooling_, labels, problem_type, self._pools_windows
+        )
 
     def _head_problem(self, labelled: TrainingTexts) -> LinearProblem:
         """Return the problem of a linear head on the features of texts."""

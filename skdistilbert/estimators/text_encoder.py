@@ -112,8 +112,9 @@ class TextEncoder:
         """
         if remedy is not None:
             warn_unknown(self.tokenizer, texts)
-        if progress_title or (cache_file is not None and not self.changes):
-            cache_file = None if self.changes else cache_file
+        if self.changes:
+            cache_file = None
+        if progress_title or cache_file is not None:
             with showing_progress(len(texts), progress_title) as advance:
                 pooled, truncated = self._cached(texts, plan, n_threads, cache_file, advance)
         else:

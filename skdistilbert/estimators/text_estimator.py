@@ -140,8 +140,7 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
         """Return the features of texts, (n_texts, n_features); None is the fitted encoder."""
         encoder = encoder or self._loaded_encoder()
         plan = encoder.plan(self._embedding_options())
-        cache = self.embedding_cache
-        cache_file = None if cache is None else embedding_cache_file(cache)
+        cache_file = embedding_cache_file(self.embedding_cache)
         title = type(self).__name__ if self.verbose else ""
         remedy = USE_WINDOWS if "long_text" in self._embedding_parameters else SPLIT_TEXTS
         features = encoder.features(

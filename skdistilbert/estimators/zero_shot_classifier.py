@@ -6,7 +6,7 @@ import inspect
 from itertools import chain
 from numbers import Real
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -14,7 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdistilbert.estimators.class_logits import class_embeddings, entailment_by_class
 from skdistilbert.estimators.class_sentences import class_sentences, is_classes, known_classes
-from skdistilbert.estimators.embedder import EMBEDDER_ACCEPTED, EMBEDDER_PARAMETERS
+from skdistilbert.estimators.embedder import (
+    EMBEDDER_ACCEPTED,
+    EMBEDDER_PARAMETERS,
+    DistilBertEmbedder,
+)
 from skdistilbert.estimators.parameters import Accepted, documented
 from skdistilbert.estimators.text_estimator import TextEstimator
 from skdistilbert.nn.dense import unit_length
@@ -127,16 +131,7 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     array([1])
     """
 
-    _embedding_parameters: ClassVar = (
-        "pooling",
-        "max_length",
-        "prompt",
-        "prompt_name",
-        "layer",
-        "long_text",
-        "stride",
-        "precision",
-    )
+    _embedding_parameters = DistilBertEmbedder._embedding_parameters
     classes: Classes | None
     template: str | None
     method: Method

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from skdistilbert.tokenization.truncation import Side
 
 
 class _IdsAndMask(NamedTuple):
@@ -46,6 +48,29 @@ class PaddedBatch(_IdsAndMask):
             token_type_ids = np.zeros_like(input_ids)
         batch.token_type_ids = token_type_ids
         return batch
+
+    @classmethod
+    def from_rows(
+        cls,
+        rows: Sequence[NDArray[np.int32]],
+        token_types: Sequence[NDArray[np.uint8]] | None,
+        padding_side: Side,
+        pad_id: Callable[[], int],
+    ) -> Self:
+        """Pad the token ids of texts; `pad_id` is called only if a text needs padding."""
+        lengths = np.array(list(map(len, rows)), np.int64)
+        columns = np.arange(lengths.max(initial=0))
+        if padding_side == "left":
+            columns = columns[::-1]
+        attention_mask = columns < lengths[:, None]
+        pad = 0 if attention_mask.all() else pad_id()
+        input_ids = np.full(attention_mask.shape, pad, np.int64)
+        token_type_ids = np.zeros(attention_mask.shape, np.int64)
+        if len(rows):
+            input_ids[attention_mask] = np.concatenate(rows)
+        if token_types:
+            token_type_ids[attention_mask] = np.concatenate(token_types)
+        return cls(input_ids, attention_mask.astype(np.int64), token_type_ids)
 
 
 @dataclass(frozen=True)

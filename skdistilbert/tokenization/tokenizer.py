@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
+from typing import Any, TypeVar
 
 from skdistilbert.number_checks import check_at_least
 from skdistilbert.tokenization.decoding import join_tokens
@@ -20,11 +18,6 @@ from skdistilbert.tokenization.truncation import (
     check_truncation,
     truncated_lengths,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 Tokens = TypeVar("Tokens", list[int], list[Any], bytes)
 
@@ -221,7 +214,8 @@ class WordPieceTokenizer(TokenizerBase):
             max_length=max_length if strategy else None,
             truncation=strategy or "longest_first",
         )
-        return self._padded_batch(encoded.input_ids, encoded.token_type_ids)
+        ids, types = encoded.input_ids, encoded.token_type_ids
+        return PaddedBatch.from_rows(ids, types, self.padding_side, self._pad_id)
 
     def encode_with_offsets(
         self,
@@ -300,25 +294,6 @@ class WordPieceTokenizer(TokenizerBase):
             clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
         return join_tokens(tokens, clean_up=clean_up_tokenization_spaces)
 
-    def _padded_batch(
-        self,
-        rows: Sequence[NDArray[np.int32]],
-        token_types: Sequence[NDArray[np.uint8]] | None,
-    ) -> PaddedBatch:
-        lengths = np.array(list(map(len, rows)), np.int64)
-        columns = np.arange(lengths.max(initial=0))
-        if self.padding_side == "left":
-            columns = columns[::-1]
-        attention_mask = columns < lengths[:, None]
-        pad_id = 0 if attention_mask.all() else self._pad_id()
-        input_ids = np.full(attention_mask.shape, pad_id, np.int64)
-        token_type_ids = np.zeros(attention_mask.shape, np.int64)
-        if len(rows):
-            input_ids[attention_mask] = np.concatenate(rows)
-        if token_types:
-            token_type_ids[attention_mask] = np.concatenate(token_types)
-        return PaddedBatch(input_ids, attention_mask.astype(np.int64), token_type_ids)
-
     def _truncate_and_join(
         self,
         texts: list[AlignedTokens],
@@ -333,7 +308,7 @@ class WordPieceTokenizer(TokenizerBase):
                 AlignedTokens(*(self._keep(field, n) for field in tokens))
                 for tokens, n in zip(texts, kept, strict=True)
             ]
-        return self._join(texts, add_special_tokens)
+        return join_texts(texts, *self._special_ids(add_special_tokens))
 
     def _kept_lengths(
         self,
@@ -349,9 +324,6 @@ class WordPieceTokenizer(TokenizerBase):
         room = self._room(max_length, (len(lengths) + 1) * add_special_tokens)
         n_first, n_second = [*lengths, 0][:2]
         return [*truncated_lengths(n_first, n_second, room, strategy)][: len(lengths)]
-
-    def _join(self, texts: list[AlignedTokens], add_special_tokens: bool) -> Encoding:
-        return join_texts(texts, *self._special_ids(add_special_tokens))
 
     def _special_ids(self, add_special_tokens: bool) -> tuple[list[int], list[int]]:
         """Return the ids before the first text, and the ids after each text."""
