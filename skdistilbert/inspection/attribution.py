@@ -12,8 +12,8 @@ from skdistilbert.inspection.explained_output import ExplainedOutput, ResponseMe
 from skdistilbert.inspection.explained_text import ExplainedText
 from skdistilbert.inspection.fitted_encoders import find_tokenizers
 from skdistilbert.inspection.integrated_gradients import explain_by_integrated_gradients
-from skdistilbert.inspection.kernel_shap import explain_by_kernel_shap
-from skdistilbert.inspection.occlusion import explain_by_occlusion
+from skdistilbert.inspection.kernel_shap import KernelShap
+from skdistilbert.inspection.occlusion import Occlusion
 from skdistilbert.inspection.word_spans import find_words, group_into_sentences, split_pair
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
 
@@ -108,14 +108,16 @@ def explain(
         for record, text in zip(records, explained, strict=True)
     ]
     rows = [row for row, record in enumerate(records) if record.reason is None]
-    chosen, refine = [explained[row] for row in rows], unit == "word"
+    chosen = [explained[row] for row in rows]
     if differentiable is not None:
         explanations = explain_by_integrated_gradients(chosen, differentiable)
-    elif method == "kernel_shap":
-        explanations = explain_by_kernel_shap(chosen, output, refine_passages=refine)
     else:
-        hidden = _replacement(tokenizers)
-        explanations = explain_by_occlusion(chosen, output, hidden, refine_passages=refine)
+        explainer = (
+            KernelShap(chosen, output)
+            if method == "kernel_shap"
+            else Occlusion(chosen, output, _replacement(tokenizers))
+        )
+        explanations = explainer.explanations(refine_passages=unit == "word")
     for row, explanation in zip(rows, explanations, strict=True):
         records[row] = _with_values(records[row], explained[row], explanation)
     return records

@@ -21,38 +21,34 @@ if TYPE_CHECKING:
     from skdistilbert.inspection.explained_text import ExplainedText, Explanation, Groups
 
 
-def explain_by_kernel_shap(
-    texts: list[ExplainedText], output: ExplainedOutput, *, refine_passages: bool
-) -> list[Explanation]:
-    """Return the Kernel SHAP values of the units of the texts; see `explain_by_occlusion`."""
-    found = _Coalitions(texts, output, replacement="").explanations(
-        refine_passages=refine_passages
-    )
-    return [_with_exact_sum(*of_text) for of_text in zip(texts, found, strict=True)]
+class KernelShap(Occlusion):
+    """The values of Kernel SHAP, in the interface of `Occlusion`."""
+
+    def __init__(self, texts: list[ExplainedText], output: ExplainedOutput) -> None:
+        super().__init__(texts, output, replacement="")
+
+    def explanations(self, *, refine_passages: bool) -> list[Explanation]:
+        """Return the value of each unit, and the score without any word."""
+        found = super().explanations(refine_passages=refine_passages)
+        return [_with_exact_sum(*of_text) for of_text in zip(self._texts, found, strict=True)]
+
+    def effects(self, groups: list[Groups]) -> list[NDArray[np.float64]]:
+        """Return the mean effect of hiding only a group, and of hiding all others: (n_groups,)."""
+        others = [
+            [_others(group, text) for group in of_text]
+            for of_text, text in zip(groups, self._texts, strict=True)
+        ]
+        effects = super().effects(groups), self._totals, super().effects(others)
+        return [
+            (effect + total - of_others) / 2
+            for effect, total, of_others in zip(*effects, strict=True)
+        ]
 
 
 def _with_exact_sum(text: ExplainedText, explanation: Explanation) -> Explanation:
     values = explanation.values
     missing = text.score - explanation.base_value - values.sum()
     return explanation._replace(values=values + missing / len(values))
-
-
-class _Coalitions(Occlusion):
-    """The effects of words: the mean of hiding only them, and of hiding all others."""
-
-    def effects(self, groups: list[Groups]) -> list[NDArray[np.float64]]:
-        """Return the mean of both effects for each group of words, (n_groups,)."""
-        hidden = self._effects_of_hiding(groups)
-        others = self._effects_of_hiding(
-            [
-                [_others(group, text) for group in of_text]
-                for of_text, text in zip(groups, self._texts, strict=True)
-            ]
-        )
-        return [
-            (effect + total - of_others) / 2
-            for effect, total, of_others in zip(hidden, self._totals, others, strict=True)
-        ]
 
 
 def _others(group: list[int], text: ExplainedText) -> list[int]:

@@ -28,14 +28,8 @@ MAX_WORDS = 60
 VARIANTS_PER_CALL = 2048
 
 
-def explain_by_occlusion(
-    texts: list[ExplainedText],
-    output: ExplainedOutput,
-    replacement: str,
-    *,
-    refine_passages: bool,
-) -> list[Explanation]:
-    """Return the effect of hiding each unit of the texts.
+class Occlusion:
+    """The effects of hiding words, computed in few calls of the estimator.
 
     Parameters
     ----------
@@ -43,25 +37,24 @@ def explain_by_occlusion(
     output : ExplainedOutput
     replacement : str
         The text that replaces a hidden word: [MASK], or "" to remove the word.
-    refine_passages : bool
-        Whether to hide only the words of the most important passages one by one if a text has
-        more than `MAX_WORDS` units. False for sentences.
     """
-    return Occlusion(texts, output, replacement).explanations(refine_passages=refine_passages)
-
-
-class Occlusion:
-    """The effects of hiding words, computed in few calls of the estimator."""
 
     def __init__(
         self, texts: list[ExplainedText], output: ExplainedOutput, replacement: str
     ) -> None:
         self._texts, self._output, self._replacement = texts, output, replacement
         all_words = [[[*range(len(text.words))]] for text in texts]
-        self._totals = [float(effect[0]) for effect in self._effects_of_hiding(all_words)]
+        self._totals = [float(effect[0]) for effect in Occlusion.effects(self, all_words)]
 
     def explanations(self, *, refine_passages: bool) -> list[Explanation]:
-        """Return the effect of each unit, and the score without any word."""
+        """Return the effect of each unit, and the score without any word.
+
+        Parameters
+        ----------
+        refine_passages : bool
+            Whether to hide only the words of the most important passages one by one if a text has
+            more than `MAX_WORDS` units. False for sentences.
+        """
         groups = [passages(text) if refine_passages else text.units for text in self._texts]
         values = self.effects(groups)
         if refine_passages:
@@ -71,8 +64,14 @@ class Occlusion:
         return list(map(Explanation, values, bases))
 
     def effects(self, groups: list[Groups]) -> list[Scores]:
-        """Return the effect of each group of words, (n_groups,)."""
-        return self._effects_of_hiding(groups)
+        """Return by how much the score falls if a group of words is hidden, (n_groups,)."""
+        variants = (
+            (hide(text, hidden, self._replacement), text)
+            for text, of_text in zip(self._texts, groups, strict=True)
+            for hidden in of_text
+        )
+        effects = np.concatenate([np.empty(0), *self._effects_in_blocks(variants)])
+        return np.split(effects, np.cumsum([len(of_text) for of_text in groups]))[:-1]
 
     def _word_effects(self, groups: list[Groups], effects: list[Scores]) -> list[Scores]:
         """Return the effect of each word, (n_words,), given the effects of the passages.
@@ -86,22 +85,11 @@ class Occlusion:
         ]
         exact = self.effects([[[word] for word in words] for words in refined])
         values = []
-        for of_text, effect in zip(groups, effects, strict=True):
+        for of_text, effect, words, of_words in zip(groups, effects, refined, exact, strict=True):
             sizes = [len(group) for group in of_text]
             values.append(np.repeat(effect / sizes, sizes))
-        for value, words, of_words in zip(values, refined, exact, strict=True):
-            value[words] = of_words
+            values[-1][words] = of_words
         return values
-
-    def _effects_of_hiding(self, groups: list[Groups]) -> list[Scores]:
-        """Return by how much the score falls if a group of words is hidden, (n_groups,)."""
-        variants = (
-            (hide(text, hidden, self._replacement), text)
-            for text, of_text in zip(self._texts, groups, strict=True)
-            for hidden in of_text
-        )
-        effects = np.concatenate([np.empty(0), *self._effects_in_blocks(variants)])
-        return np.split(effects, np.cumsum([len(of_text) for of_text in groups]))[:-1]
 
     def _effects_in_blocks(
         self, variants: Iterator[tuple[TextOrPair, ExplainedText]]
