@@ -31,8 +31,9 @@ README_CASES = {
     "base, 1,000 texts, sorted": "1,000 paragraphs, sorted by length",
     "base, 1,000 texts, in arrival order": "1,000 paragraphs, unsorted",
 }
-FIXED_CASE = r"\w+, \d x \d+$|.*8\.\.128$"
-SHOWN_CASE = r"tiny, (1 x 16|8 x 128)$|base, \d x \d+$|.*8\.\.128$"  # the files contain all cases
+# The report shows some rows; the files contain all rows.
+SHOWN_CASE = r"tiny, (1 x 16|8 x 128)$|base, \d x \d+$|.*8\.\.128$"
+SHOWN_CASE_OF_THREADS = r"base, (1 x 32|8 x 128|8 texts of 8\.\.128)$"
 TASKS = [
     f"{task}, {kind}" for task in ("TREC-6", "Banking77") for kind in ("frozen", "fine-tuned")
 ]
@@ -43,7 +44,7 @@ FEW_LABELS_FORMATS = {
     "accuracy": ".3f",
     "log loss": ".2f",
     "calibration error": ".2f",
-    "fit, s": ".2g",
+    "fit, s": ".3g",
 }
 
 Columns = dict[str, float]
@@ -121,8 +122,7 @@ def start_cell(columns: Columns) -> str:
 
 
 def real_texts(records: Records) -> Table:
-    rows = [row for row in records.rows("network_speed") if not re.match(FIXED_CASE, row[0])]
-    return records.by_machine(rows, cell)
+    return records.by_machine(records.rows("network_speed", "base, 1,000 texts"), cell)
 
 
 def threads(records: Records) -> Table:
@@ -130,7 +130,7 @@ def threads(records: Records) -> Table:
     variants = {"2 threads": "", "1 thread": "_1_thread", "Python 3.14t": "_python_3_14t"}
     (machine,) = records.machines("network_speed_1_thread")
     table = [[machine, *variants]]
-    for row, *_ in records.rows("network_speed", r"base, \d x (32|128)$|.*8\.\.128$"):
+    for row, *_ in records.rows("network_speed", SHOWN_CASE_OF_THREADS):
         names = [f"network_speed{variant}" for variant in variants.values()]
         table.append([row, *(cell(records.columns(name, machine, row)) for name in names)])
     return table
@@ -142,7 +142,7 @@ def fine_tuning(records: Records) -> Table:
     rows = [
         (f"{title}, {row}", benchmark, row)
         for title, name in tasks.items()
-        for _, benchmark, row in records.rows(f"fine_tuning_{name}")
+        for _, benchmark, row in records.rows(f"fine_tuning_{name}", "trainable_layers=(all|2)")
     ]
     return records.by_machine([*rows, *records.rows("fine_tuning_step")], cell)
 
@@ -214,16 +214,16 @@ def readme_speed(records: Records) -> Table:
 
 
 def attributions(records: Records) -> Table:
-    """Return the measures of each method, with a column for each method."""
+    """Return the measures of each method on the texts that all methods explain."""
     (machine,) = records.machines("attributions")
-    rows = [row for row, *_ in records.rows("attributions", "(?!shortcut)")]
     formats = {"comprehensiveness": ".2f", "sufficiency": ".2f", "log odds": ".1f"}
-    formats["ms per text"] = ",.3g"
-    lines = [
-        [name, *(f"{records.columns('attributions', machine, row)[name]:{x}}" for row in rows)]
-        for name, x in formats.items()
-    ]
-    return [[machine, *rows], *lines]
+    formats["ms per text"] = ",.0f"
+    table = [[machine, *formats]]
+    for row, *_ in records.rows("attributions", ".*, 30 texts"):
+        columns = records.columns("attributions", machine, row)
+        cells = [f"{columns[name]:{x}}" for name, x in formats.items()]
+        table.append([row.removesuffix(", 30 texts"), *cells])
+    return table
 
 
 def difference(columns: Columns) -> str:
@@ -237,17 +237,13 @@ def exactness(records: Records) -> Table:
 
 
 def measurements(records: Records) -> Table:
-    """Return the date and the commit of each measurement, with a link to its file."""
-    found = {
-        (record["benchmark"], record["machine"]["kind"]): (
-            f"[{record['date']}](results/{name}), {record['commit']}"
-        )
-        for name, record in records.files.items()
-    }
-    benchmarks = list(dict.fromkeys(name for name, _ in found))
-    machines = records.machines(*benchmarks)
-    lines = [[name, *(found.get((name, x), "") for x in machines)] for name in benchmarks]
-    return [["benchmark", *machines], *lines]
+    """Return the date and the commit of each measurement of a machine, with links to the files."""
+    found: dict[str, list[str]] = {}
+    for name, record in records.files.items():
+        link = f"[{record['benchmark']}](results/{name}) {record['date']} {record['commit']}"
+        found.setdefault(record["machine"]["kind"], []).append(link)
+    lines = [[machine, ", ".join(links)] for machine, links in sorted(found.items())]
+    return [["machine", "benchmark, date and commit"], *lines]
 
 
 TABLES: dict[str, Callable[[Records], Table]] = {

@@ -35,6 +35,7 @@ PACKAGES = (
     "transformers",
     "sentence-transformers",
     "onnxruntime",
+    "setfit",
     "lime",
     "shap",
 )

@@ -182,7 +182,7 @@ def test_attributions(tmp_path: Path) -> None:
     options += ["--classifier", str(tmp_path / "fitted")]
     options += ["--methods", *(set(attributions.METHODS) - set(attributions.SLOW))]
     results = run(attributions.main, tmp_path / "results", *options)
-    assert results["random order"].keys() == results["occlusion, 2 texts"].keys()
+    assert results["random order"].keys() == results["random order, 2 texts"].keys()
     assert -1 <= results["attention"]["sufficiency"] <= 1
     assert results["shortcut, integrated_gradients"]["share"] >= 0
 
@@ -273,6 +273,12 @@ def test_the_report_is_generated_from_the_results() -> None:
         ),
         "fine_tuning_trec; AMD Zen 5; trainable_layers=all; score; .3f",
         "fine_tuning_trec; AMD Zen 5; trainable_layers=all; torch / skdistilbert; .2f",
+        "few_labels_trec; AMD AVX2; 8 per class, DistilBertClassifier(), MiniLM; accuracy; .3f",
+        "few_labels_trec; AMD AVX2; 8 per class, DistilBertClassifier(), MiniLM; fit, s; .0f",
+        "few_labels_trec; AMD AVX2; 8 per class, DistilBertClassifier(), MiniLM; log loss; .2f",
+        "few_labels_trec; AMD AVX2; 8 per class, SetFit; accuracy; .3f",
+        "few_labels_trec; AMD AVX2; 8 per class, SetFit; fit, s; .0f",
+        "few_labels_trec; AMD AVX2; 8 per class, SetFit; log loss; .2f",
         "grid_search_cache_1_jobs; Intel AVX-512; no cache; s; .1f",
         "grid_search_cache_1_jobs; Intel AVX-512; embedding_cache; s; .1f",
     ],
