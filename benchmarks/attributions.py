@@ -6,8 +6,8 @@
 MiniLM is fine-tuned on TREC-6 (DIRECTORY has train.txt and test.txt). Each method ranks the words
 of test questions by how much they speak for the predicted class. LIME and SHAP, which must be
 installed, run with their defaults on the first ``--slow-texts`` questions only. All other methods
-also have a row for these questions. The measures are
-from ERASER (DeYoung et al., 2020), averaged over the first 5, 10, 20 and 50 % of the ranking:
+also have a row for these questions. The measures are from ERASER (DeYoung et al., 2020), averaged
+over the first 5, 10, 20 and 50 % of the ranking:
 
 - comprehensiveness: fall of the probability when these words are deleted; higher is better.
 - sufficiency: fall of the probability when all other words are deleted; lower is better.

@@ -53,7 +53,7 @@ class TrainedClassifier(TrainedEstimator):
         self.classes_, self._multilabel = labels.classes, labels.multilabel
 
     def _labels_to_fit(self, labels: Labels) -> Labels:
-        """Return labels, or with a warm start those of the previous fit, which have them all."""
+        """Return the labels to fit; with a warm start, the labels of the previous fit."""
         if not (self.warm_start and hasattr(self, "head_")):
             return labels
         if not labels.is_compatible_with(self._labels):
