@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -410,3 +411,13 @@ def test_idle_threads_can_be_stopped_twice() -> None:
     stop_idle_threads()
     stop_idle_threads()
     for_each(lambda *_: None, range(4), n_threads=2)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system has no /proc")
+@pytest.mark.usefixtures("three_cores")
+def test_stopped_threads_have_ended_in_the_operating_system() -> None:
+    native_ids: set[int] = set()
+    for _ in range(100):
+        for_each(lambda *_: native_ids.add(threading.get_native_id()), range(9), n_threads=3)
+        stop_idle_threads()
+        assert [x for x in native_ids if Path(f"/proc/self/task/{x}").exists()] == [os.getpid()]
