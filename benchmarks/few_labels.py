@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.metrics import log_loss
 
 from benchmarks.checkpoints import find_minilm
 from benchmarks.few_labels_engines import (
@@ -37,6 +36,7 @@ from benchmarks.few_labels_engines import (
 )
 from benchmarks.fine_tuning_tasks import READERS
 from benchmarks.measuring import engine_processes
+from benchmarks.probability_scores import probability_scores
 from benchmarks.results import add_save_option, save, saved
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
     from benchmarks.fine_tuning_tasks import Task
     from benchmarks.measuring import Engine, EngineProcess
-
-N_BINS = 15
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -122,21 +120,8 @@ def fit_and_score(process: EngineProcess, texts: LabelledTexts) -> dict[str, flo
         output = Path(directory, "probabilities.npy")
         seconds = process.seconds((texts, output))
         probabilities = np.load(output)
-    return scores_of(probabilities, texts) | {"fit, s": seconds}
-
-
-def scores_of(probabilities: np.ndarray, texts: LabelledTexts) -> dict[str, float]:
-    """Return accuracy, log loss and expected calibration error (Guo et al., 2017)."""
-    classes = np.unique(texts.labels)
-    correct = classes[probabilities.argmax(axis=1)] == np.array(texts.test_labels)
-    confidence = probabilities.max(axis=1)
-    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
-    gaps = np.bincount(bins, confidence - correct, N_BINS)
-    return {
-        "accuracy": float(correct.mean()),
-        "log loss": float(log_loss(texts.test_labels, probabilities, labels=classes)),
-        "calibration error": float(np.abs(gaps).sum() / len(correct)),
-    }
+    scores = probability_scores(texts.test_labels, probabilities, np.unique(texts.labels))
+    return scores | {"fit, s": seconds}
 
 
 if __name__ == "__main__":

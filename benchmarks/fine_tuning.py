@@ -1,4 +1,4 @@
-"""Fine-tune with `skdistilbert` and with torch by the same recipe: score, seconds, memory.
+"""Fine-tune with `skdistilbert` and with torch by the same recipe: scores, seconds, memory.
 
     python -m benchmarks.fine_tuning trec --data DIRECTORY [--save]
     python -m benchmarks.fine_tuning banking77 --data DIRECTORY --torch-seeds 1 [--save]
@@ -22,10 +22,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmarks.checkpoints import SIZES, write_checkpoint
 from benchmarks.fine_tuning_engines import Fit, FitOurs, FitTorch, OurSteps, StepBatch, TorchSteps
 from benchmarks.fine_tuning_tasks import READERS
 from benchmarks.measuring import EngineProcess, alternate, engine_processes, medians
+from benchmarks.probability_scores import LOSSES
 from benchmarks.results import Results, add_save_option, save
 
 if TYPE_CHECKING:
@@ -76,7 +79,9 @@ def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
     n_seeds = {OURS: options.seeds, TORCH: options.torch_seeds}
     if TORCH not in options.engines:
         n_seeds[TORCH] = 0
-    scores: dict[str, list[float]] = {OURS: [], TORCH: []}
+    losses = () if options.task == "wnut17" else LOSSES
+    names = ["score", *(f"score, {loss}" for loss in losses)]
+    scores: dict[str, list[list[float]]] = {OURS: [], TORCH: []}
     seconds: dict[str, list[float]] = {OURS: [], TORCH: []}
     fit = Fit(
         options.task, options.data, layers, options.epochs, options.pooling, 0, options.threads
@@ -91,20 +96,21 @@ def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
             if seed < n_seeds[name]:
                 with EngineProcess(engine, options.threads) as process:
                     seconds[name].append(process.seconds(fit))
-                    scores[name].append(process.seconds(None))
+                    scores[name].append([process.seconds(score) for score in names])
     ours = statistics.median(seconds[OURS])
-    columns: dict[str, float | str] = {**summary("score", scores[OURS])}
+    columns: dict[str, float | str] = {**summary(names, scores[OURS])}
     columns["fit, s"] = ours * fit.epochs
     if seconds[TORCH]:
-        columns |= summary("torch score", scores[TORCH])
+        columns |= summary([f"torch {name}" for name in names], scores[TORCH])
         columns["torch / skdistilbert"] = statistics.median(seconds[TORCH]) / ours
     return columns
 
 
-def summary(name: str, scores: list[float]) -> dict[str, float]:
-    found = {name: statistics.mean(scores)}
+def summary(names: Sequence[str], scores: list[list[float]]) -> dict[str, float]:
+    """Return the mean of each score, and the deviation of the first one; scores are per seed."""
+    found = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
     if len(scores) > 1:
-        found[f"{name}, deviation"] = statistics.stdev(scores)
+        found[f"{names[0]}, deviation"] = statistics.stdev(of_seed[0] for of_seed in scores)
     return found
 
 

@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import softmax
 
 from benchmarks.checkpoints import find_minilm
 from benchmarks.fine_tuning_tasks import MAX_LENGTH, READERS, text_ids, word_ids
+from benchmarks.probability_scores import as_columns, probability_scores, scores_of_classifier
 from skdistilbert import DistilBertClassifier, DistilBertTokenClassifier, WordPieceTokenizer
 
 if TYPE_CHECKING:
@@ -105,11 +107,11 @@ class Fit:
 
 
 class FitOurs:
-    """An engine that returns the seconds of an epoch; `score` is the second kind of work."""
+    """An engine that returns the seconds of an epoch, or the score of the last fit with a name."""
 
-    def run(self, fit: Fit | None) -> float:
-        if fit is None:
-            return self.score
+    def run(self, fit: Fit | str) -> float:
+        if isinstance(fit, str):
+            return self.scores[fit]
         task = fit.read()
         kind: Any = DistilBertTokenClassifier
         if fit.task != "wnut17":
@@ -128,28 +130,35 @@ class FitOurs:
         start = time.perf_counter()
         classifier.fit(task.texts, task.labels)
         seconds = (time.perf_counter() - start) / classifier.n_iter_
-        self.score = float(classifier.score(task.test_texts, task.test_labels))
+        if fit.task == "wnut17":
+            self.scores = {"score": classifier.score(task.test_texts, task.test_labels)}
+        else:
+            scores = scores_of_classifier(classifier, task.test_texts, task.test_labels)
+            self.scores = as_columns("score", scores)
         return seconds
 
 
 class FitTorch:
     """The same in torch."""
 
-    def run(self, fit: Fit | None) -> float:
+    def run(self, fit: Fit | str) -> float:
         from benchmarks.fine_tuning_torch import fit_and_predict
 
-        if fit is None:
-            return self.score
+        if isinstance(fit, str):
+            return self.scores[fit]
         task = fit.read()
         classes = np.unique(np.hstack(task.labels))
         encode: Any = word_ids if fit.task == "wnut17" else text_ids
         ids, targets, *_ = encode(task.texts, task.labels, classes)
-        test_ids, test_targets, *firsts = encode(task.test_texts, task.test_labels, classes)
-        predicted, seconds = fit_and_predict(fit, ids, targets, test_ids, len(classes))
+        test_ids, _, *firsts = encode(task.test_texts, task.test_labels, classes)
+        logits, seconds = fit_and_predict(fit, ids, targets, test_ids, len(classes))
         if firsts:
-            self.score = token_score(task, predicted, firsts[0], classes)
+            predicted = [of_text.argmax(axis=1).tolist() for of_text in logits]
+            self.scores = {"score": token_score(task, predicted, firsts[0], classes)}
         else:
-            self.score = float(np.mean(np.array(predicted) == test_targets))
+            probabilities = softmax(np.concatenate(logits), axis=1)
+            scores = probability_scores(task.test_labels, probabilities, classes)
+            self.scores = as_columns("score", scores)
         return seconds
 
 

@@ -72,10 +72,11 @@ def fit_and_predict(
     targets: list[int] | list[list[int]],
     test_texts: list[list[int]],
     num_labels: int,
-) -> tuple[list[Any], float]:
-    """Train on token ids; return the predicted classes and the seconds of an epoch.
+) -> tuple[list[np.ndarray], float]:
+    """Train on token ids; return the logits of each test text and the seconds of an epoch.
 
-    Targets are one class per text, or per text a list with a class or -100 for each token.
+    Targets are one class per text, or per text a list with a class or -100 for each token. Logits
+    have shape (1 or n_tokens, num_labels).
     """
     torch.set_num_threads(fit.n_threads)
     torch.manual_seed(fit.seed)
@@ -89,12 +90,9 @@ def fit_and_predict(
     train(model, texts, targets, fit)
     seconds = (time.perf_counter() - start) / fit.epochs
     model.eval()
-    predicted: list[Any] = []
     with torch.inference_mode():
-        for text in test_texts:
-            classes = model(*pad([text])).argmax(1).tolist()
-            predicted += [classes] if by_token else classes
-    return predicted, seconds
+        logits = [model(*pad([text])).numpy() for text in test_texts]
+    return logits, seconds
 
 
 def train(

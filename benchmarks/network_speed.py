@@ -6,7 +6,8 @@
 Each engine runs in its own process, on the same token ids and with the same number of threads.
 The engines alternate, and medians are compared. ONNX Runtime runs the graph that its own optimiser
 fused. A ratio is the time of the peer divided by ours: above 1 we are faster. The peers need the
-extra ``benchmark``. With ``--engines skdistilbert`` no peer is needed.
+extra ``benchmark``. With ``--engines skdistilbert`` no peer is needed. ``--only`` selects cases,
+whose results are saved in their own file.
 
 ``--variants`` adds ours with NumPy, with MKL or in bfloat16 (extra ``mkl``), torch in bfloat16 and
 ONNX Runtime in int8. Their times are divided by our time with the faster library.
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     print(case, results[str(case)], flush=True)
     name = "network_speed" + ("_1_thread" if options.threads == 1 else "")
     name += f"_{slug(Path(options.python).name)}" if options.python else ""
+    name += f"_{slug(options.only)}" if options.only else ""
     save(options.save, name, results, options.threads)
 
 

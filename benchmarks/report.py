@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import few_labels_chart
+from benchmarks.probability_scores import LOSSES
 from benchmarks.results import RESULTS
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ SHOWN_CASE_OF_THREADS = r"base, (1 x 32|8 x 128|8 texts of 8\.\.128)$"
 TASKS = [
     f"{task}, {kind}" for task in ("TREC-6", "Banking77") for kind in ("frozen", "fine-tuned")
 ]
-BUNDLED_FORMATS = dict.fromkeys(["Spearman", *TASKS], ".3f")
-BUNDLED_FORMATS |= {"texts per second": ",.0f", "times 66M": ".1f"}
 FEW_LABELS_TASKS = {"TREC-6": "few_labels_trec", "Banking77": "few_labels_banking77"}
 FEW_LABELS_FORMATS = {
     "accuracy": ".3f",
@@ -100,8 +99,10 @@ def cell(columns: Columns) -> str:
     parts = []
     for name, value in columns.items():
         if name == "score":
-            theirs = columns.get("torch score")
-            parts.append(f"{value:.3f}" + (f" (torch {theirs:.3f})" if theirs else ""))
+            theirs = (
+                f" (torch {scores(columns, 'torch score')})" if "torch score" in columns else ""
+            )
+            parts.append(scores(columns, name) + theirs)
         elif name.endswith("/ skdistilbert"):
             parts.append(f"{value:.2f}")
         elif name.endswith(", ms"):
@@ -115,6 +116,14 @@ def cell(columns: Columns) -> str:
     return ", ".join(parts)
 
 
+def scores(columns: Columns, name: str) -> str:
+    """Return a score, with log loss and calibration error if known, such as "0.968/0.14/0.02"."""
+    if name not in columns:
+        return ""
+    losses = [columns[x] for loss in LOSSES if (x := f"{name}, {loss}") in columns]
+    return "/".join([f"{columns[name]:.3f}", *(f"{x:.2f}" for x in losses)])
+
+
 def start_cell(columns: Columns) -> str:
     if "process, s" in columns:
         return f"{columns['process, s']:.2f} s, {columns['process / functions']:.2f}"
@@ -122,7 +131,8 @@ def start_cell(columns: Columns) -> str:
 
 
 def real_texts(records: Records) -> Table:
-    return records.by_machine(records.rows("network_speed", "base, 1,000 texts"), cell)
+    rows = records.rows("network_speed", "base, 1,000 texts")
+    return records.by_machine([*rows, *records.rows("network_speed_pairs")], cell)
 
 
 def threads(records: Records) -> Table:
@@ -149,11 +159,12 @@ def fine_tuning(records: Records) -> Table:
 
 def bundled_model(records: Records) -> Table:
     (machine,) = records.machines("bundled_model")
-    table = [[machine, *BUNDLED_FORMATS]]
+    formats = {"texts per second": ",.0f", "times 66M": ".1f"}
+    table = [[machine, "Spearman", *TASKS, *formats]]
     for row, *_ in records.rows("bundled_model"):
         columns = records.columns("bundled_model", machine, row)
-        formats = BUNDLED_FORMATS.items()
-        table.append([row, *(f"{columns[x]:{f}}" if x in columns else "" for x, f in formats)])
+        speed = [f"{columns[x]:{f}}" if x in columns else "" for x, f in formats.items()]
+        table.append([row, *(scores(columns, name) for name in ("Spearman", *TASKS)), *speed])
     return table
 
 
@@ -189,18 +200,21 @@ def readme_install(records: Records) -> Table:
 
 
 def readme_accuracy(records: Records) -> Table:
-    """Return test accuracies of TF-IDF, the bundled model and MiniLM."""
+    """Return test scores of TF-IDF, the bundled model and MiniLM."""
+    (machine,) = records.machines("bundled_model")
     tuned = "trainable_layers=all"
     table = [["", *TASKS, "texts per second"]]
     for row in ("TF-IDF", "mini", "MiniLM, the teacher"):
-        columns = dict(records.columns("bundled_model", README_MACHINE, row))
+        columns = records.columns("bundled_model", machine, row)
+        cells = [scores(columns, task) for task in TASKS]
         if row.startswith("MiniLM"):
-            for task, name in (("TREC-6", "trec"), ("Banking77", "banking77")):
-                scores = records.columns(f"fine_tuning_{name}", "AMD Zen 5", tuned)
-                columns[f"{task}, fine-tuned"] = scores["score"]
-        formats = [(name, BUNDLED_FORMATS[name]) for name in table[0][1:]]
-        cells = [f"{columns[x]:{f}}" if x in columns else "" for x, f in formats]
-        table.append([row.partition(",")[0], *cells])
+            fits = [
+                records.columns(x, machine, tuned)
+                for x in ("fine_tuning_trec", "fine_tuning_banking77")
+            ]
+            cells[1::2] = [scores(fit, "score") for fit in fits]
+        speed = f"{columns['texts per second']:,.0f}" if "texts per second" in columns else ""
+        table.append([row.partition(",")[0], *cells, speed])
     return table
 
 
