@@ -39,12 +39,13 @@ def test_a_wrong_answer_is_reported(tiny: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_growth_and_differences_are_reported() -> None:
-    report = soak.Report({}, 2e-5, 30_000_000, (1, 1000), (3, 3), ([2], [1]))
+    report = soak.Report({}, 2e-5, 30_000_000, (1, 1000), (3, 4), ([2], [1]))
     assert list(report.faults()) == [
         "an answer differs by 2.0e-05",
         "memory grew by 30 MB",
         "threads: 1 before, 1000 after",
-        "blas_threads: [2] before, [1] after",
+        "files: 3 before, 4 after",
+        "BLAS threads: [2] before, [1] after",
     ]
     assert soak.growth([1, 1, 5, 5, 7, 7, 9, 9]) == 4
     assert soak.growth([None] * 8) is None

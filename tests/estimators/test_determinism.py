@@ -96,7 +96,7 @@ def test_the_thread_count_does_not_matter(estimator: Estimator, several_threads:
         # Ten epochs amplify rounding: to 1.2e-5 with the kernels for AVX2.
         ({"early_stopping": True, "validation_fraction": 0.25, "max_iter": 10}, 2 * TOLERANCE),
     ],
-    ids=["head", "one layer", "all layers", "early stopping"],
+    ids=["default", "one layer", "all layers", "early stopping"],
 )
 def test_the_same_random_state_gives_the_same_on_any_number_of_threads(
     tiny: Path, params: dict[str, Any], tolerance: float

@@ -33,7 +33,7 @@ SEQUENCE = DATA / "distilbert-tiny-sequence-classification"
 
 def quick(model: Path, **params: Any) -> DistilBertClassifier:  # noqa: ANN401
     return DistilBertClassifier(
-        model, **{"max_iter": 300, "learning_rate_init": 3e-3, "random_state": 0, **params}
+        model, **{"max_iter": 30, "learning_rate_init": 3e-3, "random_state": 0, **params}
     )
 
 

@@ -48,7 +48,7 @@ def bert(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def classifier(tiny: Path) -> DistilBertClassifier:
-    return DistilBertClassifier(tiny, learning_rate_init=0.03, max_iter=50, random_state=0)
+    return DistilBertClassifier(tiny, learning_rate_init=0.03, max_iter=10, random_state=0)
 
 
 def frame(**columns: object) -> Any:  # noqa: ANN401
@@ -60,7 +60,7 @@ def frame(**columns: object) -> Any:  # noqa: ANN401
 def test_a_classifier_learns_from_pairs(
     classifier: DistilBertClassifier, layers: int | str, rate: float
 ) -> None:
-    classifier.set_params(trainable_layers=layers, learning_rate_init=rate)
+    classifier.set_params(trainable_layers=layers, learning_rate_init=rate, max_iter=50)
     assert classifier.fit(PAIRS, LABELS).score(PAIRS, LABELS) == 1
     probabilities = classifier.predict_proba(PAIRS)
     for X in (np.array(PAIRS), [list(pair) for pair in PAIRS], frame(), iter(PAIRS)):
