@@ -12,6 +12,7 @@ from skdistilbert.estimators.cache import EmbeddingCache, cached_features
 from skdistilbert.estimators.encoder_changes import with_changes
 from skdistilbert.estimators.progress import showing_progress
 from skdistilbert.estimators.recent_features import features_key, recall, remember
+from skdistilbert.estimators.shared_batch import encode_in_shared_batch
 from skdistilbert.exceptions import NonFiniteError
 from skdistilbert.tasks.embedding_plan import plan_embedding
 from skdistilbert.tasks.text_batches import SPLIT_TEXTS, warn_truncated
@@ -114,11 +115,14 @@ class TextEncoder:
             warn_unknown(self.tokenizer, texts)
         if self.changes:
             cache_file = None
-        if progress_title or cache_file is not None:
-            with showing_progress(len(texts), progress_title) as advance:
-                pooled, truncated = self._cached(texts, plan, n_threads, cache_file, advance)
-        else:
-            pooled, truncated = pool_texts(self.encoder, self.tokenizer, texts, plan, n_threads)
+
+        def encode(some: Sequence[TextOrPair]) -> tuple[FloatArray, list[int]]:
+            if not progress_title and cache_file is None:
+                return pool_texts(self.encoder, self.tokenizer, some, plan, n_threads)
+            with showing_progress(len(some), progress_title) as advance:
+                return self._cached(some, plan, n_threads, cache_file, advance)
+
+        pooled, truncated = encode_in_shared_batch(texts, (self, plan.pooling_key), encode)
         if remedy is not None:
             warn_truncated(truncated, texts, f"max_length={plan.max_length}", remedy=remedy)
         return plan.after_pooling(pooled)

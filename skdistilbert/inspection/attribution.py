@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from skdistilbert.inspection.differentiable import as_differentiable
+from skdistilbert.estimators.shared_batch import encoding_together
 from skdistilbert.inspection.explained_output import ExplainedOutput, ResponseMethod
 from skdistilbert.inspection.explained_text import ExplainedText
 from skdistilbert.inspection.fitted_encoders import find_tokenizers
-from skdistilbert.inspection.integrated_gradients import explain_by_integrated_gradients
+from skdistilbert.inspection.integrated_gradients import IntegratedGradients
 from skdistilbert.inspection.kernel_shap import KernelShap
 from skdistilbert.inspection.occlusion import Occlusion
 from skdistilbert.inspection.word_spans import find_words, group_into_sentences, split_pair
 from skdistilbert.tasks.pair_input import check_texts_or_pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    from skdistilbert.inspection.explained_text import Explanation, Groups
-    from skdistilbert.inspection.word_spans import Span
+    from skdistilbert.inspection.explained_text import Explanation
     from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import WordPieceTokenizer
 
 Method = Literal["occlusion", "kernel_shap", "integrated_gradients"]
 Unit = Literal["word", "sentence"]
+
+# More variants fill batches of their own. Fewer are encoded together with the texts, before
+# `target` is validated.
+MAX_SHARED_VARIANTS = 256
 
 NO_WORDS = "The text has no words."
 UNKNOWN_WORDS = "The tokenizer knows no word of the text."
@@ -80,6 +86,18 @@ class Attribution:
     reason: str | None
 
 
+class Explainer(Protocol):
+    """A method that attributes scores to words."""
+
+    def first_variants(self, texts: list[ExplainedText]) -> Iterator[TextOrPair]:
+        """Yield the variants of texts whose scores `explanations` always needs."""
+
+    def explanations(
+        self, texts: list[ExplainedText], output: ExplainedOutput
+    ) -> list[Explanation]:
+        """Return the explanation of each text."""
+
+
 def explain(
     estimator: Any,  # noqa: ANN401
     X: object,
@@ -89,71 +107,110 @@ def explain(
     response_method: ResponseMethod = "auto",
 ) -> list[Attribution]:
     """Return a record for each text; see `AttributionDisplay.from_estimator`."""
-    _check_option("method", method, get_args(Method))
-    _check_option("unit", unit, get_args(Unit))
-    _check_option("response_method", response_method, get_args(ResponseMethod))
-    by_gradients = method == "integrated_gradients"
-    if by_gradients and response_method != "auto":
-        raise ValueError(
-            "response_method must be 'auto' with method='integrated_gradients', which explains "
-            f"logits and the numbers of regressors; got {response_method!r}."
-        )
+    _check_options(method, unit, response_method)
     texts = check_texts_or_pairs(X, allow_empty=False)
-    output, predictions = ExplainedOutput.of_estimator(estimator, texts, response_method)
-    differentiable = as_differentiable(estimator, output) if by_gradients else None
     tokenizers = find_tokenizers(estimator)
-    records, explained = _begin(texts, output, predictions, target, unit)
-    records = [
-        replace(record, reason=_reason_against(text, tokenizers))
-        for record, text in zip(records, explained, strict=True)
-    ]
-    rows = [row for row, record in enumerate(records) if record.reason is None]
-    chosen = [explained[row] for row in rows]
-    if differentiable is not None:
-        explanations = explain_by_integrated_gradients(chosen, differentiable)
-    else:
-        explainer = (
-            KernelShap(chosen, output)
-            if method == "kernel_shap"
-            else Occlusion(chosen, output, _replacement(tokenizers))
-        )
-        explanations = explainer.explanations(refine_passages=unit == "word")
+    explained = [_split(text, unit) for text in texts]
+    reasons = [_reason_against(text, tokenizers) for text in explained]
+    rows = [row for row, reason in enumerate(reasons) if reason is None]
+    explainer = _explainer(estimator, method, unit, tokenizers)
+    variants = explainer.first_variants([explained[row] for row in rows])
+    with encoding_together(_first_batch(texts, variants)):
+        output, predictions = ExplainedOutput.of_estimator(estimator, texts, response_method)
+        explained = _with_scores(explained, output, predictions, target)
+        probabilities = _probabilities(explained, output)
+        explanations = explainer.explanations([explained[row] for row in rows], output)
+    results = zip(explained, predictions, probabilities, reasons, strict=True)
+    records = [_record(output, *of_text) for of_text in results]
     for row, explanation in zip(rows, explanations, strict=True):
         records[row] = _with_values(records[row], explained[row], explanation)
     return records
 
 
-def _begin(
-    texts: list[TextOrPair],
+def _check_options(method: Method, unit: Unit, response_method: ResponseMethod) -> None:
+    _check_option("method", method, get_args(Method))
+    _check_option("unit", unit, get_args(Unit))
+    _check_option("response_method", response_method, get_args(ResponseMethod))
+    if method == "integrated_gradients" and response_method != "auto":
+        raise ValueError(
+            "response_method must be 'auto' with method='integrated_gradients', which explains "
+            f"logits and the numbers of regressors; got {response_method!r}."
+        )
+
+
+def _split(text: TextOrPair, unit: Unit) -> ExplainedText:
+    words = find_words(text)
+    each = [[index] for index in range(len(words))]
+    units = each if unit == "word" else group_into_sentences(text, words)
+    return ExplainedText(text, words, units)
+
+
+def _explainer(
+    estimator: Any,  # noqa: ANN401
+    method: Method,
+    unit: Unit,
+    tokenizers: list[WordPieceTokenizer],
+) -> Explainer:
+    if method == "integrated_gradients":
+        return IntegratedGradients(estimator)
+    if method == "kernel_shap":
+        return KernelShap("", refine_passages=unit == "word")
+    return Occlusion(_replacement(tokenizers), refine_passages=unit == "word")
+
+
+def _first_batch(texts: list[TextOrPair], variants: Iterator[TextOrPair]) -> list[TextOrPair]:
+    """Return the texts and their variants; without variants if they fill batches themselves."""
+    few = list(islice(variants, MAX_SHARED_VARIANTS + 1))
+    return [*texts, *few] if len(few) <= MAX_SHARED_VARIANTS else texts
+
+
+def _with_scores(
+    explained: list[ExplainedText],
     output: ExplainedOutput,
     predictions: list[Any],
     target: object,
-    unit: Unit,
-) -> tuple[list[Attribution], list[ExplainedText]]:
-    """Return records without values, and the texts with the scores to explain."""
-    scores, probabilities = output.scores(texts), output.probabilities(texts)
+) -> list[ExplainedText]:
+    scores = output.scores([text.text for text in explained])
     columns = output.columns(target, predictions, scores)
-    records, explained = [], []
-    for row, (text, column) in enumerate(zip(texts, columns, strict=True)):
-        words, score = find_words(text), float(scores[row, column])
-        units = group_into_sentences(text, words) if unit == "sentence" else _each(words)
-        explained.append(ExplainedText(text, words, units, column, score))
-        record = Attribution(
-            text,
-            words=[],
-            spans=[],
-            segments=[],
-            values=np.empty(0),
-            target=output.targets[column],
-            prediction=output.named_prediction(predictions[row]),
-            probability=None if probabilities is None else float(probabilities[row, column]),
-            score=score,
-            base_value=score,
-            error=None,
-            reason=None,
-        )
-        records.append(record)
-    return records, explained
+    return [
+        text._replace(column=column, score=float(of_text[column]))
+        for text, column, of_text in zip(explained, columns, scores, strict=True)
+    ]
+
+
+def _probabilities(
+    explained: list[ExplainedText], output: ExplainedOutput
+) -> list[float] | list[None]:
+    """Return the probability of the target of each text, if the estimator has probabilities."""
+    probabilities = output.probabilities([text.text for text in explained])
+    if probabilities is None:
+        return [None] * len(explained)
+    columns = [text.column for text in explained]
+    return [float(p) for p in probabilities[np.arange(len(explained)), columns]]
+
+
+def _record(
+    output: ExplainedOutput,
+    explained: ExplainedText,
+    prediction: Any,  # noqa: ANN401
+    probability: float | None,
+    reason: str | None,
+) -> Attribution:
+    """Return a record without values."""
+    return Attribution(
+        explained.text,
+        words=[],
+        spans=[],
+        segments=[],
+        values=np.empty(0),
+        target=output.targets[explained.column],
+        prediction=output.named_prediction(prediction),
+        probability=probability,
+        score=explained.score,
+        base_value=explained.score,
+        error=None,
+        reason=reason,
+    )
 
 
 def _with_values(
@@ -170,10 +227,6 @@ def _with_values(
         error=error,
         reason=None if values.any() else NO_EFFECT,
     )
-
-
-def _each(words: list[Span]) -> Groups:
-    return [[index] for index in range(len(words))]
 
 
 def _reason_against(explained: ExplainedText, tokenizers: list[WordPieceTokenizer]) -> str | None:

@@ -243,6 +243,8 @@ class AttributionDisplay:
         return html_of(self.attributions)
 
     def _record(self, text: int) -> Attribution:
+        if not self.attributions:
+            raise ValueError("The display has no texts to plot.")
         if not is_integer(text) or not 0 <= text < len(self.attributions):
             raise ValueError(
                 f"text must be a row number from 0 to {len(self.attributions) - 1}; got {text!r}."

@@ -22,6 +22,8 @@ def most_important(record: Attribution, top: int) -> list[int]:
 
 def title_of(record: Attribution) -> str:
     """Return the prediction and the explained target and score."""
+    if record.target is None and record.prediction == record.score:  # the number of a regressor
+        return f"Prediction: {_number(record.score)}, base value {_number(record.base_value)}"
     title = f"Prediction: {_shown(record.prediction)}"
     if record.target is not None and record.target != record.prediction:
         title += f", explained for {_shown(record.target)}"
@@ -53,3 +55,7 @@ def lines_of(record: Attribution, row: int) -> list[str]:
 
 def _shown(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"

@@ -21,8 +21,8 @@ class ExplainedText(NamedTuple):
     text: TextOrPair
     words: list[Span]
     units: Groups  # the words or sentences that receive a value
-    column: int  # of the scores of `ExplainedOutput`
-    score: float
+    column: int = 0  # of the scores of `ExplainedOutput`, set together with the score
+    score: float = 0.0
 
     @property
     def spans(self) -> list[Span]:

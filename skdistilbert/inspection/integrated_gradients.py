@@ -7,11 +7,12 @@ and a prompt stay. The values of all tokens add up to the difference of both sco
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from skdistilbert.exceptions import warn_user
+from skdistilbert.inspection.differentiable import as_differentiable
 from skdistilbert.inspection.explained_text import Explanation
 from skdistilbert.inspection.word_spans import split_pair
 from skdistilbert.nn.encoder import embed_tokens
@@ -22,14 +23,18 @@ from skdistilbert.nn.training import Inputs, forward, input_gradient
 from skdistilbert.tasks.text_batches import add_prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from skdistilbert.inspection.differentiable import Differentiable
+    from skdistilbert.inspection.explained_output import ExplainedOutput
     from skdistilbert.inspection.explained_text import ExplainedText
     from skdistilbert.inspection.word_spans import Span
     from skdistilbert.nn.packing import IntArray
     from skdistilbert.nn.runtime import Workers
     from skdistilbert.nn.weights import Array
+    from skdistilbert.tasks.pair_input import TextOrPair
     from skdistilbert.tokenization import Encoding
 
     FloatArray = NDArray[np.float64]
@@ -44,25 +49,36 @@ TOKENS_PER_PIECE = 512
 FIRST = np.zeros(1, np.intp)
 
 
-def explain_by_integrated_gradients(
-    texts: list[ExplainedText], differentiable: Differentiable
-) -> list[Explanation]:
-    """Return the contributions of the units of texts; warn if they are not complete."""
-    paths = [TextPath.to_text(text, differentiable) for text in texts]
-    explanations: dict[int, Explanation] = {}
-    pending, n_points = list(range(len(texts))), FEWEST_POINTS
-    while pending and n_points <= MOST_POINTS:
-        found = _integrate([paths[row] for row in pending], n_points, differentiable)
-        explanations |= zip(pending, found, strict=True)
-        pending = [row for row in pending if (explanations[row].error or 0) > MAX_ERROR]
-        n_points *= 2
-    if pending:
-        warn_user(
-            f"The values of {len(pending)} of {len(texts)} texts do not add up to the difference "
-            f"of their scores; the relative error is above {MAX_ERROR}, see the attribute error. "
-            "Use method='occlusion' for these texts."
-        )
-    return [explanations[row] for row in range(len(texts))]
+class IntegratedGradients:
+    """The integrated gradients of an estimator, in the interface of `Occlusion`."""
+
+    def __init__(self, estimator: Any) -> None:  # noqa: ANN401
+        self._estimator = estimator
+
+    def first_variants(self, texts: list[ExplainedText]) -> Iterator[TextOrPair]:  # noqa: ARG002
+        """Yield nothing, as only the texts themselves are predicted."""
+        return iter(())
+
+    def explanations(
+        self, texts: list[ExplainedText], output: ExplainedOutput
+    ) -> list[Explanation]:
+        """Return the contributions of the units of texts; warn if they are not complete."""
+        differentiable = as_differentiable(self._estimator, output)
+        paths = [TextPath.to_text(text, differentiable) for text in texts]
+        explanations: dict[int, Explanation] = {}
+        pending, n_points = list(range(len(texts))), FEWEST_POINTS
+        while pending and n_points <= MOST_POINTS:
+            found = _integrate([paths[row] for row in pending], n_points, differentiable)
+            explanations |= zip(pending, found, strict=True)
+            pending = [row for row in pending if (explanations[row].error or 0) > MAX_ERROR]
+            n_points *= 2
+        if pending:
+            warn_user(
+                f"The values of {len(pending)} of {len(texts)} texts do not add up to the "
+                f"difference of their scores; the relative error is above {MAX_ERROR}, see the "
+                "attribute error. Use method='occlusion' for these texts."
+            )
+        return [explanations[row] for row in range(len(texts))]
 
 
 class TextPath(NamedTuple):

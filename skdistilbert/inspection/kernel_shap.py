@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from skdistilbert.inspection.occlusion import Occlusion
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from skdistilbert.inspection.explained_output import ExplainedOutput
@@ -24,32 +25,28 @@ if TYPE_CHECKING:
 class KernelShap(Occlusion):
     """The values of Kernel SHAP, in the interface of `Occlusion`."""
 
-    def __init__(self, texts: list[ExplainedText], output: ExplainedOutput) -> None:
-        super().__init__(texts, output, replacement="")
-
-    def explanations(self, *, refine_passages: bool) -> list[Explanation]:
+    def explanations(
+        self, texts: list[ExplainedText], output: ExplainedOutput
+    ) -> list[Explanation]:
         """Return the value of each unit, and the score without any word."""
-        found = super().explanations(refine_passages=refine_passages)
-        return [_with_exact_sum(*of_text) for of_text in zip(self._texts, found, strict=True)]
+        found = super().explanations(texts, output)
+        return [_with_exact_sum(*of_text) for of_text in zip(texts, found, strict=True)]
 
-    def effects(self, groups: list[Groups]) -> list[NDArray[np.float64]]:
-        """Return the mean effect of hiding only a group, and of hiding all others: (n_groups,)."""
-        others = [
-            [_others(group, text) for group in of_text]
-            for of_text, text in zip(groups, self._texts, strict=True)
-        ]
-        effects = super().effects(groups), self._totals, super().effects(others)
-        return [
-            (effect + total - of_others) / 2
-            for effect, total, of_others in zip(*effects, strict=True)
-        ]
+    def _hidden(self, text: ExplainedText, groups: Groups) -> Groups:
+        """Return the groups, all words but each group, and all words."""
+        if not groups:
+            return []
+        all_words = range(len(text.words))
+        return [*groups, *(sorted({*all_words} - {*group}) for group in groups), [*all_words]]
+
+    def _combine(self, falls: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the mean effect of hiding only a group, and of hiding all others."""
+        n_groups = len(falls) // 2
+        of_group, of_others, total = np.split(falls, [n_groups, 2 * n_groups])
+        return (of_group + total - of_others) / 2
 
 
 def _with_exact_sum(text: ExplainedText, explanation: Explanation) -> Explanation:
     values = explanation.values
     missing = text.score - explanation.base_value - values.sum()
     return explanation._replace(values=values + missing / len(values))
-
-
-def _others(group: list[int], text: ExplainedText) -> list[int]:
-    return sorted({*range(len(text.words))} - {*group})

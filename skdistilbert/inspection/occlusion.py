@@ -33,47 +33,74 @@ class Occlusion:
 
     Parameters
     ----------
-    texts : list of ExplainedText
-    output : ExplainedOutput
     replacement : str
         The text that replaces a hidden word: [MASK], or "" to remove the word.
+    refine_passages : bool
+        Whether to hide only the words of the most important passages one by one if a text has more
+        than `MAX_WORDS` words. False for sentences.
     """
 
-    def __init__(
-        self, texts: list[ExplainedText], output: ExplainedOutput, replacement: str
-    ) -> None:
-        self._texts, self._output, self._replacement = texts, output, replacement
-        all_words = [[[*range(len(text.words))]] for text in texts]
-        self._totals = [float(effect[0]) for effect in Occlusion.effects(self, all_words)]
+    def __init__(self, replacement: str, *, refine_passages: bool) -> None:
+        self._replacement, self._refine_passages = replacement, refine_passages
 
-    def explanations(self, *, refine_passages: bool) -> list[Explanation]:
-        """Return the effect of each unit, and the score without any word.
+    def first_variants(self, texts: list[ExplainedText]) -> Iterator[TextOrPair]:
+        """Yield the variants of texts that do not depend on any score."""
+        return (variant for variant, _ in self._variants(texts, self._first_groups(texts)))
 
-        Parameters
-        ----------
-        refine_passages : bool
-            Whether to hide only the words of the most important passages one by one if a text has
-            more than `MAX_WORDS` units. False for sentences.
-        """
-        groups = [passages(text) if refine_passages else text.units for text in self._texts]
-        values = self.effects(groups)
-        if refine_passages:
-            values = self._word_effects(groups, values)
-        scores_and_totals = zip(self._texts, self._totals, strict=True)
-        bases = [text.score - total for text, total in scores_and_totals]
-        return list(map(Explanation, values, bases))
+    def explanations(
+        self, texts: list[ExplainedText], output: ExplainedOutput
+    ) -> list[Explanation]:
+        """Return the effect of each unit, and the score without any word."""
+        groups = self._first_groups(texts)
+        effects = self._effects(texts, groups, output)
+        bases = [
+            text.score - float(effect[0]) for text, effect in zip(texts, effects, strict=True)
+        ]
+        groups, effects = [of_text[1:] for of_text in groups], [effect[1:] for effect in effects]
+        if self._refine_passages:
+            effects = self._word_effects(texts, groups, effects, output)
+        return list(map(Explanation, effects, bases))
 
-    def effects(self, groups: list[Groups]) -> list[Scores]:
-        """Return by how much the score falls if a group of words is hidden, (n_groups,)."""
-        variants = (
-            (hide(text, hidden, self._replacement), text)
-            for text, of_text in zip(self._texts, groups, strict=True)
-            for hidden in of_text
-        )
-        effects = np.concatenate([np.empty(0), *self._effects_in_blocks(variants)])
-        return np.split(effects, np.cumsum([len(of_text) for of_text in groups]))[:-1]
+    def _first_groups(self, texts: list[ExplainedText]) -> list[Groups]:
+        """Return all words of each text as a group, and its passages or units."""
+        return [
+            [[*range(len(text.words))], *(passages(text) if self._refine_passages else text.units)]
+            for text in texts
+        ]
 
-    def _word_effects(self, groups: list[Groups], effects: list[Scores]) -> list[Scores]:
+    def _hidden(self, text: ExplainedText, groups: Groups) -> Groups:  # noqa: ARG002
+        """Return the groups of words to hide to compute the effects of some groups."""
+        return groups
+
+    def _combine(self, falls: Scores) -> Scores:
+        """Return the effects of groups, given by how much the score falls for `_hidden`."""
+        return falls
+
+    def _variants(
+        self, texts: list[ExplainedText], groups: list[Groups]
+    ) -> Iterator[tuple[TextOrPair, ExplainedText]]:
+        for text, of_text in zip(texts, groups, strict=True):
+            for hidden in self._hidden(text, of_text):
+                yield hide(text, hidden, self._replacement), text
+
+    def _effects(
+        self, texts: list[ExplainedText], groups: list[Groups], output: ExplainedOutput
+    ) -> list[Scores]:
+        """Return the effects of hiding groups of words, (n_groups,) for each text."""
+        variants = self._variants(texts, groups)
+        falls = np.concatenate([np.empty(0), *_falls_in_blocks(variants, output)])
+        sizes = [
+            len(self._hidden(text, of_text)) for text, of_text in zip(texts, groups, strict=True)
+        ]
+        return list(map(self._combine, np.split(falls, np.cumsum(sizes))[:-1]))
+
+    def _word_effects(
+        self,
+        texts: list[ExplainedText],
+        groups: list[Groups],
+        effects: list[Scores],
+        output: ExplainedOutput,
+    ) -> list[Scores]:
         """Return the effect of each word, (n_words,), given the effects of the passages.
 
         The words of the most important passages of a long text are hidden one by one. All other
@@ -81,9 +108,9 @@ class Occlusion:
         """
         refined = [
             words_to_refine(of_text, effect, len(text.words))
-            for text, of_text, effect in zip(self._texts, groups, effects, strict=True)
+            for text, of_text, effect in zip(texts, groups, effects, strict=True)
         ]
-        exact = self.effects([[[word] for word in words] for words in refined])
+        exact = self._effects(texts, [[[word] for word in words] for words in refined], output)
         values = []
         for of_text, effect, words, of_words in zip(groups, effects, refined, exact, strict=True):
             sizes = [len(group) for group in of_text]
@@ -91,13 +118,15 @@ class Occlusion:
             values[-1][words] = of_words
         return values
 
-    def _effects_in_blocks(
-        self, variants: Iterator[tuple[TextOrPair, ExplainedText]]
-    ) -> Iterator[Scores]:
-        while block := list(islice(variants, VARIANTS_PER_CALL)):
-            scores = self._output.scores([variant for variant, _ in block])
-            columns = [text.column for _, text in block]
-            yield [text.score for _, text in block] - scores[np.arange(len(block)), columns]
+
+def _falls_in_blocks(
+    variants: Iterator[tuple[TextOrPair, ExplainedText]], output: ExplainedOutput
+) -> Iterator[Scores]:
+    """Yield by how much the scores of texts fall in their variants."""
+    while block := list(islice(variants, VARIANTS_PER_CALL)):
+        scores = output.scores([variant for variant, _ in block])
+        columns = [text.column for _, text in block]
+        yield [text.score for _, text in block] - scores[np.arange(len(block)), columns]
 
 
 def hide(text: ExplainedText, hidden: Sequence[int], replacement: str) -> TextOrPair:

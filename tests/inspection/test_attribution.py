@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skdistilbert import (
@@ -19,6 +19,7 @@ from skdistilbert import (
     DistilBertZeroShotClassifier,
     TruncationWarning,
 )
+from skdistilbert.inspection import attribution
 from skdistilbert.inspection.attribution import NO_EFFECT, NO_WORDS, UNKNOWN_WORDS, Method, explain
 
 if TYPE_CHECKING:
@@ -63,6 +64,40 @@ def test_encoders_are_found_inside_other_estimators(wrap: str, tiny: Path) -> No
     p = estimator.predict_proba(["parcel", "[MASK]"])[:, 1]
     odds = np.log(p / (1 - p))
     np.testing.assert_allclose(record.values, [odds[0] - odds[1]], atol=1e-4)
+
+
+@pytest.mark.parametrize("wrap", [None, FixedThresholdClassifier, CalibratedClassifierCV])
+def test_predictions_and_probabilities_are_those_of_the_estimator(
+    wrap: type | None, tiny: Path
+) -> None:
+    estimator = make_pipeline(DistilBertEmbedder(tiny), LogisticRegression(C=10))
+    if wrap is FixedThresholdClassifier:  # always predicts "delivery"
+        estimator = FixedThresholdClassifier(
+            estimator, threshold=-1e3, pos_label="delivery", response_method="decision_function"
+        )
+    elif wrap is not None:
+        estimator = wrap(estimator, cv=2)
+    estimator.fit(TEXTS, LABELS)
+    for method in get_args(Method)[:2]:
+        records = explain(estimator, TEXTS[:4], None, method, "word")
+        assert [record.prediction for record in records] == estimator.predict(TEXTS[:4]).tolist()
+        columns = [["billing", "delivery"].index(record.target) for record in records]
+        probabilities = estimator.predict_proba(TEXTS[:4])[range(4), columns]
+        np.testing.assert_allclose([x.probability for x in records], probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", get_args(Method)[:2])
+def test_values_do_not_depend_on_the_number_of_variants_in_a_batch(
+    method: Method, classifier: DistilBertClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["where is the parcel", "billed"]
+    expected = explain(classifier, texts, None, method, "word")
+    monkeypatch.setattr(attribution, "MAX_SHARED_VARIANTS", 3)
+    for record, other in zip(
+        explain(classifier, texts, None, method, "word"), expected, strict=True
+    ):
+        np.testing.assert_allclose(record.values, other.values, atol=1e-5)
+        assert record.base_value == pytest.approx(other.base_value, abs=1e-5)
 
 
 def test_zero_shot_classifiers_are_explained(tiny: Path) -> None:
@@ -116,6 +151,8 @@ def test_only_the_texts_themselves_cause_a_warning_about_truncation(tiny: Path) 
         (record,) = explain_words(classifier, ["one two three four five six"])
     assert [warning.category for warning in caught] == [TruncationWarning]
     np.testing.assert_allclose(record.values[4:], 0, atol=1e-5)
+    with pytest.warns(TruncationWarning, match=r"1 of 2 texts was truncated .*row 1\)"):
+        explain_words(classifier, ["one", "one two three four five six"])
 
 
 def test_multilabel_classifiers_and_regressors(tiny: Path) -> None:

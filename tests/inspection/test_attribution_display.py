@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from html.parser import HTMLParser
 
@@ -86,8 +87,21 @@ def test_text_for_terminals(display: AttributionDisplay) -> None:
 def test_a_target_that_is_not_the_prediction_is_named(pipeline: Pipeline) -> None:
     display = AttributionDisplay.from_estimator(pipeline, ["late parcel"], target="billing")
     assert "Prediction: delivery, explained for billing, probability" in str(display)
-    regressor = make_pipeline(TfidfVectorizer(), Ridge()).fit(TEXTS, np.arange(12.0))
-    assert "explained" not in str(AttributionDisplay.from_estimator(regressor, TEXTS))
+
+
+@pytest.mark.parametrize(("factor", "number"), [(1e3, r"\d{4}\.\d\d"), (1e-3, r"0\.00\d{3}")])
+def test_the_number_of_a_regressor_is_shown_once(factor: float, number: str) -> None:
+    y = factor * np.arange(4, 16)
+    regressor = make_pipeline(TfidfVectorizer(), Ridge()).fit(TEXTS, y)
+    shown = str(AttributionDisplay.from_estimator(regressor, TEXTS[:1]))
+    assert re.search(rf"\n   Prediction: {number}, base value {number}\n", shown)
+
+
+def test_a_display_without_texts() -> None:
+    display = AttributionDisplay([])
+    assert str(display) == ""
+    with pytest.raises(ValueError, match="The display has no texts"):
+        display.plot()
 
 
 def test_frame(display: AttributionDisplay) -> None:
