@@ -418,6 +418,6 @@ def test_idle_threads_can_be_stopped_twice() -> None:
 def test_stopped_threads_have_ended_in_the_operating_system() -> None:
     native_ids: set[int] = set()
     for _ in range(100):
-        for_each(lambda *_: native_ids.add(threading.get_native_id()), range(9), n_threads=3)
+        for_each(lambda *_: native_ids.add(threading.get_native_id()), range(9), n_threads=2)
         stop_idle_threads()
         assert [x for x in native_ids if Path(f"/proc/self/task/{x}").exists()] == [os.getpid()]
