@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from multiprocessing import current_process
-from numbers import Integral
 from pathlib import Path
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -24,6 +23,7 @@ import numpy as np
 
 from skdistilbert.nn.runtime.blas import blas_threads
 from skdistilbert.nn.runtime.cores import cores
+from skdistilbert.number_checks import is_integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +43,7 @@ def resolve_n_threads(n_threads: int | None) -> int:
             return 1
         # joblib reads files to count the cores, so it is asked only if BLAS is unknown.
         return min(blas_threads.unlimited(), default=0) or int(joblib.cpu_count())
-    if not isinstance(n_threads, Integral) or n_threads < 1:
+    if not is_integer(n_threads) or n_threads < 1:
         raise ValueError(f"n_threads must be a positive integer or None; got {n_threads!r}.")
     return int(n_threads)
 
@@ -185,7 +185,8 @@ def stop_idle_threads() -> None:
             thread = _idle.pop()
             native_id = submit(thread, get_native_id)()
             thread.shutdown()
-            _wait_for_end(native_id)
+            if native_id != get_native_id():  # the calling thread, at interpreter shutdown
+                _wait_for_end(native_id)
 
 
 def _wait_for_end(native_id: int) -> None:

@@ -315,7 +315,7 @@ def test_a_limit_of_the_user_is_respected() -> None:
     assert resolve_n_threads(5) == 5
 
 
-@pytest.mark.parametrize("n_threads", [0, -1, 1.5, "2"])
+@pytest.mark.parametrize("n_threads", [0, -1, 1.5, "2", True])
 def test_invalid_numbers_of_threads_are_rejected(n_threads: object) -> None:
     with pytest.raises(ValueError, match=f"positive integer or None; got {n_threads!r}"):
         resolve_n_threads(n_threads)  # type: ignore[arg-type]
@@ -404,6 +404,19 @@ def call():
 threading.Thread(target=call).start()
 """
     assert run_script(script) == f"{n_items + 2}\n"
+
+
+def test_a_fork_does_not_wait_for_threads_that_the_interpreter_has_ended() -> None:
+    script = f"""{CALL}seconds = 0
+for_each(work, range(4), 2)
+
+@atexit.register
+def stop():
+    time.sleep = lambda _: print("waits")
+    workers.stop_idle_threads()
+    print("stopped")
+"""
+    assert run_script(f"import atexit\n{script}") == "stopped\n"
 
 
 def test_idle_threads_can_be_stopped_twice() -> None:
