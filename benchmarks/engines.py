@@ -69,12 +69,13 @@ class Ours:
     """
 
     def __init__(self, directory: str, library: str = "", **options: str) -> None:
-        from skdistilbert import WordPieceTokenizer, load_model
+        from skdistilbert import TruncationWarning, WordPieceTokenizer, load_model
 
         if library:
             os.environ["SKDISTILBERT_MATMUL"] = library
         if library or options:
             warnings.simplefilter("error", UserWarning)
+            warnings.simplefilter("ignore", TruncationWarning)
         self.model = load_model(directory, **options)  # no options for older checkouts
         self.tokenizer = WordPieceTokenizer.from_pretrained(directory)
 

@@ -85,10 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     seconds = medians(measure(case, engines, OF_OURS, options.rounds))
                     results[str(case)] = columns(seconds)
                     print(case, results[str(case)], flush=True)
+                    save(options.save, result_name(options), results, options.threads)
+
+
+def result_name(options: argparse.Namespace) -> str:
     name = "network_speed" + ("_1_thread" if options.threads == 1 else "")
     name += f"_{slug(Path(options.python).name)}" if options.python else ""
-    name += f"_{slug(options.only)}" if options.only else ""
-    save(options.save, name, results, options.threads)
+    return name + (f"_{slug(options.only)}" if options.only else "")
 
 
 def parser() -> argparse.ArgumentParser:
