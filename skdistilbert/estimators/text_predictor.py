@@ -13,6 +13,7 @@ from skdistilbert.estimators.text_examples import TextWindows, truncated_example
 from skdistilbert.estimators.trained_estimator import TrainedEstimator
 from skdistilbert.nn.inference import pooled_features
 from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.runtime import single_threaded_blas
 from skdistilbert.nn.training import Examples
 from skdistilbert.tasks.embedding_plan import resolve_stride
 from skdistilbert.tasks.pair_input import are_pairs, check_single_texts, check_texts_or_pairs
@@ -135,7 +136,7 @@ class TextPredictor(TrainedEstimator):
         """Apply the head to features (n_texts, dim)."""
         # In float32 a text's logits would change with the number and order of the other texts.
         columns = np.ascontiguousarray(features.T, np.float64)
-        with np.errstate(over="ignore"):
+        with single_threaded_blas(), np.errstate(over="ignore"):
             logits: FloatArray = self.head_.logits(columns).T.astype(np.float32)
         return logits
 

@@ -23,6 +23,7 @@ from skdistilbert.estimators.parameters import Accepted, documented
 from skdistilbert.estimators.text_estimator import TextEstimator
 from skdistilbert.nn.dense import unit_length
 from skdistilbert.nn.functional import softmax
+from skdistilbert.nn.runtime import single_threaded_blas
 from skdistilbert.tasks.entailment import TEMPLATE as ENTAILMENT_TEMPLATE
 
 if TYPE_CHECKING:
@@ -297,7 +298,9 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
             logits = self._entailment(texts, self.class_sentences_, self._loaded_encoder())
             temperature = 1.0
         else:
-            logits = unit_length(self._features(texts)) @ self.class_embeddings_.T
+            features = unit_length(self._features(texts))
+            with single_threaded_blas():
+                logits = features @ self.class_embeddings_.T
             temperature = SIMILARITY_TEMPERATURE
         if self.temperature != "auto":
             temperature = self.temperature

@@ -21,6 +21,7 @@ from skdistilbert.nn.heads import MaskedLMHead, SequenceClassificationHead
 from skdistilbert.nn.inference import token_outputs
 from skdistilbert.nn.packing import PackedBatch
 from skdistilbert.nn.pooling import pool
+from skdistilbert.nn.runtime import single_threaded_blas
 from skdistilbert.nn.weights import Linear
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class DistilBertForSequenceClassification(DistilBertModel):
 
     def _logits(self, pooled: FloatArray) -> FloatArray:
         columns = np.ascontiguousarray(pooled.T, np.float32)  # (dim, n_texts)
-        return np.ascontiguousarray(self._head.logits(columns).T)
+        with single_threaded_blas():
+            return np.ascontiguousarray(self._head.logits(columns).T)
 
 
 class DistilBertForTokenClassification(DistilBertModel):

@@ -11,7 +11,7 @@ from skdistilbert.checkpoint.module_files import DenseFiles, LayerNormFiles
 from skdistilbert.exceptions import CheckpointError
 from skdistilbert.nn.dense import DENSE_ACTIVATIONS, dense, normalize_features, unit_length
 from skdistilbert.nn.pooling import POOLINGS
-from skdistilbert.nn.runtime import supported_precision
+from skdistilbert.nn.runtime import single_threaded_blas, supported_precision
 from skdistilbert.number_checks import is_integer
 from skdistilbert.tasks.checks import check_max_length, window_room
 from skdistilbert.tokenization.truncation import check_stride
@@ -88,7 +88,8 @@ def apply_modules(
         elif isinstance(module, LayerNormFiles):
             pooled = normalize_features(pooled, module.tensors, tape)
         else:
-            pooled = dense(pooled, module.tensors, module.activation, tape)
+            with single_threaded_blas():
+                pooled = dense(pooled, module.tensors, module.activation, tape)
     return pooled
 
 

@@ -17,9 +17,16 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
-from skdistilbert import DistilBertClassifier, DistilBertEmbedder
+from skdistilbert import (
+    DistilBertClassifier,
+    DistilBertEmbedder,
+    WordPieceTokenizer,
+    classify,
+    load_model,
+)
 from skdistilbert.estimators import loaded_encoders
-from skdistilbert.nn import inference
+from skdistilbert.nn import heads, inference
+from skdistilbert.nn.functional import linear
 from skdistilbert.nn.runtime import resolve_n_threads
 from skdistilbert.nn.runtime.blas import blas_libraries
 
@@ -43,6 +50,22 @@ def cross_validated(estimator: Any) -> np.ndarray:  # noqa: ANN401
         estimator, TEXTS, LABELS, cv=2, method="decision_function"
     )
     return scores
+
+
+def test_heads_multiply_on_one_thread(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other threads of BLAS would keep a core busy, and slow down the next prediction.
+    def counted(*arguments: Any) -> np.ndarray:  # noqa: ANN401
+        counts.append(max(library.num_threads for library in blas_libraries()))
+        return linear(*arguments)
+
+    classifier = DistilBertClassifier(tiny, trainable_layers=0, max_iter=1).fit(TEXTS, LABELS)
+    checkpoint = tiny.with_name("distilbert-tiny-sequence-classification")
+    counts: list[int] = []
+    monkeypatch.setattr(heads, "linear", counted)
+    with threadpool_limits(2, "blas"):
+        classifier.predict(TEXTS[:9])
+        classify(load_model(checkpoint), WordPieceTokenizer.from_pretrained(checkpoint), TEXTS[:9])
+    assert counts == [1, 1, 1]  # the head of a checkpoint has two layers
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])

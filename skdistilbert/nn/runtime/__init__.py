@@ -15,6 +15,7 @@ in parallel too, which threads of BLAS do not achieve.
 Other modules use only the names in ``__all__``.
 """
 
+from skdistilbert.nn.runtime.blas import single_threaded_blas
 from skdistilbert.nn.runtime.matrix_product import matmul
 from skdistilbert.nn.runtime.precision import (
     PRECISIONS,
@@ -42,6 +43,7 @@ __all__ = [
     "for_each",
     "matmul",
     "resolve_n_threads",
+    "single_threaded_blas",
     "supported_precision",
     "warm_up",
 ]
