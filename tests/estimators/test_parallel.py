@@ -65,7 +65,7 @@ def test_heads_multiply_on_one_thread(tiny: Path, monkeypatch: pytest.MonkeyPatc
     with threadpool_limits(2, "blas"):
         classifier.predict(TEXTS[:9])
         classify(load_model(checkpoint), WordPieceTokenizer.from_pretrained(checkpoint), TEXTS[:9])
-    assert counts == [1, 1, 1]  # the head of a checkpoint has two layers
+    assert set(counts) == {1}
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
