@@ -32,6 +32,8 @@ README_CASES = {
     "base, 1,000 texts, sorted": "1,000 paragraphs, sorted by length",
     "base, 1,000 texts, in arrival order": "1,000 paragraphs, unsorted",
 }
+README_ENGINES = {"with MKL": "MKL", "torch": "torch", "ONNX Runtime": "ONNX Runtime"}
+OUR_MS, MKL_RATIO = "skdistilbert, ms", "MKL / skdistilbert"
 # The report shows some rows; the files contain all rows.
 SHOWN_CASE = r"tiny, 8 x 128$|base, \d x \d+$|.*8\.\.128$"
 SHOWN_CASE_OF_THREADS = r"base, (1 x 32|8 x 128|8 texts of 8\.\.128)$"
@@ -58,10 +60,12 @@ class Records:
         self.files = {
             file.name: json.loads(file.read_text("utf-8")) for file in sorted(directory.glob("*"))
         }
-        self._results = {
-            (record["benchmark"], record["machine"]["kind"]): record["results"]
-            for record in self.files.values()
-        }
+        self._results = {}
+        for record in self.files.values():
+            name, machine = record["benchmark"], record["machine"]["kind"]
+            self._results[name, machine] = record["results"]
+            if with_mkl := results_with_mkl(record["results"]):
+                self._results[name, f"{machine}, MKL"] = with_mkl
 
     def results(self, benchmark: str) -> dict[str, Columns]:
         """Return the results of a benchmark that ran on one kind of machine."""
@@ -94,6 +98,17 @@ class Records:
         return [["", *machines], *lines]
 
 
+def results_with_mkl(results: dict[str, Columns]) -> dict[str, Columns]:
+    """Return our time with MKL and the ratios of the peers to it, where both were measured."""
+    found = {}
+    for row, columns in results.items():
+        if MKL_RATIO in columns:
+            ratio = columns[MKL_RATIO]
+            peers = {x: y / ratio for x, y in columns.items() if x not in (OUR_MS, MKL_RATIO)}
+            found[row] = {OUR_MS: columns[OUR_MS] * ratio, **peers}
+    return found
+
+
 def cell(columns: Columns) -> str:
     """Return time and ratios, such as "23.4 ms, 1.58, 0.81", or score, seconds and ratio."""
     parts = []
@@ -103,10 +118,10 @@ def cell(columns: Columns) -> str:
                 f" (torch {scores(columns, 'torch score')})" if "torch score" in columns else ""
             )
             parts.append(scores(columns, name) + theirs)
-        elif name.endswith("/ skdistilbert"):
+        elif name.endswith("/ skdistilbert") and name != MKL_RATIO:
             parts.append(f"{value:.2f}")
         elif name.endswith(", ms"):
-            parts.append(f"{value:.3g} ms" if value < 1000 else f"{value / 1000:.3g} s")
+            parts.append(duration(value))
         elif name in ("fit, s", "s"):
             parts.append(f"{value:.3g} s")
         elif name.endswith(", MB"):
@@ -114,6 +129,11 @@ def cell(columns: Columns) -> str:
         elif name in ("skdistilbert, texts per second", "encodings"):
             parts.append(f"{value:,.3g}" if value < 1000 else f"{value:,.0f}")
     return ", ".join(parts)
+
+
+def duration(milliseconds: float) -> str:
+    seconds = milliseconds / 1000
+    return f"{milliseconds:.3g} ms" if milliseconds < 1000 else f"{seconds:.3g} s"
 
 
 def scores(columns: Columns, name: str) -> str:
@@ -218,11 +238,12 @@ def readme_accuracy(records: Records) -> Table:
 
 
 def readme_speed(records: Records) -> Table:
-    table = [["", "skdistilbert", "torch", "ONNX Runtime"]]
+    """Return our times and those of the peers."""
+    table = [["", "skdistilbert", *README_ENGINES]]
     for row, label in README_CASES.items():
-        table.append(
-            [label, *cell(records.columns("network_speed", README_MACHINE, row)).split(", ")]
-        )
+        columns = records.columns("network_speed", README_MACHINE, row)
+        ratios = [1.0, *(columns[f"{name} / skdistilbert"] for name in README_ENGINES.values())]
+        table.append([label, *(duration(columns[OUR_MS] * ratio) for ratio in ratios)])
     return table
 
 

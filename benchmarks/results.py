@@ -28,6 +28,7 @@ RESULTS = Path(__file__).parent / "results"
 CPU_INFO = Path("/proc/cpuinfo")
 PACKAGES = (
     "numpy",
+    "mkl",
     "scipy",
     "scikit-learn",
     "tokenizers",

@@ -260,6 +260,15 @@ def test_the_report_is_generated_from_the_results() -> None:
     assert report.update_readme(readme) == readme
 
 
+def test_the_report_compares_the_peers_with_mkl(tmp_path: Path) -> None:
+    columns = {"skdistilbert, ms": 10.0, "torch / skdistilbert": 1.2, "MKL / skdistilbert": 0.8}
+    record = {"benchmark": "speed", "machine": {"kind": "Intel"}, "results": {"case": columns}}
+    (tmp_path / "speed.json").write_text(json.dumps(record), "utf-8")
+    records = report.Records(tmp_path)
+    table = records.by_machine(records.rows("speed"), report.cell)
+    assert table == [["", "Intel", "Intel, MKL"], ["case", "10 ms, 1.20", "8 ms, 1.50"]]
+
+
 @pytest.mark.parametrize(
     "figure",
     [
