@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
     """Predict numbers with DistilBERT's classification head; optionally fine-tune the encoder.
 
-    `fit` trains like `DistilBertClassifier`, but with the squared error as its loss
-    (``problem_type="regression"`` of transformers). It standardises the targets, so the losses
+    AdamW minimises the squared error (``problem_type="regression"`` of transformers), with the
+    schedule and the dropout that `DistilBertClassifier` describes. The head starts with random
+    weights. By default, only the head is trained. The targets are standardised, so the losses
     refer to standardised targets. A text may be a pair of texts, as in `DistilBertClassifier`.
 
     Parameters
@@ -233,8 +234,8 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
 def _check_held_out(rows: NDArray[np.intp] | None) -> None:
     if rows is not None and len(rows) < 2:
         raise ValueError(
-            f"early_stopping must hold out at least 2 texts, as R2 needs; got {len(rows)}. Set a "
-            "larger validation_fraction, or give more texts."
+            "early_stopping must hold out at least 2 texts, because R2 is not defined for one; "
+            f"got {len(rows)}. Increase validation_fraction or pass more texts."
         )
 
 

@@ -110,15 +110,17 @@ class TextEstimator(BaseEstimator):  # type: ignore[misc]
             location = locate_checkpoint(model)
         except (CheckpointError, HubError) as error:
             raise type(error)(
-                f"{error} This {name} is fitted, but it holds no pretrained weights. If they have "
-                "moved, name their new place with set_params(model=...); to use others, fit again."
+                f"{error} This {name} is fitted, but it holds no pretrained weights. If the "
+                "weights have moved, set their new path with set_params(model=...). To use other "
+                "weights, fit again."
             ) from error
         pretrained = load_pretrained_encoder(location.directory)
         if pretrained.fingerprint != self.fingerprint_:
             raise CheckpointError(
                 f"{self.model}: these are not the weights that this {name} was fitted with "
                 f"(fingerprint {pretrained.fingerprint[:12]}, expected {self.fingerprint_[:12]}). "
-                "Name the right ones with set_params(model=...); to use these weights, fit again."
+                "Set the path of the expected weights with set_params(model=...). To use these "
+                "weights, fit again."
             )
         return pretrained
 

@@ -66,7 +66,10 @@ class TextPredictor(TrainedEstimator):
     def _check_texts(self, X: object) -> list[TextOrPair]:
         texts = check_texts_or_pairs(X, self.missing, allow_empty=False)
         if self.max_length == 2 and are_pairs(texts):
-            raise ValueError("max_length must be at least 3 for [CLS], [SEP] and [SEP]; got 2.")
+            raise ValueError(
+                "max_length must be at least 3 for pairs of texts, which have [CLS] and two "
+                "[SEP]; got 2."
+            )
         if self.long_text == "window":
             check_single_texts(texts)
         return texts

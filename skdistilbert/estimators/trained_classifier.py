@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training.losses import Loss
 
 
-# Penalty of the head with which fine-tuning starts; see `skdistilbert.nn.training.linear_head`.
+# Inverse of the penalty of the head with which fine-tuning starts; see
+# `skdistilbert.nn.training.linear_head`.
 STRENGTH_OF_FIRST_HEAD = 30.0
 
 
@@ -82,7 +83,8 @@ class TrainedClassifier(TrainedEstimator):
             return self._options_of_partial_fit(self._loaded_encoder())
         if not (are_given or labels.multilabel):
             raise ValueError(
-                "classes must be given in the first call of partial_fit; got classes=None."
+                "classes must be given in the first call of partial_fit; got classes=None. Pass "
+                "all labels of this and later calls."
             )
         self._begin_fit()
         options = self._options_of_partial_fit(self._encoder)
@@ -134,7 +136,8 @@ class TrainedClassifier(TrainedEstimator):
         try:
             history.losses += training.run_epoch(examples).losses
         except BaseException:
-            if hasattr(self, "head_"):  # Its arrays are being trained, so the others must follow.
+            # The epoch has changed the arrays of `head_`, so the other attributes must be updated.
+            if hasattr(self, "head_"):
                 self._keep(training, history)
             raise
         self._keep(training, history)

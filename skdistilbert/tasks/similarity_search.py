@@ -177,7 +177,9 @@ def _check_finite(values: Matrix, name: str, first: int) -> None:
     """Raise ValueError if the value of a row is not finite."""
     wrong = np.flatnonzero(~np.isfinite(values))
     if len(wrong):
-        raise ValueError(f"{name} has NaN or infinity in row {first + int(wrong[0])}.")
+        raise ValueError(
+            f"{name} has NaN or infinity in row {first + int(wrong[0])}. Remove this row."
+        )
 
 
 def _blocks(rows: NDArray[Any], dtype: type[np.floating[Any]]) -> Iterator[tuple[int, Matrix]]:

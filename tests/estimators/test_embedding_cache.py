@@ -388,7 +388,8 @@ def test_the_least_recently_used_features_are_evicted(
 
 def test_a_limit_must_be_a_number(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKDISTILBERT_CACHE_MB", "much")
-    with pytest.raises(ValueError, match="SKDISTILBERT_CACHE_MB must be a number; got 'much'"):
+    message = "SKDISTILBERT_CACHE_MB must be a number of megabytes, such as 1024; got 'much'"
+    with pytest.raises(ValueError, match=message):
         features(cache)
 
 

@@ -44,14 +44,18 @@ def _max_bytes() -> int:
     try:
         return int(float(value) * 2**20)
     except (ValueError, OverflowError):
-        raise ValueError(f"{MAX_MEGABYTES_VARIABLE} must be a number; got {value!r}.") from None
+        raise ValueError(
+            f"The environment variable {MAX_MEGABYTES_VARIABLE} must be a number of megabytes, "
+            f"such as {MAX_MEGABYTES}; got {value!r}."
+        ) from None
 
 
 class EmbeddingCache:
-    """The embeddings in a cache file, during one call of an estimator; without a file, no cache.
+    """The embeddings in a cache file, during one call of an estimator.
 
-    An error causes a warning, and the rest of the call encodes all texts. A damaged file is
-    renamed to ``<name>.damaged``, so that the next call starts a new file.
+    Without a file, nothing is read or stored. An error causes a warning, and the rest of the call
+    encodes all texts. A damaged file is renamed to ``<name>.damaged``, so that the next call
+    starts a new file.
     """
 
     def __init__(self, file: Path | None) -> None:
