@@ -42,7 +42,6 @@ COLD_STARTS = {"functions": "cold start, embed", "estimator": "cold start, Disti
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
-    options.engines = [THIS, OTHER]
     checkouts = {THIS: {"checkout": ROOT}, OTHER: {"checkout": options.other.resolve()}}
     print(f"{'':<40}{'this':>10}{'other':>10}{'ratio':>8}")
     with tempfile.TemporaryDirectory() as directory:

@@ -16,7 +16,7 @@ def add_text_options(parser: argparse.ArgumentParser, n_texts: int) -> None:
     parser.add_argument("--n-texts", type=int, default=n_texts)
 
 
-def read_texts(path: Path | None, n_texts: int, seed: int = 0) -> list[str]:
+def read_texts(path: Path | None, n_texts: int) -> list[str]:
     """Return distinct texts in random order: lines of the file, or paragraphs of READMEs.
 
     Raises
@@ -32,7 +32,7 @@ def read_texts(path: Path | None, n_texts: int, seed: int = 0) -> list[str]:
             f"{n_texts} distinct texts are needed, but {source} has {len(distinct)}. "
             "Give another file with --texts, or reduce --n-texts."
         )
-    random.Random(seed).shuffle(distinct)
+    random.Random(0).shuffle(distinct)
     return distinct[:n_texts]
 
 

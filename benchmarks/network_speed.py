@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def cases(options: argparse.Namespace) -> list[Case]:
-    """Return the selected cases that at least one of the selected engines can run."""
+    """Return the cases that `--only` selects."""
     texts = read_texts(options.texts, options.n_texts)
     tokenizer = WordPieceTokenizer.from_pretrained("mini")
     ids = [tokenizer.encode(text, max_length=512, truncation=True) for text in texts]

@@ -100,7 +100,7 @@ def test_conversations_are_read_as_by_a_yaml_parser(tmp_path: Path) -> None:
     assert list(conversation_sentences(file)) == ["Is it so?", "It's so."]
 
 
-def test_training_texts_are_distinct_and_depend_on_the_seed_only(text: Path) -> None:
+def test_training_texts_are_distinct_and_the_same_in_each_run(text: Path) -> None:
     texts = training_texts(text)
     assert texts == training_texts(text)
     assert len(set(texts)) == len(texts)

@@ -60,22 +60,12 @@ class Student:
     model : DistilBertModel
         Its weights are copied.
     lessons : Lessons
-    weights : Weights
-        Weights of the parts of the objective.
-    n_threads : int, default: the number of BLAS threads
-        The result does not depend on it.
     """
 
-    def __init__(
-        self,
-        model: DistilBertModel,
-        lessons: Lessons,
-        weights: Weights | None = None,
-        n_threads: int | None = None,
-    ) -> None:
+    def __init__(self, model: DistilBertModel, lessons: Lessons) -> None:
         encoder = model.encoder
         self.config, self._lessons = model.config, lessons
-        self._weights = weights or Weights()
+        self._weights = Weights()
         network = Network(
             encoder.embeddings,
             encoder.layers,
@@ -87,7 +77,6 @@ class Student:
         self.parameters = Parameters(network)
         self.optimizer = AdamW(self.parameters)
         self._gradient = GradientSum(self.parameters)
-        self._n_threads = n_threads
 
     def step(self, rows: IntArray, learning_rate: float) -> float:
         """Train on one batch of texts, and return the loss."""
@@ -105,7 +94,7 @@ class Student:
             for name, gradient in backward(self.parameters.network, d_states[index], inputs, tape):
                 self._gradient.add(index, name, gradient)
 
-        n_threads = resolve_n_threads(self._n_threads)
+        n_threads = resolve_n_threads(None)  # the result does not depend on it
         for_each(compute, range(len(batches)), n_threads)
         loss, d_states = self._objective(batches, states)
         self._gradient.start()

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 # Number of questions, pairs, passages and phrases per 100 sentences.
 N_QUESTIONS, N_PAIRS, N_PASSAGES, N_PHRASES = 25, 6, 1, 8
 PASSAGE = 8  # sentences
-# Short texts are cheaper: of texts with more words, only one in ten is used.
+# Short texts are cheaper, so only one in ten of the texts with more words is used.
 MANY_WORDS, ONE_IN = 18, 10
 
 
-def training_texts(directory: Path, seed: int = 0) -> list[str]:
-    """Return distinct training texts, shuffled with the seed.
+def training_texts(directory: Path) -> list[str]:
+    """Return distinct training texts in random order, which is the same in each run.
 
     Raises
     ------
     FileNotFoundError
         If the directory contains no text.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     sources = read_sources(directory)
     texts = [text for of_source in sources.values() for text in of_source]
     made = [*_neighbours(texts, 2, N_PAIRS, rng), *_neighbours(texts, PASSAGE, N_PASSAGES, rng)]
@@ -47,7 +47,7 @@ def _is_taken(text: str, rng: np.random.Generator) -> bool:
 def _neighbours(
     texts: list[str], length: int, percentage: int, rng: np.random.Generator
 ) -> Iterator[str]:
-    """Yield consecutive sentences of a source, joined."""
+    """Yield consecutive sentences, joined; few of them cross the border of two sources."""
     last = max(1, len(texts) - length)
     for start in rng.integers(0, last, len(texts) * percentage // 100):
         yield " ".join(texts[start : start + length])

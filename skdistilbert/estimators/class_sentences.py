@@ -67,7 +67,7 @@ def _distinct_labels(y: ArrayLike, texts: list[str] | None) -> NDArray[Any]:
 
 
 def class_sentences(
-    classes: Classes, template: str | None, default: str = "{}"
+    classes: Classes, template: str | None, default: str
 ) -> tuple[NDArray[Any], list[list[str]]]:
     """Return the sorted labels, and the sentences of each label in the same order.
 
