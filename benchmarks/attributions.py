@@ -13,8 +13,8 @@ over the first 5, 10, 20 and 50 % of the ranking:
 - sufficiency: fall of the probability when all other words are deleted; lower is better.
 - log odds: change of the logit of the probability when these words are deleted; lower is better.
 
-The rows "shortcut" have the share of texts in which a planted word, which decides the label of a
-fine-tuned bundled model, comes first.
+The bundled model is also fine-tuned on texts in which a planted word decides the label. The rows
+"shortcut" contain the share of test questions in which this word comes first.
 ``--classifier`` stores the fine-tuned classifier in a file, or reads it if the file exists.
 """
 

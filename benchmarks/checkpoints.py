@@ -36,7 +36,7 @@ def write_checkpoint(directory: Path, **config: int) -> None:
 
 
 def with_one_label(encoder: DistilBertModel) -> DistilBertForSequenceClassification:
-    """Return a cross-encoder with this encoder; its weights of the head are zero."""
+    """Return a cross-encoder with this encoder and a head of zeros."""
     dim = encoder.config.dim
     shapes = {"pre_classifier": (dim, dim), "classifier": (1, dim)}
     head = {f"{name}.weight": np.zeros(shape, np.float32) for name, shape in shapes.items()}

@@ -1,4 +1,4 @@
-"""Fine-tune with `skdistilbert` and with torch by the same recipe: scores, seconds, memory.
+"""Fine-tune with `skdistilbert` and with torch, and compare scores, seconds and memory.
 
     python -m benchmarks.fine_tuning trec --data DIRECTORY [--save]
     python -m benchmarks.fine_tuning banking77 --data DIRECTORY --torch-seeds 1 [--save]
@@ -10,6 +10,9 @@ features. ``trec`` reads train.txt and test.txt from --data (six classes of ques
 ``banking77`` reads train.csv and test.csv, and ``wnut17`` reads wnut17train.conll and
 emerging.test.annotated. ``step`` measures one step of a DistilBERT with 66 million random
 parameters, on 16 texts of 128 tokens. Each engine runs in its own process, and they alternate.
+
+Both engines have the same hyperparameters. If layers are trained, our head starts as a logistic
+regression on frozen features. The head of torch always starts with random weights.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OURS, TORCH = "skdistilbert", "torch"
-# The head without layers, as DistilBertClassifier trains it by default.
+# The defaults of DistilBertClassifier if AdamW trains only the head.
 HEAD_ONLY = {"layers": 0, "epochs": 100, "batch_size": 32, "learning_rate": 5e-3}
 
 

@@ -107,7 +107,7 @@ class Fit:
 
 
 class FitOurs:
-    """An engine that returns the seconds of an epoch, or the score of the last fit with a name."""
+    """An engine that returns the seconds of an epoch, or a named score of the last fit."""
 
     def run(self, fit: Fit | str) -> float:
         if isinstance(fit, str):

@@ -1,4 +1,4 @@
-"""The recipe of `DistilBertClassifier` in torch and transformers, for fine_tuning.py."""
+"""The training of fine_tuning.py in torch and transformers: AdamW from a random head."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 STATUS = Path("/proc/self/status")
-# A short piece of work is repeated within one measurement for this long. A pause of half this
-# duration precedes, because threads of the previous engine spin for a while before they sleep.
+# A short piece of work is repeated within one measurement for this long. Before the measurement
+# is a pause of half this duration, because threads of the previous engine spin before they sleep.
 SECONDS_PER_MEASUREMENT = 0.2
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # `skdistilbert` is imported from the checkout, and `benchmarks` from this directory.

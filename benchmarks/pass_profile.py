@@ -2,9 +2,9 @@
 
     python -m benchmarks.pass_profile [--rounds 30] [--only REGEX]
 
-Prints the processor time of a pass on one thread, and the share of each kind of operation. The
-processor time hardly depends on other programs that run. "other" is mainly Python and
-the sums between operations.
+The script prints the processor time of a pass on one thread, and the share of each kind of
+operation. The processor time hardly depends on other programs that run. "other" is mainly Python
+and the sums between operations.
 """
 
 from __future__ import annotations

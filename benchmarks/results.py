@@ -98,7 +98,7 @@ def slug(text: str) -> str:
 
 
 def command() -> str:
-    """Return the command line, with the names of files that exist only on this machine masked."""
+    """Return the command line, with PATH instead of the absolute paths of this machine."""
     module = getattr(sys.modules["__main__"].__spec__, "name", Path(sys.argv[0]).stem)
     arguments = ["PATH" if Path(x).is_absolute() else x for x in sys.argv[1:]]
     return " ".join(["python -m", module.removesuffix(".__main__"), *arguments])

@@ -24,7 +24,8 @@ class Work:
     one_by_one : bool
         Encode each text in a call of its own.
     caches : {"kept", "words", "empty"}
-        The tokenizer has seen the texts before; only their words; or nothing.
+        "kept": the tokenizer has seen the texts before. "words": it has seen only their words.
+        "empty": it has seen nothing.
     """
 
     texts: Sequence[str]

@@ -4,9 +4,9 @@
 
 Needs the extra ``examples``. The cluster has 2 workers on this machine. For another cluster, give
 ``Client`` the address of its scheduler. The workers receive a pickle of less than 1 kB, which
-contains the path of the checkpoint and the hash of its weights. Each worker maps the weights from
-this path, so all workers must be able to read it. A worker raises an error if the weights there
-differ.
+contains the path of the checkpoint instead of the weights. Each worker maps the weights from this
+path, so all workers must be able to read it. The pickle of a fitted embedder also contains the
+hash of the weights, and a worker raises an error if the weights at the path differ.
 """
 
 from __future__ import annotations
