@@ -45,7 +45,7 @@ def entailment_by_class(
 ) -> FloatArray:
     """Return the mean logit of entailment of the sentences of each class, (n_texts, n_classes).
 
-    `PremiseReader.from_options` explains the options.
+    `classify` explains the options `max_length`, `long_text`, `stride` and `n_threads`.
 
     Raises
     ------

@@ -83,6 +83,10 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
 
     Notes
     -----
+    If `fit` trains in two stages, ``n_iter_`` and ``loss_curve_`` describe the training of the
+    layers in the first stage. If logistic regression trains only the head, ``loss_curve_`` has its
+    mean loss, without dropout.
+
     A pickle holds the head, the trained layers and the changed rows of the embeddings; all other
     weights are read from the checkpoint again. With scikit-learn 1.9 or newer ``set_callbacks``
     accepts its callbacks, such as ``ProgressBar`` and ``ScoringMonitor``.
@@ -257,6 +261,8 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
 
         Notes
         -----
+        With ``trainable_layers="auto"``, this method trains only the head.
+
         The state of the optimiser is not pickled. If Ctrl-C interrupts a call,
         KeyboardInterrupt is raised. The estimator then keeps the weights so far, or is not fitted
         if it was the first call.

@@ -17,9 +17,9 @@ trainable_layers : int of at least 0, "all" or "auto"
     `batch_size` or `max_iter` is not "auto". The frozen layers are computed once, without dropout.
 pooling : {POOLINGS} or "auto"
     How the hidden states of a text's tokens become the features that the head reads; see
-    `skdistilbert.embed`. "auto": the pooling in ``modules.json`` of a sentence-transformers
-    directory; without this file, "mean". Layers can be trained with "mean", "cls" and "max".
-    The head of transformers reads "cls"; see `save_pretrained`.
+    `skdistilbert.embed`. Layers can be trained with "mean", "cls" and "max". "auto": the pooling
+    in ``modules.json`` of a sentence-transformers directory if layers can be trained with it, and
+    otherwise "mean". The head of transformers reads "cls"; see `save_pretrained`.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided by the width of
     the encoder in the first of two stages, 5e-3 if AdamW trains only the head, else 1e-4.

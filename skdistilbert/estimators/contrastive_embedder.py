@@ -84,7 +84,7 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
     See Also
     --------
     DistilBertEmbedder : Compute features without training.
-    DistilBertClassifier : Train a head, and optionally the encoder, on many labelled texts.
+    DistilBertClassifier : Train the encoder and a head that predicts labels.
 
     Notes
     -----
@@ -233,7 +233,7 @@ class DistilBertContrastiveEmbedder(FeatureNamesMixin, EncoderTuner):
 
         Returns
         -------
-        ndarray of shape (n_texts, dim)
+        ndarray of shape (n_texts, n_features)
             Float32; each row has unit length, so that dot products are cosines.
 
         Raises

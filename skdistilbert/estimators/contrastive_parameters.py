@@ -1,4 +1,4 @@
-"""The parameters of the contrastive embedder that differ from those of the other estimators."""
+"""The parameters of the contrastive embedder that have other values than in other estimators."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     BatchLoss = Callable[[Array, NDArray[Any]], tuple[float, Array]]
 
 # What "auto" means; see benchmarks/README.md. Wider encoders need a lower learning rate: 4e-4 was
-# best for a width of 192, and 2e-4 for 384. The number of epochs is at least EPOCHS and makes at
-# least STEPS; with 100 steps the accuracy on 8 texts per class of Banking77 fell by 0.03.
+# best for a width of 192, and 2e-4 for 384. Training has at least EPOCHS epochs and STEPS steps.
+# With 100 steps the accuracy on 8 texts per class of Banking77 fell by 0.03.
 LEARNING_RATE_TIMES_DIM, BATCH_SIZE = 0.08, 64
 STEPS, EPOCHS = 40, 2
 WEIGHT_DECAY = 0.01
@@ -117,7 +117,7 @@ def count_epochs(options: TrainingOptions, n_texts: int) -> int:
 
 
 def encode_classes(texts: Sequence[Any], y: Any) -> NDArray[Any]:  # noqa: ANN401
-    """Return encoded labels; raise ValueError if all texts have one class, or no two share one."""
+    """Return encoded labels; raise ValueError if all texts share a class, or no two texts do."""
     labels = Labels.from_targets(y)
     targets = labels.encode(y)
     check_consistent_length(texts, targets.T)
@@ -154,7 +154,7 @@ def pretrained_features(
 def choose_loss(
     features_of: Callable[[IntArray], Array], targets: NDArray[Any], random_state: RandomState
 ) -> Literal["cosine", "supervised"]:
-    """Return the loss for few texts that pretrained features separate well, or for others.
+    """Return "supervised" for few texts that pretrained features separate well, else "cosine".
 
     `features_of` returns the pretrained features of some rows, (n_rows, n_features).
     """
@@ -166,7 +166,7 @@ def choose_loss(
 
 
 def label_separation(features: Array, targets: NDArray[Any]) -> float:
-    """Return how well features predict labels: 1 is always right, 0 is as good as chance.
+    """Return how well features predict labels: 1 means always, and 0 as often as by chance.
 
     A text is predicted to have the label whose other texts have the most similar mean. The
     features are (n_texts, n_features), the targets class indices or indicators.

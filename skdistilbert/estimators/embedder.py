@@ -153,7 +153,7 @@ class DistilBertEmbedder(FeatureNamesMixin):
 
         Returns
         -------
-        ndarray of shape (n_texts, dim)
+        ndarray of shape (n_texts, n_features)
             Float32.
 
         Raises

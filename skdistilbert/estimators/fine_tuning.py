@@ -50,9 +50,9 @@ class FineTuning:
         One of the losses of `skdistilbert.nn.training`.
     options : TrainingOptions
     random_state : RandomState
-        Determines dropout, the held-out texts and the order of texts.
+        Determines dropout and the order of texts.
     trainer : callable, default=Trainer
-        A class of trainers: `ContrastiveTrainer` for losses that compare texts.
+        A class of trainers, such as `ContrastiveTrainer` for losses that compare texts.
     """
 
     def __init__(

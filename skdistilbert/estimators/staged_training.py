@@ -37,15 +37,16 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training import Examples, History, LinearProblem, Observer, Trainer
     from skdistilbert.tasks.embedding_plan import EmbeddingPlan
 
-# Trained features separate the training texts better than new texts, so the penalty that suits the
-# frozen features is too weak for them by about this factor.
+# Trained features separate the training texts better than new texts. They therefore need about
+# twice the penalty that suits the frozen features, which is half the strength.
 STRENGTH_OF_TRAINED_FEATURES = 1 / 2
 
 
 class StagedTraining:
     """The last layers of an encoder in training on cosines, and a linear head on the result.
 
-    Without layers to train, or without two texts of one class, only the head is trained.
+    Only the head is trained if there are no layers to train, if no two texts have the same class,
+    or if all texts have the same class.
 
     If long texts are read in windows, a batch has one random window of each of its texts. The
     layers are therefore trained as fast as on truncated texts. The head is trained on the features

@@ -249,7 +249,10 @@ def check_numbers(y: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_weights(weights: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return weights that are 0 in float32 only if they are 0; raise ValueError if all are 0."""
+    """Return weights that are 0 in float32 only if they are 0, or raise ValueError.
+
+    The largest weight must be above 0 and within the range of float32.
+    """
     largest = float(weights.max())
     if largest == 0:
         raise ValueError("At least one text must have a weight above 0; got only weights of 0.")

@@ -166,8 +166,8 @@ class DistilBertTokenClassifier(WordTraining):
         Parameters
         ----------
         path : str or path-like
-            Checkpoint of a ``DistilBertForTokenClassification``: a directory or a name on the
-            Hugging Face hub.
+            Checkpoint of a ``DistilBertForTokenClassification`` or ``BertForTokenClassification``:
+            a directory or a name on the Hugging Face hub.
         **params : dict
             Other parameters of the class.
 

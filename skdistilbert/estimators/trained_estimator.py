@@ -187,8 +187,8 @@ class TrainedEstimator(EncoderTuner):
         Returns
         -------
         DistilBertEmbedder
-            It is not fitted, and has the pooling, the `precision`, the `n_threads` and the
-            parameters for long texts of this estimator.
+            It is not fitted, and has the pooling, the `max_length`, the `precision`, the
+            `n_threads` and the parameters for long texts of this estimator.
 
         Raises
         ------

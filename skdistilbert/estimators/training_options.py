@@ -30,7 +30,7 @@ EPOCHS_OF_LAYERS, STEPS_OF_LAYERS, MAX_EPOCHS_OF_LAYERS = 3, 250, 30
 class TrainingOptions(NamedTuple):
     """The parameters of an estimator that concern training, with "auto" replaced."""
 
-    n_layers: int  # trained ones, counted from the top
+    n_layers: int  # number of trained layers, counted from the top
     with_embeddings: bool
     pooling: Pooling | None  # None: the head reads each token
     max_length: int
@@ -136,7 +136,7 @@ def count_trained_layers(estimator: Any, encoder: PretrainedEncoder | TextEncode
 def resolve_pooling(
     pooling: Pooling | Literal["auto"] | None, encoder: PretrainedEncoder
 ) -> Pooling | None:
-    """Return a pooling; "auto" is that of ``modules.json`` if layers can be trained with it."""
+    """Return a pooling; "auto" is that of ``modules.json`` if it can be trained, else "mean"."""
     if pooling != "auto":
         return pooling
     modules = encoder.model.sentence_modules
@@ -151,7 +151,7 @@ def split_rows(
     random_state: RandomState,
     stratify: NDArray[Any] | None = None,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
-    """Return the rows to train on and, with early stopping, those to validate on."""
+    """Return the rows for training and, with early stopping, the rows for validation."""
     if options.validation_fraction is None:
         return rows, None
     trained, held_out = train_test_split(

@@ -87,11 +87,11 @@ class WordPredictor(TrainedClassifier):
         -------
         list of float32 ndarrays of shape (n_words, n_classes)
             An array for each text, with columns in the order of ``classes_``. The probabilities of
-            a word are those of its first token. Long texts are read in overlapping windows; a
-            token in two windows has the probabilities from the window with more context around
-            it. A word that the tokenizer removes, such as "", has the probability 1 of the label
-            "O", or of the first of ``classes_`` if "O" is not among them. NumPy converts the list
-            to an array of arrays.
+            a word are the probabilities of its first token. Long texts are read in overlapping
+            windows; a token in two windows has the probabilities from the window with more context
+            around it. A word that the tokenizer removes, such as "", has the probability 1 of the
+            label "O", or of the first of ``classes_`` if "O" is not among them. NumPy converts the
+            list to an array of arrays.
 
         Raises
         ------

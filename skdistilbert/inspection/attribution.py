@@ -66,8 +66,9 @@ class Attribution:
     base_value : float
         The score of the text with all words hidden.
     error : float or None
-        The difference between the sum of the values of integrated gradients and
-        ``score - base_value``, divided by ``score - base_value``. None for other methods.
+        The relative error of integrated gradients: the absolute difference between the sum of the
+        values and ``score - base_value``, divided by ``abs(score - base_value)`` or by 0.01 if
+        this is greater. None for other methods.
     reason : str or None
         Why there are no values, or only zeros.
     """
@@ -159,7 +160,7 @@ def _explainer(
 
 
 def _first_batch(texts: list[TextOrPair], variants: Iterator[TextOrPair]) -> list[TextOrPair]:
-    """Return the texts and their variants; without variants if they fill batches themselves."""
+    """Return the texts, with their variants unless these fill batches of their own."""
     few = list(islice(variants, MAX_SHARED_VARIANTS + 1))
     return [*texts, *few] if len(few) <= MAX_SHARED_VARIANTS else texts
 
@@ -230,7 +231,7 @@ def _with_values(
 
 
 def _reason_against(explained: ExplainedText, tokenizers: list[WordPieceTokenizer]) -> str | None:
-    """Return why a text cannot be explained, if so."""
+    """Return the reason why a text cannot be explained, or None."""
     if not explained.words:
         return NO_WORDS
     singles = split_pair(explained.text)

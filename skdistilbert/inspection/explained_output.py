@@ -37,7 +37,7 @@ class ExplainedOutput:
     function : {"decision_function", "predict_proba", "predict"}
         The method from which the scores are computed.
     in_log_odds : bool
-        Whether the scores are the log odds of probabilities instead of the probabilities.
+        Whether the scores are the log odds of the probabilities if `function` is "predict_proba".
     targets : list
         The class, label or output of each column of the scores. None is the only output of a
         regressor or an outlier detector.

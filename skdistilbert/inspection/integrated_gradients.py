@@ -50,7 +50,7 @@ FIRST = np.zeros(1, np.intp)
 
 
 class IntegratedGradients:
-    """The integrated gradients of an estimator, in the interface of `Occlusion`."""
+    """The integrated gradients of an estimator, with the methods of `Explainer`."""
 
     def __init__(self, estimator: Any) -> None:  # noqa: ANN401
         self._estimator = estimator

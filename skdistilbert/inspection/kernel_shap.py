@@ -40,7 +40,7 @@ class KernelShap(Occlusion):
         return [*groups, *(sorted({*all_words} - {*group}) for group in groups), [*all_words]]
 
     def _combine(self, falls: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mean effect of hiding only a group, and of hiding all others."""
+        """Return the mean of the effects of removing a group and of adding it to an empty text."""
         n_groups = len(falls) // 2
         of_group, of_others, total = np.split(falls, [n_groups, 2 * n_groups])
         return (of_group + total - of_others) / 2

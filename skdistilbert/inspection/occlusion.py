@@ -73,7 +73,7 @@ class Occlusion:
         return groups
 
     def _combine(self, falls: Scores) -> Scores:
-        """Return the effects of groups, given by how much the score falls for `_hidden`."""
+        """Return the effects of groups, given the falls of the score for `_hidden` groups."""
         return falls
 
     def _variants(

@@ -144,7 +144,7 @@ def _join(group: Sequence[Labelled], kind: str) -> Entity:
 
 
 def merge_overlapping(entities: Iterable[Entity]) -> list[Entity]:
-    """Of entities that overlap, return the longest, or the entity with the highest score."""
+    """Keep the longest of overlapping entities; of equal lengths, the one with the best score."""
     merged: list[Entity] = []
     for entity in sorted(entities, key=lambda entity: entity["start"]):
         if not merged or entity["start"] >= merged[-1]["end"]:

@@ -248,7 +248,7 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
     logits = partial(model.logits, n_threads=n_threads)
     entities: list[TextEntities] = []
     rows = check_rows([texts] if isinstance(texts, str) else texts)
-    # Words come from DistilBertTokenClassifier, which warns for all of its batches.
+    # Texts that are split into words are not checked.
     warn_unknown(tokenizer, [text for text in rows if isinstance(text, str)])
     for start in range(0, len(rows), TEXTS_PER_BATCH):
         batch = rows[start : start + TEXTS_PER_BATCH]

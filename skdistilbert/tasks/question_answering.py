@@ -168,9 +168,10 @@ def answer(  # type: ignore[misc]  # the question may be the second argument
         answers.
 
         ``score`` is a probability in the window where it is highest: the product of the
-        probabilities of start and end, summed over the best ``2 * top_k + 10`` spans of this
-        window that are the same words. ``start`` and ``end`` are the position of the best of these
-        spans. The score of the answer "" is its lowest score in all windows. Scores can therefore
+        probabilities of start and end, summed over the spans of this window that are the same
+        words. Only the best ``2 * top_k + 10`` spans are considered, or the best `top_k` spans if
+        `align_to_words` is False. ``start`` and ``end`` are the position of the best span. The
+        score of the answer "" is its lowest score in all windows. Scores can therefore
         be compared between contexts of any length, and with the score of the answer "".
 
     Raises

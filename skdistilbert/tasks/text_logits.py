@@ -65,7 +65,7 @@ def logits_of_batches(
     batches: Iterable[tuple[slice, RaggedEncoding]],
     n_threads: int | None,
 ) -> FloatArray:
-    """Return the logits of texts, (n_texts, n_labels), given the token ids of some rows each."""
+    """Return the logits of texts, (n_texts, n_labels), given batches of token ids."""
     logits = np.empty((n_texts, model.config.num_labels), np.float32)
     for rows, encoded in batches:
         logits[rows] = logits_of_tokens(

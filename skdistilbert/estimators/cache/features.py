@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Texts are encoded and stored in pieces: large enough for efficient batches on all threads, small
 # enough to take at most a few seconds.
 CHARACTERS_PER_PIECE = 2**15
-# The model does not read more of a text.
+# Longer texts count as texts of this length, because most models truncate them.
 CHARACTERS_PER_TEXT = 2**12
 SECONDS_BETWEEN_READS = 0.05
 
