@@ -151,8 +151,8 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
             Checkpoint of a ``DistilBertForSequenceClassification`` or
             ``BertForSequenceClassification``: a directory or a name on the Hugging Face hub.
         **params : dict
-            Other parameters of the class. `pooling` is that of the head: "cls", unless
-            `save_pretrained` of this class wrote another one.
+            Other parameters of the class, except `pooling`, which is that of the head: "cls",
+            unless `save_pretrained` of this class wrote another one.
 
         Returns
         -------
@@ -166,6 +166,8 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         CheckpointError
             If the checkpoint cannot be loaded, has no such head, or has a head of a
             `DistilBertRegressor`.
+        ValueError
+            If a parameter is not valid.
 
         Examples
         --------

@@ -111,7 +111,7 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
             Checkpoint of a ``DistilBertForSequenceClassification`` or
             ``BertForSequenceClassification`` whose logits are numbers.
         **params : dict
-            Other parameters of the class. `pooling` is the pooling that the head reads.
+            Other parameters of the class, except `pooling`, which is that of the head.
 
         Returns
         -------
@@ -122,6 +122,8 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         CheckpointError
             If the checkpoint cannot be loaded, has no such head, or has a head of a
             `DistilBertClassifier`.
+        ValueError
+            If a parameter is not valid.
         """
         regressor, checkpoint = cls._from_text_checkpoint(path, **params)
         problem_type = checkpoint.config.problem_type or "regression"

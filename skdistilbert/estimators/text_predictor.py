@@ -180,6 +180,11 @@ class TextPredictor(TrainedEstimator):
         **params: Any,  # noqa: ANN401
     ) -> tuple[Self, Checkpoint]:
         """Return an estimator with the encoder of a checkpoint, and the checkpoint."""
+        if "pooling" in params:
+            raise ValueError(
+                "from_pretrained uses the pooling of the checkpoint's head; got "
+                f"pooling={params['pooling']!r}. Leave it out, or fit {cls.__name__}(path, ...)."
+            )
         predictor, checkpoint = cls._from_checkpoint(
             path, "sequence_classification", pooling="cls", **params
         )

@@ -142,6 +142,14 @@ def test_another_head_is_refused(tiny: Path, name: str) -> None:
         KINDS[name][0].from_pretrained(tiny)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("kind", [DistilBertClassifier, DistilBertRegressor])
+def test_the_pooling_is_that_of_the_head(kind: Any, tiny: Path) -> None:  # noqa: ANN401
+    with pytest.raises(
+        ValueError, match="uses the pooling of the checkpoint's head; got pooling='me"
+    ):
+        kind.from_pretrained(tiny, pooling="mean")
+
+
 def test_labels_are_not_read_as_numbers_nor_numbers_as_labels(tiny: Path, tmp_path: Path) -> None:
     fitted(tiny, "number").save_pretrained(tmp_path / "number")
     with pytest.raises(
