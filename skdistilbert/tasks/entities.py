@@ -248,8 +248,7 @@ def extract_entities(  # type: ignore[misc]  # the texts may be the second argum
     logits = partial(model.logits, n_threads=n_threads)
     entities: list[TextEntities] = []
     rows = check_rows([texts] if isinstance(texts, str) else texts)
-    # Texts that are split into words are not checked.
-    warn_unknown(tokenizer, [text for text in rows if isinstance(text, str)])
+    warn_unknown(tokenizer, rows)
     for start in range(0, len(rows), TEXTS_PER_BATCH):
         batch = rows[start : start + TEXTS_PER_BATCH]
         scored = score_tokens(tokenizer, batch, max_length, stride, logits)

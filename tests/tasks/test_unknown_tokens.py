@@ -38,6 +38,7 @@ TOKEN = DATA / "distilbert-tiny-token-classification"
         lambda tiny: predict(tiny, KHMER),
         lambda _: classify(SEQUENCE, KHMER),
         lambda _: extract_entities(TOKEN, KHMER),
+        lambda _: extract_entities(TOKEN, WORDS, aggregation_strategy="first"),
         lambda tiny: DistilBertEmbedder(tiny).transform(KHMER),
         lambda tiny: DistilBertEmbedder(tiny, long_text="window").transform(KHMER),
         lambda tiny: DistilBertClassifier(tiny, max_iter=1).fit(KHMER, [0, 1]),
