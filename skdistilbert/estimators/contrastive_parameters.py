@@ -21,8 +21,8 @@ pooling : {"cls", "mean", "max"} or None
 loss : {"auto", "cosine", "supervised"}
     "cosine" compares all pairs of texts equally. "supervised" is the supervised contrastive loss,
     which stresses the classes that are most similar and changes the encoder less. "auto" selects
-    "supervised" if there are fewer than 2,000 texts and pretrained features separate their classes
-    well, and otherwise "cosine". Pairs of texts need "auto", because their loss depends on `y`.
+    "supervised" if pretrained features separate the classes well, and otherwise "cosine". Pairs of
+    texts need "auto", because their loss depends on `y`.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided by the width of
     the encoder.
