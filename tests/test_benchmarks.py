@@ -269,6 +269,9 @@ def test_the_report_compares_the_peers_with_mkl(tmp_path: Path) -> None:
     assert table == [["", "Intel", "Intel, MKL"], ["case", "10 ms, 1.20", "8 ms, 1.50"]]
 
 
+FEW_LABELS = "few_labels_trec; Intel AVX-512; 8 per class"
+
+
 @pytest.mark.parametrize(
     "figure",
     [
@@ -281,12 +284,12 @@ def test_the_report_compares_the_peers_with_mkl(tmp_path: Path) -> None:
         ),
         "fine_tuning_trec; AMD Zen 5; trainable_layers=all; score; .3f",
         "fine_tuning_trec; AMD Zen 5; trainable_layers=all; torch / skdistilbert; .2f",
-        "few_labels_trec; Intel AVX-512; 8 per class, DistilBertClassifier(), MiniLM; accuracy; .3f",
-        "few_labels_trec; Intel AVX-512; 8 per class, DistilBertClassifier(), MiniLM; fit, s; .0f",
-        "few_labels_trec; Intel AVX-512; 8 per class, DistilBertClassifier(), MiniLM; log loss; .2f",
-        "few_labels_trec; Intel AVX-512; 8 per class, SetFit; accuracy; .3f",
-        "few_labels_trec; Intel AVX-512; 8 per class, SetFit; fit, s; .0f",
-        "few_labels_trec; Intel AVX-512; 8 per class, SetFit; log loss; .2f",
+        f"{FEW_LABELS}, DistilBertClassifier(), MiniLM; accuracy; .3f",
+        f"{FEW_LABELS}, DistilBertClassifier(), MiniLM; fit, s; .0f",
+        f"{FEW_LABELS}, DistilBertClassifier(), MiniLM; log loss; .2f",
+        f"{FEW_LABELS}, SetFit; accuracy; .3f",
+        f"{FEW_LABELS}, SetFit; fit, s; .0f",
+        f"{FEW_LABELS}, SetFit; log loss; .2f",
         "grid_search_cache_1_jobs; Intel AVX-512; no cache; s; .1f",
         "grid_search_cache_1_jobs; Intel AVX-512; embedding_cache; s; .1f",
     ],
