@@ -17,6 +17,7 @@ from skdistilbert.estimators.token_states import token_states
 from skdistilbert.estimators.trained_classifier import TrainedClassifier
 from skdistilbert.estimators.word_input import check_word_labels, check_words
 from skdistilbert.nn.packing import Ragged
+from skdistilbert.nn.runtime import single_threaded_blas
 from skdistilbert.tasks import extract_entities
 from skdistilbert.tasks.checks import check_max_length
 from skdistilbert.tasks.label_schemes import entity_f1
@@ -73,7 +74,9 @@ class WordPredictor(TrainedClassifier):
             return model.logits(input_ids, n_threads=self.n_threads)
         windows = Ragged.from_lists(input_ids)
         output = self.head_.classifier
-        logits = self._token_states(windows) @ output.weight.T + output.bias
+        states = self._token_states(windows)
+        with single_threaded_blas():
+            logits = states @ output.weight.T + output.bias
         return np.split(logits, np.cumsum(windows.lengths)[:-1])
 
     def predict_proba(self, X: Iterable[Words]) -> list[FloatArray]:
