@@ -148,3 +148,39 @@ def test_layers_are_the_hidden_states_of_transformers(tiny: Path) -> None:
     for layer in range(-6, 6):
         got = embed(load_model(tiny), tokenizer, "where is it?", pooling="mean", layer=layer)
         np.testing.assert_allclose(got, hidden_states[layer][0].mean(0).numpy(), atol=1e-5)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
+@pytest.mark.filterwarnings("default")
+def test_dropout_is_applied_where_transformers_applies_it(model_type: str, tmp_path: Path) -> None:
+    """A rate of 1 drops everything, so that the loss of the training does not depend on chance."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab_size": 99, "num_labels": 3}
+    if model_type == "bert":
+        sizes |= {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+        rates = {"hidden_dropout_prob": 1.0, "classifier_dropout": 0.0}
+        config = transformers.BertConfig(intermediate_size=37, **sizes, **rates)
+        theirs = transformers.BertForSequenceClassification(config)
+    else:
+        sizes |= {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 37}
+        rates = {"dropout": 1.0, "attention_dropout": 1.0, "seq_classif_dropout": 0.0}
+        config = transformers.DistilBertConfig(**sizes, **rates)
+        theirs = transformers.DistilBertForSequenceClassification(config)
+    torch.manual_seed(0)
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter)
+    theirs.save_pretrained(tmp_path)
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(94))]
+    WordPieceTokenizer({token: i for i, token in enumerate(tokens)}).save_pretrained(tmp_path)
+    texts, labels = ["1 2 3", "4 5", "6"], ["LABEL_0", "LABEL_2", "LABEL_1"]
+    ours = DistilBertClassifier.from_pretrained(
+        tmp_path, trainable_layers="all", learning_rate_init=1e-9, batch_size=3
+    )
+    ours.partial_fit(texts, labels)
+    encoded = transformers.AutoTokenizer.from_pretrained(tmp_path)(
+        texts, padding=True, return_tensors="pt"
+    )
+    loss = theirs.train()(**encoded, labels=torch.tensor([0, 2, 1])).loss.item()
+    np.testing.assert_allclose(ours.loss_curve_, [loss], rtol=1e-5)

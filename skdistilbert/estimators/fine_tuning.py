@@ -75,9 +75,7 @@ class FineTuning:
             weights.activation,
             options.pooling if options.n_layers else None,
         )
-        has_own_rate = config.model_type == "bert" or isinstance(head, SequenceClassificationHead)
-        head_dropout = config.seq_classif_dropout if has_own_rate else config.dropout
-        rates = DropoutRates(config.dropout, config.attention_dropout, head_dropout)
+        rates = _dropout_rates(config, head)
         seed = int(random_state.randint(np.iinfo(np.int32).max))
         self.trainer = trainer(network, loss, rates, seed, options.alpha, options.n_threads)
 
@@ -151,6 +149,18 @@ class FineTuning:
         """Train for one epoch at a constant learning rate."""
         plan = self.options.plan(1, decay=False)
         return train(self.trainer, examples, plan, self._random_state)
+
+
+def _dropout_rates(config: DistilBertConfig, head: TrainableHead) -> DropoutRates:
+    """Return the rates with which transformers trains a model of this type."""
+    is_bert = config.model_type == "bert"
+    has_own_rate = is_bert or isinstance(head, SequenceClassificationHead)
+    return DropoutRates(
+        config.dropout,
+        config.attention_dropout,
+        head=config.seq_classif_dropout if has_own_rate else config.dropout,
+        attention_output=config.dropout if is_bert else 0.0,
+    )
 
 
 def new_sequence_head(

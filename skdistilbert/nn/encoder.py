@@ -16,13 +16,14 @@ from skdistilbert.nn.activations import ACTIVATIONS
 from skdistilbert.nn.attention import self_attention
 from skdistilbert.nn.functional import layer_norm, linear, project
 from skdistilbert.nn.runtime import ONE_WORKER
+from skdistilbert.nn.tape import NO_DROPOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from skdistilbert.nn.packing import Group, IntArray, PackedBatch
     from skdistilbert.nn.runtime import WeightProducts, Workers
-    from skdistilbert.nn.tape import Tape
+    from skdistilbert.nn.tape import DropoutRates, Tape
     from skdistilbert.nn.weights import Activation, Array, Embeddings, Encoder, Layer, LayerPart
 
 
@@ -128,6 +129,11 @@ class _Pass(NamedTuple):
     tape: Tape | None
     workers: Workers
 
+    @property
+    def rates(self) -> DropoutRates:
+        """The dropout of this pass."""
+        return NO_DROPOUT if self.tape is None else self.tape.rates
+
 
 def _attention_sublayer(
     x: Array,
@@ -153,7 +159,8 @@ def _attention_sublayer(
         context = self_attention(queries, keys, values, groups, head_dim, tape, probabilities)
         return project(context, part.out_lin, tape, products)
 
-    attended = _add_up(workers.map(attend, parts), layer.out_lin.bias, residual)
+    rate = shared.rates.attention_output
+    attended = _add_up(workers.map(attend, parts), layer.out_lin.bias, residual, tape, rate)
     return layer_norm(attended, layer.sa_layer_norm, tape)
 
 
@@ -165,12 +172,12 @@ def _feed_forward_sublayer(x: Array, layer: Layer, parts: list[LayerPart], share
         inner = ACTIVATIONS[activation](linear(x, part.lin1, tape, products), tape)
         return project(inner, part.lin2, tape, products)  # inner: (part_hidden_dim, n_tokens)
 
-    out = _add_up(workers.map(feed_forward, parts), layer.lin2.bias, x, tape)
+    out = _add_up(workers.map(feed_forward, parts), layer.lin2.bias, x, tape, shared.rates.hidden)
     return layer_norm(out, layer.output_layer_norm, tape)
 
 
 def _add_up(
-    parts: Iterator[Array], bias: Array, residual: Array, tape: Tape | None = None
+    parts: Iterator[Array], bias: Array, residual: Array, tape: Tape | None, rate: float
 ) -> Array:
     """Sum the parts of a linear map, its bias and its input, (dim, n_tokens) each.
 
@@ -179,7 +186,7 @@ def _add_up(
     total = next(parts)
     total += bias[:, None]
     if tape is not None:
-        tape.drop(total, tape.rates.hidden)
+        tape.drop(total, rate)
     total += residual  # while other workers may still compute
     for part in parts:
         total += part

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 class DropoutRates(NamedTuple):
-    """Probabilities of dropping a value: `dropout`, `attention_dropout` and that of the head."""
+    """Probabilities of dropping a value."""
 
-    hidden: float = 0.0
-    attention: float = 0.0
+    hidden: float = 0.0  # of the embeddings and of the output of each feed-forward sublayer
+    attention: float = 0.0  # of the attention probabilities
     head: float = 0.0
+    attention_output: float = 0.0  # BERT drops these values, too; DistilBERT does not
 
 
 NO_DROPOUT = DropoutRates()

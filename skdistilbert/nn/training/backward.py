@@ -86,7 +86,7 @@ def layer_backward(
     """Differentiate a layer; with `columns`, the output has only these columns of the input."""
     d_h, d_lin1, d_lin2, d_output_norm = _feed_forward_backward(d_out, layer, tape)
     d_attended, d_sa_norm = layer_norm_backward(d_h, layer.sa_layer_norm, tape)
-    d_context, d_out_lin = linear_backward(d_attended, layer.out_lin, tape)
+    d_context, d_out_lin = linear_backward(tape.undrop(d_attended), layer.out_lin, tape)
     d_qkv = np.empty((3, len(d_context), groups[-1].columns.stop), d_context.dtype)
     d_qkv_lin: LinearGradient | Linear
     if columns is None:

@@ -35,7 +35,7 @@ TEXTS = [
 ]  # 0 is torch's padding
 TOKEN_TYPES = [[0, 0, 0, 1, 1, 1], [0], [0, 1, 1], [0, 0, 1], [0] * 4 + [1] * 11, [0, 0, 0]]
 SIZES = {"vocab_size": 20, "positions": 16, "dim": 8, "hidden_dim": 12}
-RATES = DropoutRates(hidden=0.1, attention=0.2, head=0.3)
+RATES = DropoutRates(hidden=0.1, attention=0.2, head=0.3, attention_output=0.4)
 
 
 def a_network(
