@@ -22,7 +22,8 @@ pooling : {POOLINGS} or "auto"
     otherwise "mean". The head of transformers reads "cls"; see `save_pretrained`.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 0.08 divided by the width of
-    the encoder in the first of two stages, 5e-3 if AdamW trains only the head, else 1e-4.
+    the encoder in the first of two stages; 5e-3 if AdamW trains only the head; else 0.0384 divided
+    by the width, which is 2e-4 for "mini" and 5e-5 for DistilBERT.
 batch_size : int of at least 1 or "auto"
     Number of texts in a step of the optimiser. "auto": 64 in the first of two stages, 32 if AdamW
     trains only the head, else 16.

@@ -16,7 +16,6 @@ from skdistilbert.tasks.windows import cut, encode_each
 if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
 
-    from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
     from skdistilbert.estimators.targets import Labels
@@ -83,15 +82,6 @@ class LabelledWords(NamedTuple):
         classes = [self.classes[row] for row in rows]
         weights = [self.weights[row] for row in rows]
         return type(self)(texts, classes, weights, self.text_weights[rows])
-
-    def sample(self, n_words: int, random_state: RandomState) -> Self:
-        """Return all texts, or random texts with about `n_words` words in total."""
-        lengths = np.array([len(words) for words in self.texts])
-        if lengths.sum() <= n_words:
-            return self
-        order = random_state.permutation(len(lengths))
-        n_texts = 1 + np.searchsorted(np.cumsum(lengths[order]), n_words)
-        return self.select(order[:n_texts])
 
     def normalized(self) -> Self:
         """Scale the weights so that the mean over words with non-zero weight is 1."""

@@ -66,7 +66,8 @@ normalize : bool
     Scale each vector to unit length, so that dot products are cosines.
 learning_rate_init : float above 0 or "auto"
     Highest learning rate, reached after a tenth of all steps. "auto": 5e-3 if only the head is
-    trained, else 1e-4.
+    trained; else 0.0384 divided by the width of the encoder, which is 2e-4 for "mini" and 5e-5 for
+    DistilBERT.
 alpha : float of at least 0
     Weight decay of all matrices, decoupled from the gradient (AdamW). Unlike scikit-learn's L2
     penalty it is not divided by the number of texts.

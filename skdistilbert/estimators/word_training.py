@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from skdistilbert.estimators.training_options import split_rows
 from skdistilbert.estimators.word_input import check_word_labels, check_words
 from skdistilbert.estimators.word_predictor import WordPredictor
 from skdistilbert.nn.heads import LinearHead
-from skdistilbert.nn.training import Examples, LinearProblem
+from skdistilbert.nn.training import Examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     Words = Sequence[str]
     Rows = NDArray[np.intp]
 
-# The first head is fitted on a random part of more words than this, which limits its memory to
-# eight bytes times this number and the width of the encoder.
-WORDS_FOR_FIRST_HEAD = 2**16
 # Least number of epochs of trained layers if `max_iter` is "auto". On held-out training texts of
 # WNUT17 the bundled model reached an F1 of 0.389 in 3 epochs, 0.426 in 6 and 0.444 in 10.
 EPOCHS = 6
@@ -63,8 +59,7 @@ class WordTraining(WordPredictor):
         if options.n_layers and options.max_iter == "auto":
             n_epochs = max(EPOCHS, options.n_epochs(len(trained)))
             options = options._replace(max_iter=n_epochs)
-        frozen_problem = partial(self._frozen_problem, options, words.select(trained))
-        training = self._start_classifier(options, random_state, frozen_problem)
+        training = self._start_classifier(options, random_state)
         score = None
         if held_out is not None:
             validation = words.select(held_out)
@@ -76,18 +71,6 @@ class WordTraining(WordPredictor):
             return self._word_examples(training, normalized.select(rows))
 
         self._train(training, split, examples_of, score, data)
-
-    def _frozen_problem(
-        self, options: TrainingOptions, words: LabelledWords, random_state: RandomState
-    ) -> LinearProblem:
-        """Return the problem of a linear head on the pretrained states of some words."""
-        words = words.sample(WORDS_FOR_FIRST_HEAD, random_state)
-        cut = self._cut(options, words)
-        targets, weights = cut.targets(words)
-        columns = np.flatnonzero(weights)
-        states = self._token_states(cut.windows)[columns]
-        n_labels = len(self.classes_)
-        return LinearProblem(states, targets[columns], weights[columns], self._loss, n_labels)
 
     def _new_head(self, config: DistilBertConfig, random_state: RandomState) -> LinearHead:
         return LinearHead(new_linear(len(self.classes_), config.dim, random_state))
