@@ -11,8 +11,8 @@ features. ``trec`` reads train.txt and test.txt from --data (six classes of ques
 emerging.test.annotated. ``step`` measures one step of a DistilBERT with 66 million random
 parameters, on 16 texts of 128 tokens. Each engine runs in its own process, and they alternate.
 
-Both engines have the same hyperparameters. If layers are trained, our head starts as a logistic
-regression on frozen features. The head of torch always starts with random weights.
+Both engines have the same hyperparameters. If layers are trained, our head of a text classifier
+starts as a logistic regression on frozen features. All other heads start with random weights.
 """
 
 from __future__ import annotations
@@ -80,8 +80,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
     """Fine-tune with each seed and each engine in turn."""
     n_seeds = {OURS: options.seeds, TORCH: options.torch_seeds}
-    if TORCH not in options.engines:
-        n_seeds[TORCH] = 0
+    n_seeds |= dict.fromkeys({*n_seeds} - {*options.engines}, 0)
     losses = () if options.task == "wnut17" else LOSSES
     names = ["score", *(f"score, {loss}" for loss in losses)]
     scores: dict[str, list[list[float]]] = {OURS: [], TORCH: []}
@@ -100,12 +99,15 @@ def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
                 with EngineProcess(engine, options.threads) as process:
                     seconds[name].append(process.seconds(fit))
                     scores[name].append([process.seconds(score) for score in names])
-    ours = statistics.median(seconds[OURS])
-    columns: dict[str, float | str] = {**summary(names, scores[OURS])}
-    columns["fit, s"] = ours * fit.epochs
+    columns: dict[str, float | str] = {}
+    if seconds[OURS]:
+        columns |= summary(names, scores[OURS])
+        columns["fit, s"] = statistics.median(seconds[OURS]) * fit.epochs
     if seconds[TORCH]:
         columns |= summary([f"torch {name}" for name in names], scores[TORCH])
-        columns["torch / skdistilbert"] = statistics.median(seconds[TORCH]) / ours
+    if seconds[OURS] and seconds[TORCH]:
+        ratio = statistics.median(seconds[TORCH]) / statistics.median(seconds[OURS])
+        columns["torch / skdistilbert"] = ratio
     return columns
 
 

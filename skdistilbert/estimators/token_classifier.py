@@ -45,7 +45,7 @@ missing : {"error", "empty"}
     texts without words and as empty words.
 max_iter : int of at least 1 or "auto"
     Maximum number of epochs. The learning rate decays to 0 in the last epoch. "auto": 100 if only
-    the head is trained; else 6, or as many as 250 steps need if that is more, but at most 30.
+    the head is trained; else 4, or as many as 250 steps need if that is more, but at most 30.
 early_stopping : bool
     Hold out `validation_fraction` of the texts, stop when the F1 of their entities no longer
     improves, and keep the weights of the epoch with the best F1. The F1 is computed as in `score`,
@@ -57,12 +57,10 @@ verbose : bool or int of at least 0
     Show on stderr the loss of each epoch, and how many texts have been labelled: with a progress
     bar in terminals and notebooks if the extra ``progress`` is installed, otherwise with lines.
 embedding_cache : bool, str, path-like or None
-    Keep the hidden states of all tokens in an SQLite file. Each token needs four bytes times the
-    width of the encoder. Later calls of `fit` read the hidden states of the pretrained encoder
-    from this file. With ``trainable_layers=0``, `predict`, `predict_proba` and `score` also read
-    them. Other estimators, processes and runs may use the same file. Hidden states of a fine-tuned
-    encoder are never kept. `DistilBertClassifier` explains the accepted values and the limit of
-    the size.
+    With ``trainable_layers=0``, keep the hidden states of all tokens in an SQLite file, from which
+    later calls, other estimators, processes and runs read them. Each token needs four bytes times
+    the width of the encoder. Hidden states of a fine-tuned encoder are never kept.
+    `DistilBertClassifier` explains the accepted values and the limit of the size.
 """
 OWN_ACCEPTED = {
     "max_length": Accepted(Integral, NoneType, low=3),
@@ -78,10 +76,9 @@ OWN_ACCEPTED = {
 class DistilBertTokenClassifier(WordTraining):
     """Label the words of texts with DistilBERT's token-classification head.
 
-    `fit` trains like ``DistilBertClassifier(trainable_layers="all")``: the head starts as a
-    logistic regression on the pretrained hidden states, and AdamW trains layers and head together.
-    The first token of each word learns and predicts the label of the word [1]_, as in the examples
-    of transformers. Long texts are split into windows.
+    AdamW trains the layers and the head, which starts with random weights. The first token of each
+    word learns and predicts the label of the word [1]_, as in the examples of transformers. Long
+    texts are split into windows.
 
     Parameters
     ----------

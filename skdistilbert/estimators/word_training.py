@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     Words = Sequence[str]
     Rows = NDArray[np.intp]
 
-# Least number of epochs of trained layers if `max_iter` is "auto". On held-out training texts of
-# WNUT17 the bundled model reached an F1 of 0.389 in 3 epochs, 0.426 in 6 and 0.444 in 10.
-EPOCHS = 6
+# Least number of epochs of trained layers if `max_iter` is "auto"; see benchmarks/README.md.
+EPOCHS = 4
 
 
 class WordTraining(WordPredictor):

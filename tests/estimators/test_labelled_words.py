@@ -49,16 +49,6 @@ def test_texts_without_weight_are_dropped() -> None:
         encode(None, [1, 1, -1])
 
 
-def test_a_sample_has_about_the_given_number_of_words() -> None:
-    texts, labels = ([[each] * (row % 7) for row in range(100)] for each in ("a", "O"))
-    words = LabelledWords.encode(texts, labels, NAMES, None, None)
-    random_state = np.random.RandomState(0)
-    assert words.sample(1000, random_state) is words
-    some = words.sample(50, random_state)
-    assert 50 <= sum(map(len, some.texts)) < 57
-    assert [len(classes) for classes in some.classes] == [*map(len, some.texts)]
-
-
 def test_normalised_weights_have_a_mean_of_one_over_words_with_weight() -> None:
     words = encode({"O": 0, "B": 1, "I": 4}, [1, 1, 2]).normalized()
     np.testing.assert_allclose(np.concatenate(words.weights) * 7 / 3, [0, 0, 1, 4, 0, 2])

@@ -302,7 +302,7 @@ def test_the_validation_score_is_that_of_the_held_out_texts(
 
     monkeypatch.setattr(word_training, "EntityScore", recording)
     texts, labels = [*TEXTS * 4, ["\u200b", "Anna"]], [*LABELS * 4, ["B-city", "B-person"]]
-    params: dict[str, Any] = {"early_stopping": True, "validation_fraction": 0.5, "max_iter": 15}
+    params: dict[str, Any] = {"early_stopping": True, "validation_fraction": 0.5, "max_iter": 30}
     classifier = quick(tiny, **params).fit(texts, labels, np.arange(1, 18))
     (words,) = held_out
     assert len(words.texts) == 9
@@ -355,15 +355,6 @@ def test_wrong_arguments_of_partial_fit(tiny: Path) -> None:
         quick(tiny).partial_fit([[]], [[]], ["O"])
 
 
-def test_training_of_layers_starts_with_a_logistic_regression(tiny: Path) -> None:
-    constant = {"max_iter": 1, "learning_rate_init": 1e-9}
-    random, fitted = (
-        quick(tiny, trainable_layers=n_layers, **constant).fit(TEXTS, LABELS).loss_curve_[0]
-        for n_layers in (0, 1)
-    )
-    assert fitted < 0.9 * random
-
-
 def test_epochs_by_default(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
     numbers: list[int] = []
 
@@ -375,4 +366,4 @@ def test_epochs_by_default(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
         for n_layers in (0, 1):
             classifier = DistilBertTokenClassifier(tiny, trainable_layers=n_layers)
             classifier.fit([["is", "it"]] * n_texts, [["O", "B"]] * n_texts)
-    assert numbers == [100, 30, 100, 6]
+    assert numbers == [100, 30, 100, 4]
