@@ -22,6 +22,7 @@ import statistics
 import tempfile
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,12 @@ from benchmarks.probability_scores import LOSSES
 from benchmarks.results import Results, add_save_option, save
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.measuring import Engine
 
 OURS, TORCH = "skdistilbert", "torch"
+ENGINES: dict[str, Callable[[], Engine]] = {OURS: FitOurs, TORCH: FitTorch}
 # The defaults of DistilBertClassifier if AdamW trains only the head.
 HEAD_ONLY = {"layers": 0, "epochs": 100, "batch_size": 32, "learning_rate": 5e-3}
 
@@ -80,7 +84,6 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
     """Fine-tune with each seed and each engine in turn."""
     n_seeds = {OURS: options.seeds, TORCH: options.torch_seeds}
-    n_seeds |= dict.fromkeys({*n_seeds} - {*options.engines}, 0)
     losses = () if options.task == "wnut17" else LOSSES
     names = ["score", *(f"score, {loss}" for loss in losses)]
     scores: dict[str, list[list[float]]] = {OURS: [], TORCH: []}
@@ -92,26 +95,30 @@ def compare(layers: str, options: argparse.Namespace) -> dict[str, float | str]:
         fit = replace(fit, **HEAD_ONLY)
     elif layers != "all":
         fit = replace(fit, layers=int(layers))
-    for seed in range(max(n_seeds.values())):
-        fit = replace(fit, seed=seed)
-        for name, engine in ((OURS, FitOurs), (TORCH, FitTorch)):
-            if seed < n_seeds[name]:
-                with EngineProcess(engine, options.threads) as process:
-                    seconds[name].append(process.seconds(fit))
-                    scores[name].append([process.seconds(score) for score in names])
+    for seed, name in product(range(max(n_seeds.values())), options.engines):
+        if seed < n_seeds[name]:
+            with EngineProcess(ENGINES[name], options.threads) as process:
+                seconds[name].append(fit.epochs * process.seconds(replace(fit, seed=seed)))
+                scores[name].append([process.seconds(score) for score in names])
+    return summary(names, scores, {x: statistics.median(of) for x, of in seconds.items() if of})
+
+
+def summary(
+    names: Sequence[str], scores: dict[str, list[list[float]]], seconds: dict[str, float]
+) -> dict[str, float | str]:
+    """Return the columns of the engines that ran."""
     columns: dict[str, float | str] = {}
-    if seconds[OURS]:
-        columns |= summary(names, scores[OURS])
-        columns["fit, s"] = statistics.median(seconds[OURS]) * fit.epochs
-    if seconds[TORCH]:
-        columns |= summary([f"torch {name}" for name in names], scores[TORCH])
-    if seconds[OURS] and seconds[TORCH]:
-        ratio = statistics.median(seconds[TORCH]) / statistics.median(seconds[OURS])
-        columns["torch / skdistilbert"] = ratio
+    if OURS in seconds:
+        columns |= means(names, scores[OURS])
+        columns["fit, s"] = seconds[OURS]
+    if TORCH in seconds:
+        columns |= means([f"torch {name}" for name in names], scores[TORCH])
+    if len(seconds) == len(ENGINES):
+        columns["torch / skdistilbert"] = seconds[TORCH] / seconds[OURS]
     return columns
 
 
-def summary(names: Sequence[str], scores: list[list[float]]) -> dict[str, float]:
+def means(names: Sequence[str], scores: list[list[float]]) -> dict[str, float]:
     """Return the mean of each score, and the deviation of the first one; scores are per seed."""
     found = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
     if len(scores) > 1:
