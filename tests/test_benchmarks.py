@@ -283,8 +283,8 @@ FEW_LABELS = "few_labels_trec; Intel AVX-512; 8 per class"
             "network_speed; Intel AVX-512; base, 1,000 texts, from strings; "
             "sentence-transformers / skdistilbert; .2f"
         ),
-        "fine_tuning_trec; AMD Zen 5; trainable_layers=all; score; .3f",
-        "fine_tuning_trec; AMD Zen 5; trainable_layers=all; torch / skdistilbert; .2f",
+        "fine_tuning_trec; Intel AVX-512; trainable_layers=all; score; .3f",
+        "fine_tuning_trec; Intel AVX-512; trainable_layers=all; torch / skdistilbert; .2f",
         f"{FEW_LABELS}, DistilBertClassifier(), MiniLM; accuracy; .3f",
         f"{FEW_LABELS}, DistilBertClassifier(), MiniLM; fit, s; .0f",
         f"{FEW_LABELS}, DistilBertClassifier(), MiniLM; log loss; .2f",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Inverse of the penalty of the head with which fine-tuning starts; see
 # `skdistilbert.nn.training.linear_head`.
-STRENGTH_OF_FIRST_HEAD = 30.0
+STRENGTH_OF_FIRST_HEAD = 1.0
 
 
 class TrainedClassifier(TrainedEstimator):
