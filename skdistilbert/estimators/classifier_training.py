@@ -81,7 +81,6 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
         self, options: TrainingOptions, labelled: TrainingTexts, data: dict[str, Any]
     ) -> None:
         random_state = check_random_state(self.random_state)
-        labelled = labelled.normalized()
         stratify = None if self._multilabel else labelled.targets
         split = split_rows(np.arange(len(labelled.texts)), options, random_state, stratify)
 
@@ -89,7 +88,7 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
             return self._head_problem(labelled).select(split[0])
 
         training = self._start_classifier(options, random_state, frozen_problem)
-        self._train_on_texts(training, labelled, split, self._score, data)
+        self._train_on_texts(training, labelled.normalized(), split, self._score, data)
 
     def _begin_fit(self) -> TrainingOptions:
         options = super()._begin_fit()

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
 
 # Inverse of the penalty of the head with which fine-tuning starts; see
-# `skdistilbert.nn.training.linear_head` and benchmarks/README.md. Heads with larger weights are
-# overconfident after fine-tuning.
-STRENGTH_OF_FIRST_HEAD = 1.0
+# `skdistilbert.nn.training.linear_head` and benchmarks/README.md.
+STRENGTH_OF_FIRST_HEAD = 30.0
 
 
 class TrainedClassifier(TrainedEstimator):

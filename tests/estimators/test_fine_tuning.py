@@ -82,7 +82,7 @@ def test_pickles_hold_only_changed_weights(tiny: Path, trainable_layers: Any) ->
 
 def test_multilabel(tiny: Path) -> None:
     for y in (INDICATORS, csr_array(INDICATORS)):
-        classifier = quick(tiny, max_iter=60).fit(TEXTS, y)
+        classifier = quick(tiny, max_iter=30).fit(TEXTS, y)
         np.testing.assert_array_equal(classifier.predict(TEXTS), INDICATORS)
         assert classifier.classes_.tolist() == [0, 1, 2]
         probabilities = classifier.predict_proba(TEXTS)
