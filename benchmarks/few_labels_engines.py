@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.bundled_model import frozen_classifier
@@ -22,9 +23,10 @@ from skdistilbert import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-TFIDF, FROZEN, DEFAULT, TUNED, CONTRASTIVE, ZERO_SHOT, SETFIT = METHODS = (
+TFIDF, FROZEN, FROZEN_CV, DEFAULT, TUNED, CONTRASTIVE, ZERO_SHOT, SETFIT = METHODS = (
     "TF-IDF + LR",
     "frozen + LR",
+    "frozen + LR, cross-validated C",
     "DistilBertClassifier()",
     "fine-tuned",
     "contrastive + LR",
@@ -79,11 +81,14 @@ class FitMethod:
             known = set(texts.labels) <= set(TREC_CLASSES)
             return DistilBertZeroShotClassifier(model, classes=TREC_CLASSES if known else None)
         embedder = (
-            DistilBertEmbedder(model, normalize=True)
-            if self.method == FROZEN
-            else DistilBertContrastiveEmbedder(model, random_state=seed)
+            DistilBertContrastiveEmbedder(model, random_state=seed)
+            if self.method == CONTRASTIVE
+            else DistilBertEmbedder(model, normalize=True)
         )
-        return make_pipeline(embedder, LogisticRegression(C=10, max_iter=1000))
+        head: Any = LogisticRegression(C=10, max_iter=1000)
+        if self.method == FROZEN_CV:
+            head = GridSearchCV(head, {"C": np.logspace(0, 3, 7)}, scoring="neg_log_loss")
+        return make_pipeline(embedder, head)
 
 
 class FitSetFit:
