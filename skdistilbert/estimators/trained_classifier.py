@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from skdistilbert.nn.training.losses import Loss
 
 
-# Inverse of the penalty of the head with which fine-tuning starts; see
-# `skdistilbert.nn.training.linear_head` and benchmarks/README.md.
-STRENGTH_OF_FIRST_HEAD = 30.0
+# Inverse of the penalty of the head with which fine-tuning starts, multiplied by the sum of the
+# weights of the texts and divided by the number of labels. The head then depends neither on the
+# scale of the weights nor on repetitions of the texts; see benchmarks/README.md.
+STRENGTH_OF_FIRST_HEAD = 10.0
 
 
 class TrainedClassifier(TrainedEstimator):
@@ -118,7 +119,9 @@ class TrainedClassifier(TrainedEstimator):
         def new_head(config: DistilBertConfig, random_state: RandomState) -> TrainableHead:
             if frozen_problem is None or not options.n_layers:
                 return self._new_head(config, random_state)
-            return fit_linear_head(frozen_problem(random_state), STRENGTH_OF_FIRST_HEAD)
+            problem = frozen_problem(random_state)
+            strength = STRENGTH_OF_FIRST_HEAD * problem.num_labels / float(problem.weights.sum())
+            return fit_linear_head(problem, strength)
 
         return self._start_training(options, self._loss, new_head, random_state)
 
