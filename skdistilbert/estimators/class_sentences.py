@@ -45,7 +45,8 @@ def known_classes(
         unknown = [label for label in labels.tolist() if label not in known]
         if unknown:
             raise ValueError(
-                f"y must have labels that are among the classes {[*classes]}; got {unknown}."
+                f"y must have labels that are among the classes {[*classes]}; got {unknown}. A "
+                "meta-estimator that replaces labels by numbers needs FrozenEstimator(classifier)."
             )
     if classes is None:
         raise ValueError(
@@ -89,8 +90,15 @@ def class_sentences(
         )
     if len({*values}) < len(values):
         raise ValueError(f"classes must name each label once; got {values!r:.200}.")
-    labels = np.unique(values)
+    labels = np.sort(values)
+    if labels.tolist() != sorted(values):
+        raise ValueError(
+            f"classes must have labels that NumPy can hold; got {values!r:.200}, which would "
+            f"become {labels.tolist()!r:.200}. Shorten large integers, and remove NaN and null "
+            "characters at the ends of strings."
+        )
     descriptions = [_descriptions(classes, label, template) for label in labels.tolist()]
+    _check_differ(labels.tolist(), descriptions)
     pattern = default if template is None else template
     return labels, [[pattern.replace("{}", text) for text in texts] for texts in descriptions]
 
@@ -100,7 +108,7 @@ def _descriptions(classes: Classes, label: Any, template: str | None) -> list[st
     given: Any = (
         classes[label] if isinstance(classes, Mapping) else _text_of_label(label, template)
     )
-    is_one = isinstance(given, str) or not isinstance(given, Iterable)
+    is_one = isinstance(given, str | Mapping) or not isinstance(given, Iterable)
     texts = [given] if is_one else [*given]
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ValueError(
@@ -108,6 +116,18 @@ def _descriptions(classes: Classes, label: Any, template: str | None) -> list[st
             f"empty; got {given!r:.99} for the label {label!r}."
         )
     return texts
+
+
+def _check_differ(labels: list[Any], descriptions: list[list[str]]) -> None:
+    """Raise ValueError if two classes have the same descriptions."""
+    first_label: dict[frozenset[str], Any] = {}
+    for label, texts in zip(labels, descriptions, strict=True):
+        other = first_label.setdefault(frozenset(texts), label)
+        if other != label:
+            raise ValueError(
+                "classes must describe each label differently, or the second of two labels is "
+                f"never predicted; got {texts!r:.99} for {other!r} and {label!r}."
+            )
 
 
 def _text_of_label(label: Any, template: str | None) -> str:  # noqa: ANN401

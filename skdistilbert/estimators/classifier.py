@@ -152,7 +152,8 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
             ``BertForSequenceClassification``: a directory or a name on the Hugging Face hub.
         **params : dict
             Other parameters of the class, except `pooling`, which is that of the head: "cls",
-            unless `save_pretrained` of this class wrote another one.
+            unless `save_pretrained` of this class wrote another one. The checkpoint also has the
+            `max_length` of the saved estimator, but not `long_text` and `stride`.
 
         Returns
         -------
@@ -218,7 +219,8 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         """
         # Validate everything before the previous fit is replaced.
         self._validate()
-        texts, labels = self._check_texts(X), self._labels_to_fit(Labels.from_targets(y))
+        texts = self._check_texts_to_fit(X, continues=self.warm_start)
+        labels = self._labels_to_fit(Labels.from_targets(y))
         labelled = self._labelled(texts, y, labels, sample_weight)
         if self.early_stopping:
             labels.check_can_be_held_out(labelled.targets, self.validation_fraction)
@@ -270,10 +272,11 @@ class DistilBertClassifier(ClassifierMixin, ClassifierTraining):  # type: ignore
         if it was the first call.
         """
         self._validate()
-        texts, labels = self._check_texts(X), Labels.from_targets(y, classes)
+        texts = self._check_texts_to_fit(X, continues=True)
+        labels = Labels.from_targets(y, classes)
         options = self._begin_partial_fit(labels, are_given=classes is not None)
-        self._reads_pairs = are_pairs(texts)
         labelled = self._labelled(texts, y, self._labels, sample_weight)
+        self._reads_pairs = are_pairs(texts)
         self._warn_about(texts)
         self._train_one_epoch(options, lambda training: self._examples(training, labelled))
         return self

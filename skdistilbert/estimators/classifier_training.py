@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from skdistilbert.checkpoint import DistilBertConfig
     from skdistilbert.estimators.targets import Labels
+    from skdistilbert.estimators.text_encoder import TextEncoder
     from skdistilbert.estimators.training_options import TrainingOptions
     from skdistilbert.models import DistilBertForSequenceClassification
     from skdistilbert.nn.heads import SequenceClassificationHead
@@ -89,6 +90,20 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
 
         training = self._start_classifier(options, random_state, frozen_problem)
         self._train_on_texts(training, labelled.normalized(), split, self._score, data)
+
+    def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
+        options = super()._resolve_options(encoder)
+        if options.pooling == "mean_sqrt_len_tokens" and self._head_reads_long_texts:
+            raise ValueError(
+                f"pooling={options.pooling!r} cannot be combined with long_text='window' here, "
+                "because its features grow with the length of the text, and a checkpoint has no "
+                "head for features without a bound. Use pooling='mean'."
+            )
+        return options
+
+    @property
+    def _head_reads_long_texts(self) -> bool:
+        return self._trains_in_stages and self.long_text == "window"
 
     def _begin_fit(self) -> TrainingOptions:
         options = super()._begin_fit()

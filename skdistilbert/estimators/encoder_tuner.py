@@ -121,13 +121,18 @@ class EncoderTuner(CallbackSupportMixin, TextEstimator):  # type: ignore[misc]
         self, directory: str | os.PathLike[str], module_files: Mapping[str, bytes | None]
     ) -> None:
         """Write the fitted encoder with the files of sentence-transformers."""
-        encoder = self._loaded_encoder()
-        config = encoder.model.config
-        max_length = check_max_length(self.max_length, config, encoder.tokenizer)
-        tokenizer = encoder.tokenizer.__getstate__() | {"model_max_length": max_length}
-        files = tokenizer_files(tokenizer, config.model_type) | dict(module_files)
-        encoder.model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
+        files = self._tokenizer_files() | dict(module_files)
+        model = self._loaded_encoder().model
+        model.save_with_files(directory, files | dict.fromkeys(SENTENCE_FILES))
         self._reload_if_saved_to(directory)
+
+    def _tokenizer_files(self) -> dict[str, bytes | None]:
+        """Return the files of the tokenizer, with the maximum length of this estimator."""
+        encoder = self._loaded_encoder()
+        config, tokenizer = encoder.model.config, encoder.tokenizer
+        max_length = check_max_length(self.max_length, config, tokenizer)
+        state = tokenizer.__getstate__() | {"model_max_length": max_length}
+        return tokenizer_files(state, config.model_type)
 
     def _reload_if_saved_to(self, directory: str | os.PathLike[str]) -> None:
         """Use the saved files if they have replaced the files of the pretrained encoder."""

@@ -42,7 +42,8 @@ def sequence_model(
     Warns
     -----
     UserWarning
-        If the head reads another pooling than "cls", as its logits differ in transformers.
+        If the head reads another pooling than "cls", as its logits differ in transformers. If the
+        labels are neither strings, numbers nor booleans.
     """
     if pooling != "cls":
         warn_user(
@@ -50,36 +51,47 @@ def sequence_model(
             "the state of [CLS] to the head, so its logits will differ there. skdistilbert "
             "restores the head exactly. For transformers, train with pooling='cls'."
         )
+    json_labels = labels_to_json(labels)
+    if json_labels is None:
+        warn_user(
+            f"config.json cannot hold labels of type {labels.dtype}, such as {labels[0]!r:.99}. "
+            "They are saved as strings, and from_pretrained will return strings. For the original "
+            "labels, pickle the estimator."
+        )
     if isinstance(head, LinearHead):
-        head = _with_first_layer(head, encoder)
+        head = _with_first_layer(head, encoder, pooling)
     (model_type,) = (key for key, x in HEAD_ACTIVATIONS.items() if x == head.activation)
     config = replace(
         encoder.config,
         model_type=model_type,
         id2label={index: str(label) for index, label in enumerate(labels)},
         problem_type=problem_type,
-        sklearn_classes=labels_to_json(labels),
+        sklearn_classes=json_labels,
         sklearn_pooling=pooling or "cls",
         sklearn_pools_windows=pools_windows,
     )
     return DistilBertForSequenceClassification(config, dict(encoder.weights) | head.tensors())
 
 
-def _with_first_layer(head: LinearHead, encoder: DistilBertModel) -> SequenceClassificationHead:
+def _with_first_layer(
+    head: LinearHead, encoder: DistilBertModel, pooling: Pooling | None
+) -> SequenceClassificationHead:
     """Return a head with the two layers of transformers and the same logits.
 
     BERT's tanh is linear for small numbers, so its first layer makes the features small. ReLU is
-    linear for positive numbers, so DistilBERT's first layer adds a bound of the features, which
-    are means of layer-normalised states.
+    linear for positive numbers, so DistilBERT's first layer adds a bound of the features.
     """
     output, dim = head.classifier, encoder.config.dim
     activation = HEAD_ACTIVATIONS[encoder.config.model_type]
     identity = np.eye(dim, dtype=np.float32)
+    # Features are means of layer-normalised states, except for this pooling.
+    is_sum = pooling == "mean_sqrt_len_tokens"
+    growth = np.float32(np.sqrt(encoder.config.max_position_embeddings) if is_sum else 1)
     if activation == "tanh":
-        first = Linear(SMALL * identity, np.zeros(dim, np.float32))
-        last = Linear(output.weight / SMALL, output.bias)
+        first = Linear(SMALL / growth * identity, np.zeros(dim, np.float32))
+        last = Linear(output.weight / (SMALL / growth), output.bias)
     else:
-        bound = _bound_of_states(encoder)
+        bound = growth * _bound_of_states(encoder)
         first = Linear(identity, bound)
         bias = output.bias - output.weight.astype(np.float64) @ bound
         last = Linear(output.weight, bias.astype(np.float32))

@@ -111,7 +111,9 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
             Checkpoint of a ``DistilBertForSequenceClassification`` or
             ``BertForSequenceClassification`` whose logits are numbers.
         **params : dict
-            Other parameters of the class, except `pooling`, which is that of the head.
+            Other parameters of the class, except `pooling`, which is that of the head. The
+            checkpoint also has the `max_length` of the saved estimator, but not `long_text` and
+            `stride`.
 
         Returns
         -------
@@ -171,7 +173,8 @@ class DistilBertRegressor(RegressorMixin, TextPredictor):  # type: ignore[misc]
         """
         # Validate everything before the previous fit is replaced.
         self._validate()
-        texts, numbers = self._check_texts(X), check_numbers(y)
+        texts = self._check_texts_to_fit(X, continues=self.warm_start)
+        numbers = check_numbers(y)
         check_consistent_length(texts, numbers)
         weights = check_sample_weight(sample_weight, len(texts))
         used = TrainingTexts(texts, numbers.reshape(len(texts), -1).T, weights)

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skdistilbert.nn.functional import sigmoid, softmax
 from skdistilbert.nn.weights import Linear
+from skdistilbert.tasks.text_input import count_rows, is_missing
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -51,10 +52,11 @@ class Labels:
             If `y` is not a target of a classifier, or `classes` does not name each column once.
         """
         columns, y = _column_names(y), check_labels(y)
+        given = None if classes is None else np.asarray(_plain_labels(classes, "classes"))
         if y.ndim == 1:
-            return cls(np.unique(y if classes is None else np.asarray(classes)), multilabel=False)
-        if classes is not None:
-            names = np.asarray(classes)
+            return cls(np.unique(y if given is None else given), multilabel=False)
+        if given is not None:
+            names = given
         else:
             names = np.arange(y.shape[1]) if columns is None else columns
         if names.shape != y.shape[1:] or len({*names.tolist()}) < len(names):
@@ -136,6 +138,11 @@ class Labels:
 
     def _check_names(self, class_weight: Any) -> None:  # noqa: ANN401
         """Raise ValueError for weights of unknown classes unless each class has a weight."""
+        if isinstance(class_weight, list):
+            raise ValueError(
+                "class_weight must be a dict, 'balanced' or None if each text has one label; got "
+                f"{class_weight!r:.200}. A list of dicts is for an indicator matrix."
+            )
         known = {*self.classes.tolist()}
         if class_weight == "balanced" or known <= class_weight.keys():
             return
@@ -192,6 +199,7 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
     """Return labels as (n_texts,) or an indicator matrix (n_texts, n_labels), or raise."""
     if y is None:
         raise ValueError("fit requires y to be passed, but the target y is None.")
+    y = _plain_labels(y, "y")
     # Validate first, as the search for the type of target converts y.
     check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
     check_classification_targets(y)
@@ -207,6 +215,33 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
         )
     labels: NDArray[Any] = column_or_1d(y, warn=True)
     return labels
+
+
+def _plain_labels(labels: ArrayLike, name: str) -> Any:  # noqa: ANN401
+    """Return labels, or an array of NumPy's type if pandas has another type for the same values.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, or if some labels are strings and others are not.
+    """
+    values = np.asarray(labels, dtype=object)
+    if values.ndim == 1:
+        items = values.tolist()
+        missing = [row for row, label in enumerate(items) if is_missing(label)]
+        if missing:
+            raise ValueError(
+                f"{name} must not have missing labels; {count_rows(missing, items, 'label')} "
+                "missing (None, NaN or NA). Fill in these labels, or drop their texts."
+            )
+        examples = {isinstance(label, str): label for label in items}
+        if len(examples) > 1:
+            raise ValueError(
+                f"{name} must have labels of one type; got {examples[True]!r}, a string, and "
+                f"{examples[False]!r}."
+            )
+    dtype = getattr(getattr(labels, "dtype", None), "numpy_dtype", None)
+    return labels if dtype is None else np.asarray(labels, dtype)
 
 
 class Scale(NamedTuple):

@@ -76,6 +76,13 @@ class TextPredictor(TrainedEstimator):
 
     # -- training
 
+    def _check_texts_to_fit(self, X: object, *, continues: bool) -> list[TextOrPair]:
+        """Return validated texts, of the fitted kind if the training continues."""
+        texts = self._check_texts(X)
+        if continues and hasattr(self, "head_"):
+            self._check_fitted_kind(texts)
+        return texts
+
     def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
         options = super()._resolve_options(encoder)
         resolve_stride(self.long_text, self.stride, options.max_length)

@@ -14,7 +14,6 @@ from skdistilbert.estimators.encoder_tuner import EncoderTuner, Training
 from skdistilbert.estimators.fine_tuning import FineTuning
 from skdistilbert.estimators.model_card import ModelCard, card_files, check_scores
 from skdistilbert.exceptions import CheckpointError
-from skdistilbert.tokenization.tokenizer_files import tokenizer_files
 
 if TYPE_CHECKING:
     import os
@@ -146,6 +145,7 @@ class TrainedEstimator(EncoderTuner):
         UserWarning
             If a head on texts reads another pooling than "cls", because transformers passes the
             state of [CLS] to the head. `from_pretrained` of this class restores the head exactly.
+            If the labels are neither strings, numbers nor booleans. They are saved as strings.
             If the directory has a ``README.md`` that this package did not write, or that has been
             changed since. The file is kept.
 
@@ -158,7 +158,7 @@ class TrainedEstimator(EncoderTuner):
         """
         check_is_fitted(self)
         checked_scores = check_scores(scores)
-        model, tokenizer = self._task_model(), self._loaded_encoder().tokenizer
+        model = self._task_model()
         card = ModelCard(
             model,
             self.model,
@@ -167,8 +167,8 @@ class TrainedEstimator(EncoderTuner):
             reads_pairs=getattr(self, "_reads_pairs", None) is True,
             scores=checked_scores,
         )
-        files = tokenizer_files(tokenizer.__getstate__(), model.config.model_type)
-        model.save_with_files(directory, files | card_files(directory, card))
+        files = self._tokenizer_files() | card_files(directory, card)
+        model.save_with_files(directory, files)
         self._reload_if_saved_to(directory)
 
     def to_embedder(self, directory: str | os.PathLike[str]) -> DistilBertEmbedder:

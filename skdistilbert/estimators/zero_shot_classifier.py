@@ -108,6 +108,10 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
     more accurate than the name of the class. The probabilities are not calibrated. With labelled
     texts, ``sklearn.calibration.CalibratedClassifierCV`` calibrates them.
 
+    Some meta-estimators, such as ``VotingClassifier`` and ``cross_val_predict`` with
+    ``method="predict_proba"``, pass numbers instead of the labels to `fit`. Fit the classifier
+    first and pass them ``sklearn.frozen.FrozenEstimator(classifier)``.
+
     A pickle holds the descriptions and vectors of the classes, and the path and the fingerprint of
     the weights. The weights are read from the checkpoint again.
 

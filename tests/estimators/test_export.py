@@ -136,6 +136,41 @@ def test_linear_heads_are_saved_with_their_pooling(
         np.testing.assert_allclose(shown, expected, atol=2e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("model", ENCODERS)
+def test_heads_on_features_that_grow_with_the_text(model: str, tmp_path: Path) -> None:
+    texts = [f"{text} " * 30 for text in TEXTS]
+    classifier = DistilBertClassifier(
+        DATA / model, pooling="mean_sqrt_len_tokens", trainable_layers=0, max_length=128
+    ).fit(texts, KINDS["labels"][2])
+    with pytest.warns(UserWarning, match="logits will differ there"):
+        classifier.save_pretrained(tmp_path)
+    restored = DistilBertClassifier.from_pretrained(tmp_path)
+    expected = classifier.decision_function(texts)
+    np.testing.assert_allclose(restored.decision_function(texts), expected, atol=2e-3, rtol=1e-4)
+
+
+def test_features_without_a_bound_raise_before_training(tiny: Path) -> None:
+    classifier = DistilBertClassifier(tiny, pooling="mean_sqrt_len_tokens", long_text="window")
+    with pytest.raises(ValueError, match="cannot be combined with long_text='window'"):
+        classifier.set_params(trainable_layers=0).fit(TEXTS, KINDS["labels"][2])
+
+
+@pytest.mark.filterwarnings("ignore::skdistilbert.TruncationWarning")
+@pytest.mark.parametrize("name", KINDS)
+def test_the_maximum_length_is_saved(tiny: Path, tmp_path: Path, name: str) -> None:
+    kind, X, y, _ = KINDS[name]
+    params = {} if kind is DistilBertTokenClassifier else {"pooling": "cls"}
+    estimator = kind(tiny, trainable_layers=0, max_iter=1, max_length=4, random_state=0, **params)
+    estimator.fit(X, y).save_pretrained(tmp_path)
+    again = type(estimator).from_pretrained(tmp_path)
+    expected, got = np.hstack(estimator.predict(X)), np.hstack(again.predict(X))
+    assert again._encoder.tokenizer.model_max_length == 4
+    if name == "number":
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(got, expected.astype(got.dtype))
+
+
 @pytest.mark.parametrize("name", ["number", "words"])
 def test_another_head_is_refused(tiny: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="has no (sequence|token)-classification head"):

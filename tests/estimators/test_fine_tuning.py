@@ -308,6 +308,8 @@ def test_a_callback_can_stop_training(tiny: Path) -> None:
         ({"batch_size": 0}, "batch_size must be int of at least 1 or .*; got 0"),
         ({"max_iter": 0}, "max_iter must be int of at least 1 or .*; got 0"),
         ({"class_weight": "even"}, "class_weight must be dict of .*; got 'even'"),
+        ({"class_weight": [{0: 1, 1: 2}]}, r"class_weight .* one label; got \[\{0: 1, 1: 2\}\]"),
+        ({"class_weight": []}, r"class_weight must be a dict, .* one label; got \[\]"),
         ({"learning_rate_init": 1e30, "alpha": 0}, "Training diverged"),
         ({"alpha": 1e9}, r"alpha \* learning_rate_init must be at most 1.*got alpha=1000000000.0"),
     ],
@@ -323,7 +325,9 @@ def test_wrong_parameters(tiny: Path, params: dict[str, Any], message: str) -> N
         (None, None, "requires y to be passed, but the target y is None"),
         (np.linspace(0, 1, 9), None, "Unknown label type: continuous"),
         (LABELS[:5], None, "inconsistent numbers of samples"),
-        ([float("nan"), *range(8)], None, "NaN"),
+        ([float("nan"), *range(8)], None, r"1 of 9 labels \(row 0\) is missing"),
+        (["a", None, "b"] * 3, None, r"3 of 9 labels \(rows 1, 4, 7\) are missing"),
+        (["a", 1, "b"] * 3, None, "labels of one type; got 'b', a string, and 1"),
         (np.arange(18).reshape(9, 2), None, "one label for each text, or be an indicator matrix"),
         (
             2 * INDICATORS - 1,
@@ -339,6 +343,18 @@ def test_wrong_parameters(tiny: Path, params: dict[str, Any], message: str) -> N
 def test_wrong_targets(tiny: Path, y: Any, weights: Any, message: str) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=message):
         quick(tiny).fit(TEXTS, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["thing", 1, "person"], "classes must have labels of one type; got 'person', .* 1"),
+        (["thing", "person", "place", None], r"classes .* 1 of 4 labels \(row 3\) is missing"),
+    ],
+)
+def test_wrong_classes_of_partial_fit(tiny: Path, classes: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        quick(tiny).partial_fit(TEXTS, LABELS, classes=classes)
 
 
 @pytest.mark.parametrize(

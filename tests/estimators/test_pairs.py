@@ -108,6 +108,28 @@ def test_fits_of_pairs_and_single_texts_do_not_mix(classifier: DistilBertClassif
         classifier.predict(PAIRS)
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_training_does_not_continue_with_another_kind(
+    classifier: DistilBertClassifier, method: str
+) -> None:
+    singles = [first for first, _ in PAIRS]
+    classifier.set_params(warm_start=True, trainable_layers=0).fit(singles, LABELS)
+    before = classifier.predict_proba(singles)
+    with pytest.raises(ValueError, match="fitted on single texts; got pairs of texts"):
+        getattr(classifier, method)(PAIRS, LABELS)
+    with pytest.raises(ValueError, match="unknown"):
+        getattr(classifier, method)(singles, ["unknown"] * len(PAIRS))
+    np.testing.assert_array_equal(classifier.predict_proba(singles), before)
+
+
+def test_a_regressor_does_not_continue_with_another_kind(tiny: Path) -> None:
+    regressor = DistilBertRegressor(tiny, trainable_layers=0, max_iter=1, warm_start=True)
+    regressor.fit(["one", "two"], [1.0, 2.0])
+    with pytest.raises(ValueError, match="fitted on single texts; got pairs of texts"):
+        regressor.fit([("one", "two"), ("two", "one")], [1.0, 2.0])
+    assert regressor.predict(["one"]).shape == (1,)
+
+
 def test_a_checkpoint_accepts_single_texts_and_pairs(
     classifier: DistilBertClassifier, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,10 +105,34 @@ def test_names_of_columns_of_any_type(tiny: Path, tmp_path: Path) -> None:
     ):
         classifier = fitted(tiny, pandas.DataFrame(INDICATORS, columns=names))
         assert classifier.classes_.tolist() == classes
-        classifier.save_pretrained(tmp_path)
+        is_kept = isinstance(classes[0], int)
+        with nullcontext() if is_kept else pytest.warns(UserWarning, match="saved as strings"):
+            classifier.save_pretrained(tmp_path)
         again = DistilBertClassifier.from_pretrained(tmp_path)
-        expected = classes if isinstance(classes[0], int) else [str(name) for name in classes]
+        expected = classes if is_kept else [str(name) for name in classes]
         assert again.classes_.tolist() == expected
+
+
+def test_dates_are_saved_as_strings_with_a_warning(tiny: Path, tmp_path: Path) -> None:
+    classifier = fitted(tiny, np.array(["2020-01-01", "2021-01-01"] * 6, "datetime64[D]"))
+    with pytest.warns(UserWarning, match=r"labels of type datetime64\[D\].* saved as strings"):
+        classifier.save_pretrained(tmp_path)
+    again = DistilBertClassifier.from_pretrained(tmp_path)
+    assert again.classes_.tolist() == ["2020-01-01", "2021-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "labels"), [("Int64", [2, 10]), ("boolean", [False, True]), ("string", ["a", "b"])]
+)
+def test_labels_of_pandas_keep_their_type(tiny: Path, dtype: str, labels: list[Any]) -> None:
+    pandas = pytest.importorskip("pandas")
+    y = pandas.Series(labels * 6, dtype=dtype)
+    classifier = fitted(tiny, y)
+    assert [*map(type, classifier.classes_.tolist())] == [*map(type, labels)]
+    assert {*classifier.predict(TEXTS).tolist()} <= {*labels}
+    y[3] = None
+    with pytest.raises(ValueError, match=r"1 of 12 labels \(row 3\) is missing"):
+        classifier.fit(TEXTS, y)
 
 
 def test_labels_of_another_type_are_unknown(tiny: Path) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
     TunedThresholdClassifierCV,
+    cross_val_predict,
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
@@ -174,6 +176,15 @@ def test_thresholds_and_calibration_of_scikit_learn() -> None:
     assert calibrated.predict_proba(TEXTS).shape == (8, 2)
 
 
+def test_frozen_classifiers_in_tools_that_encode_labels() -> None:
+    frozen = FrozenEstimator(zero_shot(classes=THREE).fit())
+    three = ["delivery", "billing", "account", "delivery"] * 2
+    got = cross_val_predict(frozen, TEXTS, three, cv=2, method="predict_proba")
+    np.testing.assert_allclose(got, frozen.predict_proba(TEXTS), atol=1e-6)
+    calibrated = CalibratedClassifierCV(frozen, cv=2).fit(TEXTS, three)
+    assert calibrated.classes_.tolist() == ["account", "billing", "delivery"]
+
+
 def test_each_text_is_encoded_once() -> None:
     counts: list[int] = []
     classes = [f"class {index}" for index in range(50)]
@@ -244,7 +255,12 @@ def test_pickles_and_clones() -> None:
         ({"classes": {"a": "x", "b": ["y", 3]}}, None, r"got \['y', 3\] for the label 'b'"),
         ({"classes": {"a": None}}, None, "got None for the label 'a'"),
         ({"classes": ["a", ""]}, None, "got '' for the label ''"),
-        ({}, ["billing"] * 7 + ["biling"], r"among the classes .*; got \['biling'\]"),
+        ({"classes": {"a": {"x": 1}, "b": "y"}}, None, r"got \{'x': 1\} for the label 'a'"),
+        ({"classes": ["a_b", "a b"]}, None, r"differently, .*got \['a b'\] for 'a b' and 'a_b'"),
+        ({"classes": {2**63 + 1: "a", -2: "b"}}, None, "labels that NumPy can hold; got .*, -2"),
+        ({"classes": {float("nan"): "a", 1.0: "b"}}, None, r"that NumPy can hold; got \[nan, 1.0"),
+        ({"classes": ["b\0", "b"]}, None, r"NumPy can hold; got .*'b\\x00', 'b'\]"),
+        ({}, ["billing"] * 7 + ["biling"], r"among .*; got \['biling'\]\. .* FrozenEstimator"),
         ({}, ["billing"], r"inconsistent numbers of samples: \[8, 1\]"),
         ({}, np.eye(8, dtype=int), r"one label for each text; got a matrix of shape \(8, 8\)"),
     ],
