@@ -296,6 +296,7 @@ class DistilBertZeroShotClassifier(ClassifierMixin, TextEstimator):  # type: ign
 
     def _logits(self, X: Iterable[str]) -> NDArray[np.float32]:
         check_is_fitted(self)
+        self._validate()
         texts = self._check_texts(X)
         logits: NDArray[np.floating[Any]]
         if self.class_embeddings_ is None:

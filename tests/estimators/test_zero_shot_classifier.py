@@ -158,6 +158,8 @@ def test_the_temperature_may_be_changed_after_fit() -> None:
     before = classifier.decision_function(TEXTS)
     classifier.set_params(temperature=0.12)
     np.testing.assert_allclose(classifier.decision_function(TEXTS), before / 2, rtol=1e-4)
+    with pytest.raises(ValueError, match="temperature must be .*; got 0"):
+        classifier.set_params(temperature=0).predict(TEXTS)
 
 
 def test_thresholds_and_calibration_of_scikit_learn() -> None:
