@@ -156,14 +156,15 @@ def test_bundled_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_few_labels(tmp_path: Path) -> None:
     write_tasks(tmp_path)
     methods = ["TF-IDF + LR", "frozen + LR", "contrastive + LR", "zero-shot"]
+    methods += ["frozen + LR, cross-validated C"]
     options = ["trec", "--data", str(tmp_path / "trec"), "--methods", *methods]
-    options += ["--models", "mini", "--sizes", "2", "--draws", "2"]
+    options += ["--models", "mini", "--sizes", "5", "--draws", "2"]
     results = run(few_labels.main, tmp_path / "results", *options)
-    assert len(results) == 4
+    assert len(results) == 5
     for columns in results.values():
         assert 0 <= columns["accuracy"] <= 1
         assert columns.keys() >= {"log loss", "calibration error", "accuracy, deviation", "fit, s"}
-    assert few_labels_chart.curves(results)["frozen + LR, mini"].keys() == {2}
+    assert few_labels_chart.curves(results)["frozen + LR, mini"].keys() == {5}
 
 
 def test_calibration_error() -> None:
