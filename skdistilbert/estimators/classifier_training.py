@@ -93,17 +93,14 @@ class ClassifierTraining(TrainedClassifier, TextPredictor):
 
     def _resolve_options(self, encoder: TextEncoder) -> TrainingOptions:
         options = super()._resolve_options(encoder)
-        if options.pooling == "mean_sqrt_len_tokens" and self._head_reads_long_texts:
+        grows = options.pooling == "mean_sqrt_len_tokens" and self.long_text == "window"
+        if grows and self._trains_in_stages:
             raise ValueError(
-                f"pooling={options.pooling!r} cannot be combined with long_text='window' here, "
-                "because its features grow with the length of the text, and a checkpoint has no "
-                "head for features without a bound. Use pooling='mean'."
+                f"pooling={options.pooling!r} cannot be combined with long_text='window', because "
+                "a head for features that grow with the length of the text cannot be saved. Use "
+                "pooling='mean'."
             )
         return options
-
-    @property
-    def _head_reads_long_texts(self) -> bool:
-        return self._trains_in_stages and self.long_text == "window"
 
     def _begin_fit(self) -> TrainingOptions:
         options = super()._begin_fit()
