@@ -146,7 +146,7 @@ def test_heads_on_features_that_grow_with_the_text(model: str, tmp_path: Path) -
         classifier.save_pretrained(tmp_path)
     restored = DistilBertClassifier.from_pretrained(tmp_path)
     expected = classifier.decision_function(texts)
-    np.testing.assert_allclose(restored.decision_function(texts), expected, atol=2e-3, rtol=1e-4)
+    np.testing.assert_allclose(restored.decision_function(texts), expected, atol=1e-6)
 
 
 def test_features_without_a_bound_raise_before_training(tiny: Path) -> None:

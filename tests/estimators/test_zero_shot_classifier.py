@@ -262,7 +262,11 @@ def test_pickles_and_clones() -> None:
         ({"classes": {2**63 + 1: "a", -2: "b"}}, None, "labels that NumPy can hold; got .*, -2"),
         ({"classes": {float("nan"): "a", 1.0: "b"}}, None, r"that NumPy can hold; got \[nan, 1.0"),
         ({"classes": ["b\0", "b"]}, None, r"NumPy can hold; got .*'b\\x00', 'b'\]"),
-        ({}, ["billing"] * 7 + ["biling"], r"among .*; got \['biling'\]\. .* FrozenEstimator"),
+        (
+            {},
+            ["billing"] * 7 + ["biling"],
+            r"among the classes .*; got \['biling'\]\. .* FrozenEstimator",
+        ),
         ({}, ["billing"], r"inconsistent numbers of samples: \[8, 1\]"),
         ({}, np.eye(8, dtype=int), r"one label for each text; got a matrix of shape \(8, 8\)"),
     ],
