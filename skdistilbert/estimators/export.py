@@ -84,14 +84,16 @@ def _with_first_layer(
     output, dim = head.classifier, encoder.config.dim
     activation = HEAD_ACTIVATIONS[encoder.config.model_type]
     identity = np.eye(dim, dtype=np.float32)
-    # Features are means of layer-normalised states, except for this pooling.
-    is_sum = pooling == "mean_sqrt_len_tokens"
-    growth = np.float32(np.sqrt(encoder.config.max_position_embeddings) if is_sum else 1)
+    # Features have the bound of hidden states, but this pooling multiplies means by the square root
+    # of the number of tokens.
+    grows = pooling == "mean_sqrt_len_tokens"
+    growth = np.float32(np.sqrt(encoder.config.max_position_embeddings) if grows else 1)
     if activation == "tanh":
-        first = Linear(SMALL / growth * identity, np.zeros(dim, np.float32))
-        last = Linear(output.weight / (SMALL / growth), output.bias)
+        small = SMALL / growth
+        first = Linear(small * identity, np.zeros(dim, np.float32))
+        last = Linear(output.weight / small, output.bias)
     else:
-        bound = growth * _bound_of_states(encoder)
+        bound = growth * _bound_of_states(encoder)  # (dim,)
         first = Linear(identity, bound)
         bias = output.bias - output.weight.astype(np.float64) @ bound
         last = Linear(output.weight, bias.astype(np.float32))
