@@ -84,8 +84,8 @@ def _with_first_layer(
     output, dim = head.classifier, encoder.config.dim
     activation = HEAD_ACTIVATIONS[encoder.config.model_type]
     identity = np.eye(dim, dtype=np.float32)
-    # Features have the bound of hidden states, but this pooling multiplies means by the square root
-    # of the number of tokens.
+    # Features have the bound of hidden states, but this pooling multiplies means by the square
+    # root of the number of tokens.
     grows = pooling == "mean_sqrt_len_tokens"
     growth = np.float32(np.sqrt(encoder.config.max_position_embeddings) if grows else 1)
     if activation == "tanh":
